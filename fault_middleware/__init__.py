@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shows users of OpenStack-style APIs why their instance failed.
+
+A paste.deploy filter adds the *fault* of an instance to the ordinary show call of a service; a
+consumer of the service's error notifications stores the faults in a table of our own.  Read
+:mod:`fault_middleware.deploy` first, then
+:mod:`fault_middleware.filter`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Loaded at first use (PEP 562): who needs one of them does not pay for, nor need the dependencies
+# of, the others.
+_EXPORTS = {
+    "ConfigurationError": "fault_middleware.conf",
+    "FaultMiddleware": "fault_middleware.deploy",
+    "filter_factory": "fault_middleware.deploy",
+}
+
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_EXPORTS[name]), name)

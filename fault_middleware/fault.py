@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fault: the stored error of an instance, as it travels through the project.
+
+Whatever comes in from a notification, a driver or a command becomes a
+:class:`Fault` through :func:`make` or :func:`clearance`.  That is the one edge where text is
+    masked and made fit for every database, so nothing behind it has to think of secrets,
+    surrogates or lengths again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from fault_middleware import masking
+
+#: Limits of the table's columns: characters of ``message`` and of ids, bytes
+#: (UTF-8) of ``details``, whose column is MySQL's TEXT.
+MESSAGE_CHARACTERS = 255
+ID_CHARACTERS = 64
+DETAILS_BYTES = 65535
+
+# Of a longer text its two ends are looked at: what lies between could not be stored, and masking
+# takes time. More than is kept, so that no secret is half in what is masked.
+_LONGEST = 80 * 1024
+_CUT = "[...]"
+_GAP = f"\n{_CUT}\n"
+# The namespace of our uuid5 ids; any constant will do.
+_NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault, or the clearance of an instance's faults (``deleted``).
+
+    Times are naive UTC. Build one with :func:`make` or :func:`clearance`, which bring every field
+    within the table's limits.
+    """
+
+    id: str
+    service: str
+    instance_id: str
+    created: datetime
+    message: str = ""
+    details: str = ""
+    event_type: str | None = None
+    request_id: str | None = None
+    project_id: str | None = None
+    problem: str | None = None
+    deleted: bool = False
+
+    @property
+    def newness(self) -> tuple[datetime, str]:
+        """What decides which of an instance's rows is shown: the greatest."""
+        return self.created, self.id
+
+
+def make(
+    service: str,
+    instance_id: str,
+    *,
+    message: Any,
+    details: Any = None,
+    created: datetime | None = None,
+    message_id: str | None = None,
+    event_type: str | None = None,
+    request_id: str | None = None,
+    project_id: str | None = None,
+    problem: str | None = None,
+) -> Fault:
+    """Build a fault from what somebody reported.
+
+    :param message: text, or anything that has a text form; at most 255 characters are kept, the
+        whole goes into ``details``; where it is blank, the last line of ``details`` stands in
+    :param details: text or a list of lines, e.g. a traceback; at most 65,535 bytes of UTF-8 are
+        kept, the middle is cut out
+    :param created: when the error happened; never later than now
+    :param message_id: what makes the report unique; without one, equal contents are one fault
+    :raises ValueError: when ``instance_id`` cannot be an id
+    """
+    instance_id = canonical_id(instance_id)
+    now = utcnow()
+    message, details = clean(as_text(message)), clean(as_text(details))
+    if not message.strip():
+        message = last_line(details)
+    elif len(message) > MESSAGE_CHARACTERS and message not in details:
+        details = f"{message}\n\n{details}" if details else message
+    return Fault(
+        id=_fault_id(
+            service,
+            message_id or _digest(message, details, created or now, request_id, event_type),
+            instance_id,
+        ),
+        service=service,
+        instance_id=instance_id,
+        created=min(created or now, now),
+        message=cut_characters(message, MESSAGE_CHARACTERS),
+        details=cut_bytes(details, DETAILS_BYTES),
+        event_type=_label(event_type, 255),
+        request_id=_label(request_id, 64),
+        project_id=_label(project_id, 64),
+        problem=problem,
+    )
+
+
+def clearance(
+    service: str,
+    instance_id: str,
+    *,
+    created: datetime | None = None,
+    message_id: str | None = None,
+    event_type: str | None = None,
+    request_id: str | None = None,
+    project_id: str | None = None,
+) -> Fault:
+    """Build the row that hides every fault of the instance up to ``created``.
+
+    :raises ValueError: when ``instance_id`` cannot be an id
+    """
+    instance_id = canonical_id(instance_id)
+    now = utcnow()
+    return Fault(
+        id=_fault_id(
+            service,
+            message_id or _digest("clear", created or now, request_id, event_type),
+            instance_id,
+        ),
+        service=service,
+        instance_id=instance_id,
+        created=min(created or now, now),
+        event_type=_label(event_type, 255),
+        request_id=_label(request_id, 64),
+        project_id=_label(project_id, 64),
+        deleted=True,
+    )
+
+
+def utcnow() -> datetime:
+    """Now, as the table keeps it: UTC without a zone, in microseconds."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def parse_time(value: Any) -> datetime | None:
+    """Read an ISO 8601 time, with or without a zone, as naive UTC.
+
+    Returns None for whatever is not one; a time without a zone is UTC, as all OpenStack services
+    mean it.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
+    return moment
+
+
+def canonical_id(value: str) -> str:
+    """The one form of an instance's id that is stored and looked up.
+
+    A UUID is lower case with dashes, as services show it; any other id is kept as it is.
+
+    :raises ValueError: for what is empty, longer than 64 characters, or has white space or control
+        characters in it
+    """
+    if not value or len(value) > ID_CHARACTERS:
+        raise ValueError(f"not an id: {value[:80]!r}")
+    if len(value) == 36 and value[8] == "-":
+        try:
+            return str(uuid.UUID(value))
+        except ValueError:
+            pass
+    if not value.isprintable() or any(map(str.isspace, value)):
+        raise ValueError(f"not an id: {value!r}")
+    return value
+
+
+def clean(text: str) -> str:
+    """Mask secrets and replace what some database cannot store.
+
+    The result holds no lone surrogates and no NUL, and of a text longer than 80 Ki characters only
+    its two ends. Idempotent.
+    """
+    if len(text) > _LONGEST:
+        half = (_LONGEST - len(_GAP)) // 2
+        text = text[:half] + _GAP + text[-half:]
+    text = masking.mask(text)
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def cut_characters(text: str, limit: int) -> str:
+    """At most ``limit`` characters of ``text``, with a mark where it is cut."""
+    return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """At most ``limit`` bytes of ``text`` in UTF-8, its middle cut out.
+
+    The beginning of a traceback says where it began, its end what happened. No character is split.
+    """
+    data = text.encode("utf-8")
+    if len(data) <= limit:
+        return text
+    half = (limit - len(_GAP)) // 2
+    head = data[:half].decode("utf-8", "ignore")
+    tail = data[-half:].decode("utf-8", "ignore")
+    return head + _GAP + tail
+
+
+def as_text(value: Any) -> str:
+    """Text of a field whose type differs from service to service."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Iterable) and not isinstance(value, dict):
+        return "".join(map(str, value))
+    return str(value)
+
+
+def last_line(text: str) -> str:
+    """What a traceback ends with."""
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _label(value: Any, limit: int) -> str | None:
+    """A short column that nobody reads as prose: cut, or left empty."""
+    return cut_characters(clean(value), limit) if isinstance(value, str) else None
+
+
+def _digest(*parts: object) -> str:
+    """An identity for a report that came without one: its content."""
+    text = "\0".join(map(str, parts))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _fault_id(service: str, report: str, instance_id: str) -> str:
+    """The primary key: the same for the same report, whoever records it."""
+    name = "\0".join((service, report, instance_id))
+    return str(uuid.uuid5(_NAMESPACE, name.encode("utf-8", "replace").decode()))

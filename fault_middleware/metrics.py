@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happened, counted; what is wrong, said once.
+
+Nothing that fails inside of a service that we sit in may raise, and nothing may be hidden: it is
+counted here for Prometheus, and logged when it begins, once a minute while it goes on, and when
+it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+import prometheus_client as prometheus
+
+LOG = logging.getLogger(__name__)
+
+_PREFIX = "fault_middleware"
+_SECONDS_BETWEEN_LINES = 60.0
+
+
+class Metrics:
+    """The counters and the troubles of one deployment in one process.
+
+    :ivar registry: for an exporter
+    """
+
+    def __init__(self) -> None:
+        self.registry = prometheus.CollectorRegistry()
+        self.received = self._counter("notifications_received", "Notifications taken from a queue")
+        self.stored = self._counter("faults_stored", "New rows in the table of faults")
+        self.duplicates = self._counter("duplicates", "Rows that were in the table already")
+        self.dropped = self._counter("dropped", "Notifications and rows given up", "reason")
+        self.retries = self._counter("retries", "Times that storing failed and was tried again")
+        self.errors = self._counter("errors", "Errors that were kept from the service", "site")
+        self.lag = prometheus.Gauge(
+            f"{_PREFIX}_lag_seconds",
+            "Age of the notification that was stored last, when it was stored",
+            registry=self.registry,
+            multiprocess_mode="max",
+        )
+        self.suspended = prometheus.Gauge(
+            f"{_PREFIX}_lookups_suspended",
+            "Whether requests are spared the wait for a database that does not answer",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self._troubles: dict[str, str] = {}
+        self._logged: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """What is wrong now, by the part that fails."""
+        return dict(self._troubles)
+
+    def counts(self) -> list[str]:
+        """Every counter and gauge as ``name=value`` or ``name[label]=value``."""
+        return [
+            f"{sample.name.removeprefix(_PREFIX + '_')}"
+            f"{''.join(f'[{value}]' for value in sample.labels.values())}={sample.value:g}"
+            for metric in self.registry.collect()
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        ]
+
+    def trouble(self, part: str, text: str, exc: BaseException) -> None:
+        """Note that a part fails, until it is :meth:`fine`.
+
+        :param part: what fails, e.g. ``database``
+        :param text: what follows from it, with the ids that help
+        :param exc: why; only its kind and its first line are logged, for what follows may be SQL
+            with its parameters
+        """
+        self._troubles[part] = f"{text}: {describe(exc)}"
+        if self._is_due(part):
+            LOG.error("%s: %s", part, self._troubles[part])
+
+    def fine(self, part: str) -> None:
+        """Note that a part works."""
+        if self._troubles.pop(part, None) is not None:
+            self._logged.pop(part, None)
+            LOG.info("%s: it works again", part)
+
+    def error(self, site: str, text: str, exc: BaseException) -> None:
+        """Note an error of ours that was kept from the service.
+
+        :param site: where in our code
+        """
+        self.errors.labels(site).inc()
+        if self._is_due(site):
+            LOG.error("%s: %s", site, text, exc_info=exc)
+
+    def drop(self, reason: str, text: str) -> None:
+        """Note something that is given up.
+
+        :param reason: of a fixed set of words
+        :param text: what it was, with the ids that help
+        """
+        self.dropped.labels(reason).inc()
+        if self._is_due(f"dropped ({reason})"):
+            LOG.warning("dropped (%s): %s", reason, text)
+
+    def _is_due(self, key: str) -> bool:
+        """Whether to log a line of a kind again."""
+        now = time.monotonic()
+        with self._lock:
+            is_due = now - self._logged.get(key, float("-inf")) >= _SECONDS_BETWEEN_LINES
+            if is_due:
+                self._logged[key] = now
+        return is_due
+
+    def _counter(self, name: str, text: str, *labels: str) -> Any:
+        return prometheus.Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+
+
+def describe(exc: BaseException) -> str:
+    """An exception in one line."""
+    lines = str(exc).splitlines()
+    return f"{type(exc).__name__}: {lines[0] if lines else ''}"[:300]

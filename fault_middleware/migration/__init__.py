@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the table and brings it up to date, with alembic.
+
+Migrations only add, so the release before goes on working beside this one while an upgrade rolls.
+They alone make tables, in production and in tests.
+"""
+
+from __future__ import annotations
+
+import alembic.command
+import alembic.config
+import alembic.runtime.migration
+import alembic.script
+import sqlalchemy as sa
+
+from fault_middleware import models
+
+VERSION_TABLE = "fault_middleware_alembic_version"
+
+
+class ForeignTableError(Exception):
+    """The database has a table of our name that is not ours."""
+
+
+def sync(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring the database to ``revision``; nothing happens when it is there.
+
+    :raises ForeignTableError: when ``instance_faults`` belongs to somebody else; nothing is
+        changed then
+    """
+    with engine.connect() as connection:
+        if version(engine) is None and sa.inspect(connection).has_table(
+            models.instance_faults.name
+        ):
+            raise ForeignTableError(
+                f"the database {engine.url.render_as_string()} has a table "
+                f"{models.instance_faults.name!r} that fault_middleware did not make "
+                "(Trove's own schema has one of that name); nothing was changed. Let "
+                "[fault_middleware_database] connection name a database of our own"
+            )
+        config = _config()
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, revision)
+        connection.commit()
+
+
+def version(engine: sa.Engine) -> str | None:
+    """The revision of the database, or None where :func:`sync` never ran."""
+    with engine.connect() as connection:
+        context = alembic.runtime.migration.MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE}
+        )
+        revision: str | None = context.get_current_revision()
+        return revision
+
+
+def newest() -> str | None:
+    """The revision that this release needs."""
+    script = alembic.script.ScriptDirectory.from_config(_config())
+    revision: str | None = script.get_current_head()
+    return revision
+
+
+def _config() -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", "fault_middleware:migration")
+    config.set_main_option("path_separator", "os")
+    return config
