@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An event: a notification of a service, and the fault that it carries."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fault_middleware import fault
+from fault_middleware.fault import Fault
+from fault_middleware.field import Field
+
+#: What an event can do: store a fault, store a clearance, or say that all is well,
+#: which is a clearance where the deployer wants it to be one.
+ACTIONS = ("record", "clear", "success")
+# How a traceback's last line, or a repr(), begins.
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
+_NO_EXCEPTION = "Internal error"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a notification says: the rows to store, or why there are none.
+
+    :ivar action: one of :data:`ACTIONS`, or ``ignore``
+    :ivar reason: for an event of ours that had to be ignored, else empty
+    """
+
+    action: str
+    faults: tuple[Fault, ...] = ()
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """A kind of notification.
+
+    :ivar event_type: matches the event types; ``publisher_id``, the publishers
+    :ivar safe: matches the exceptions whose messages users may read; None where it is all
+    :ivar priorities: the queues on which it comes
+    :ivar action: one of :data:`ACTIONS`
+    :ivar fields: where the parts of the fault are: always instance_id, which may lead to a list of
+        several, and others of the arguments of fault.make
+    """
+
+    event_type: re.Pattern[str]
+    publisher_id: re.Pattern[str]
+    safe: re.Pattern[str] | None
+    priorities: frozenset[str]
+    action: str
+    fields: Mapping[str, Field]
+
+    def matches(self, notification: Mapping[str, Any]) -> bool:
+        """Whether a notification is of this kind."""
+        event_type = notification.get("event_type")
+        priority = notification.get("priority")
+        return (
+            isinstance(event_type, str)
+            and self.event_type.fullmatch(event_type) is not None
+            and self.publisher_id.fullmatch(str(notification.get("publisher_id"))) is not None
+            and isinstance(priority, str)
+            and priority.lower() in self.priorities
+        )
+
+    def extract(self, service: str, notification: Mapping[str, Any]) -> Extraction:
+        """Turn a notification that matches into what is to be stored."""
+        values = {name: field.find(notification) for name, field in self.fields.items()}
+        found = values.pop("instance_id")
+        if found is None:
+            return Extraction("ignore", reason="it names no instance")
+        values["created"] = fault.parse_time(notification.get("timestamp"))
+        values["message_id"] = _text(notification.get("message_id"))
+        values["event_type"] = notification["event_type"]
+        exception = values.pop("exception", None)
+        if self.action == "record" and self.safe is not None:
+            self._hide_message(values, exception, self.safe)
+        rows, wrong = [], []
+        for value in found if isinstance(found, list) else [found]:
+            try:
+                instance_id = fault.canonical_id(_text(value) or "")
+            except ValueError as exc:
+                wrong.append(str(exc))
+                continue
+            make = fault.make if self.action == "record" else fault.clearance
+            rows.append(make(service, instance_id, **values))
+        if not rows:
+            return Extraction("ignore", reason="; ".join(wrong))
+        return Extraction(self.action, tuple(rows), "; ".join(wrong))
+
+    def _hide_message(self, values: dict[str, Any], exception: Any, safe: re.Pattern[str]) -> None:
+        """Let the exception's class be the message, and put the text into the details.
+
+        Texts of exceptions that a service did not write itself can name what its users must not
+        know (Nova's rule, CVE-2019-14433).
+        """
+        message, details = map(fault.as_text, (values.get("message"), values.get("details")))
+        name = _EXCEPTION.match(fault.as_text(exception) or fault.last_line(details))
+        if name is not None and safe.fullmatch(name[0]):
+            return
+        if message not in details:
+            values["details"] = f"{message}\n\n{details}"
+        values["message"] = name[0].rpartition(".")[2] if name is not None else _NO_EXCEPTION
+
+
+def build(data: Mapping[str, Any]) -> Event:
+    """Build one of the ``events`` of a profile.
+
+    :param data: as the profile's schema describes it
+    :raises ValueError: for what a schema cannot see
+    """
+    actions = [name for name in ACTIONS if name in data]
+    if len(actions) != 1:
+        raise ValueError(f"needs exactly one of {', '.join(ACTIONS)}")
+    action = actions[0]
+    safe = _globs(data.get("safe_exceptions", []))
+    return Event(
+        event_type=_globs(data["event_type"]),
+        publisher_id=_globs(data.get("publisher_id", "*")),
+        safe=safe if data.get("message") == "class" else None,
+        priorities=frozenset(_list(data["priority"])),
+        action=action,
+        fields={name: Field.parse(field) for name, field in data[action].items()},
+    )
+
+
+def _globs(value: str | list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, _list(value))) or "(?!)")
+
+
+def _list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str | None:
+    """An id as text; some services count theirs."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A profile: what there is to know of a service, as data.
+
+It says which requests show an instance (:mod:`fault_middleware.route`) and which notifications
+carry a fault (:mod:`fault_middleware.event`).  Profiles are YAML files, those that are shipped in
+``profiles/`` as well as a deployer's own; their format is ``profile-schema.yaml``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fault_middleware import event, route
+from fault_middleware.conf import GROUP, ConfigurationError
+from fault_middleware.document import Document
+from fault_middleware.event import Event, Extraction
+from fault_middleware.route import Route
+
+_PACKAGE = "fault_middleware"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Profile:
+    """The description of a service.
+
+    :ivar service: its name, which keeps its faults apart from those of others
+    :ivar exchanges: where it publishes its notifications
+    :ivar routes: those without placeholders in a place come before those with one there, so the
+        first that matches is the right one
+    """
+
+    service: str
+    exchanges: tuple[str, ...]
+    routes: tuple[Route, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def priorities(self) -> frozenset[str]:
+        """The priorities of all its events."""
+        return frozenset[str]().union(*(kind.priorities for kind in self.events))
+
+    def extract(self, notification: Mapping[str, Any]) -> Extraction:
+        """What a notification says. Pure, and total: it raises nothing for data.
+
+        :param notification: ``event_type``, ``priority``, ``payload``, ``message_id``,
+            ``timestamp``, ``publisher_id`` and ``context``
+        """
+        for kind in self.events:
+            if kind.matches(notification):
+                return kind.extract(self.service, notification)
+        return Extraction("ignore")
+
+
+class RouteTable:
+    """Finds the route of a request's path; one regular expression for all.
+
+    :ivar pattern: its ``match`` is None for a path that is no route's
+    """
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        self._routes = [(profile, way) for profile in profiles for way in profile.routes]
+        # \Z, because $ would also match before a line feed at the end.
+        alternatives = "|".join(way.pattern for _, way in self._routes)
+        self.pattern = re.compile(rf"(?:{alternatives or '(?!)'})\Z")
+
+    def route(self, match: re.Match[str]) -> tuple[Profile, Route, str]:
+        """The route of a match, its profile, and the instance's id in the path."""
+        # Each pattern has exactly one group.
+        number = match.lastindex or 0
+        return *self._routes[number - 1], match[number]
+
+
+def load(name: str) -> Profile:
+    """Load a profile.
+
+    :param name: that of a shipped one, or the path of a YAML file
+    :raises ConfigurationError: when there is none; when it is wrong, a
+    :class:`~fault_middleware.document.DocumentError` with every mistake
+    """
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigurationError(f"[{GROUP}] profiles: {name}: {exc}") from exc
+        return parse(name, text)
+    if name not in shipped():
+        raise ConfigurationError(
+            f"[{GROUP}] profiles: there is no profile {name!r}; shipped are "
+            f"{', '.join(shipped())}, and a path names a file of your own"
+        )
+    file = resources.files(_PACKAGE) / "profiles" / f"{name}.yaml"
+    return parse(f"{_PACKAGE}/profiles/{name}.yaml", file.read_text(encoding="utf-8"))
+
+
+def shipped() -> list[str]:
+    """The names of the profiles that come with the package."""
+    files = (resources.files(_PACKAGE) / "profiles").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def parse(file: str, text: str) -> Profile:
+    """Make a profile of YAML.
+
+    :param file: its name, for messages
+    :raises DocumentError: with every mistake in it
+    """
+    document = Document(file, text)
+    document.validate(_schema())
+    document.close()
+    data = document.data
+    built: dict[str, list[Any]] = {"routes": [], "events": []}
+    for key, build in (
+        ("routes", functools.partial(route.build, shape=data.get("fault", {}))),
+        ("events", event.build),
+    ):
+        for number, part in enumerate(data.get(key, [])):
+            try:
+                built[key].append(build(part))
+            except ValueError as exc:
+                document.mistake((key, number), str(exc))
+    if not (built["routes"] or built["events"]):
+        document.mistake((), "has neither routes nor events")
+    document.close()
+    exchanges = data.get("exchanges", ())
+    return Profile(
+        service=data["service"],
+        exchanges=(exchanges,) if isinstance(exchanges, str) else tuple(exchanges),
+        routes=tuple(sorted(built["routes"], key=_generality)),
+        events=tuple(built["events"]),
+    )
+
+
+def _generality(way: Route) -> list[bool]:
+    return [part.startswith("{") for part in way.path.split("/")]
+
+
+@functools.cache
+def _schema() -> Any:
+    return yaml.safe_load((resources.files(_PACKAGE) / "profile-schema.yaml").read_text())
