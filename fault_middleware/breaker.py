@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A circuit breaker: spares requests the wait for a database that does not answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fault_middleware.metrics import Metrics
+
+_FIRST_PAUSE = 5.0
+_LONGEST_PAUSE = 30.0
+_PART = "database (look-ups)"
+
+
+class SuspendedError(Exception):
+    """The database is not asked, because it did not answer a moment ago."""
+
+
+class Breaker:
+    """Lets calls through until one fails; then one at a time, after a pause.
+
+    :param limit: the seconds beyond which a call counts as failed, whatever it returned
+    """
+
+    def __init__(self, limit: float, metrics: Metrics) -> None:
+        self._limit = limit
+        self._metrics = metrics
+        self._pause = 0.0
+        self._closed_until = 0.0
+
+    @contextmanager
+    def call(self, what: str) -> Iterator[None]:
+        """Surround a call.
+
+        :param what: it is for, to be named should it fail
+        :raises SuspendedError: when calls are suspended
+        """
+        begin = time.monotonic()
+        if self._pause:
+            if begin < self._closed_until:
+                raise SuspendedError
+            # The others wait for what this one will find.
+            self._closed_until = begin + self._pause
+        try:
+            yield
+        except Exception as exc:
+            self._open(what, exc)
+            raise
+        if time.monotonic() - begin > self._limit:
+            self._open(what, TimeoutError(f"it took more than {self._limit} s"))
+        elif self._pause:
+            self._pause = 0.0
+            self._metrics.suspended.set(0)
+            self._metrics.fine(_PART)
+
+    def _open(self, what: str, exc: Exception) -> None:
+        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self._closed_until = time.monotonic() + self._pause
+        self._metrics.suspended.set(1)
+        self._metrics.trouble(_PART, f"faults are not shown, first of {what}", exc)

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consumer: from the services' notifications to rows of the table.
+
+A notification is acknowledged after the commit of what it says, and given back to the queue if
+that cannot be done before the process ends.  The consumer runs in a thread of the API's worker, or
+in a process of its own (``fault-middleware-consumer``); the code is the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import logging
+import os
+import sys
+import threading
+import time
+import types
+from collections.abc import Sequence
+from typing import Any
+
+# In the main thread, and not when the first request comes: eventlet, which both bring along, makes
+# Python 3.11 and 3.12 hang at exit now and then if another thread was the first to import it, or
+# its copy of threading. The executors of oslo.messaging's listeners are futurist's.
+import futurist  # noqa: F401
+import oslo_messaging
+from oslo_config import cfg
+from oslo_messaging import opts as messaging_opts
+from oslo_utils import eventletutils
+
+from fault_middleware.conf import Settings
+from fault_middleware.fault import Fault
+from fault_middleware.metrics import Metrics
+from fault_middleware.profile import Profile
+from fault_middleware.recorder import Recorder
+
+LOG = logging.getLogger(__name__)
+
+# Messages that the broker may send ahead of their acknowledgement, in batches. oslo.messaging's
+# default is no limit, which is a queue in memory.
+_BATCHES_AHEAD = 4
+_LONGEST_PAUSE = 30.0
+_LONGEST_STOP = 5.0
+_PART = "broker"
+_LISTEN_AGAIN = (
+    "no notifications come; see transport_url, and amqp_durable_queues and rabbit_quorum_queue, "
+    "which must be the publishers'; trying again in"
+)
+# How often a wait looks whether the process is ending.
+_GLANCE = 0.5
+_UWSGI_PATCHED = (
+    "No notifications are consumed: under uWSGI no thread runs where eventlet has replaced them. "
+    "Set NO_EVENTLET_MONKEYPATCH=1 for Trove, or [fault_middleware] consumer = external and run "
+    "fault-middleware-consumer"
+)
+_UWSGI_WITHOUT_THREADS = (
+    "Notifications are consumed only while requests are served: set enable-threads = true in the "
+    "configuration of uWSGI"
+)
+# uWSGI's own module, which is there in its processes and nowhere else.
+_UWSGI: Any = sys.modules.get("uwsgi")
+
+
+class Consumer:
+    """Listens for the notifications that the profiles name.
+
+    Building one opens nothing and starts no thread, so it may be built in a process that forks;
+    each process that uses it listens on its own.
+
+    :ivar running: whether this process listens, or tries to
+    """
+
+    running: bool
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        settings: Settings,
+        profiles: Sequence[Profile],
+        recorder: Recorder,
+        metrics: Metrics,
+    ) -> None:
+        self._conf = conf
+        self._settings = settings
+        self._profiles = profiles
+        self._recorder = recorder
+        self._metrics = metrics
+        self._started: float
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+        if _UWSGI is not None:
+            # The one server that tells its workers, so that they need not wait for a request.
+            with contextlib.suppress(Exception):  # there is no such hook without a master
+                importlib.import_module("uwsgidecorators").postfork(self._on_uwsgi_fork)
+
+    def ensure(self) -> None:
+        """Start listening in this process, unless it does already.
+
+        Returns at once; a thread does the rest, for a broker that is down would block. A thread
+        that was started but never ran (a worker that replaces its event loop after the fork loses
+        it) is started again after a second.
+        """
+        with self._lock:
+            if self.running or time.monotonic() - self._started < 1:
+                return
+            self._started = time.monotonic()
+            if _UWSGI is not None and eventletutils.is_monkey_patched("thread"):
+                LOG.error(_UWSGI_PATCHED)
+                self.running = True
+                return
+            thread = threading.Thread(target=self._run_in_thread, name="fault-consumer")
+            thread.daemon = True
+            thread.start()
+
+    def run(self) -> None:
+        """Listen until :meth:`stop` is called; for a process of its own."""
+        self.ensure()
+        self._stopping.wait()
+        if self._server is not None:
+            # Stopping waits for the broker, which may not answer.
+            ending = threading.Thread(target=_shut_down, args=(self._server,))
+            ending.daemon = True
+            ending.start()
+            ending.join(_LONGEST_STOP)
+
+    def stop(self) -> None:
+        """End :meth:`run`; what is not stored yet goes back to the queue."""
+        self._stopping.set()
+
+    def _forget(self) -> None:
+        """The state of a new process, in which no thread of ours runs."""
+        self._lock = threading.Lock()
+        self._started = float("-inf")
+        self._stopping = threading.Event()
+        self._server: Any = None
+        self.running = False
+
+    def _on_uwsgi_fork(self) -> None:
+        if _UWSGI is not None and _UWSGI.worker_id():  # neither a mule nor a spooler
+            self.ensure()
+
+    def _run_in_thread(self) -> None:
+        with self._lock:
+            if self.running:
+                return
+            self.running = True
+        if _UWSGI is not None:
+            self._check_that_time_passes()
+        pause = 1.0
+        while not self._wait(0):
+            try:
+                self._server = self._listen()
+            except Exception as exc:
+                self._metrics.trouble(_PART, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
+                self._wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                self._metrics.fine(_PART)
+                return
+
+    def _check_that_time_passes(self) -> None:
+        """Say so if this thread stands still whenever no request is served."""
+        begin = time.monotonic()
+        self._wait(_GLANCE)
+        if time.monotonic() - begin > 4 * _GLANCE:
+            LOG.error(_UWSGI_WITHOUT_THREADS)
+
+    def _listen(self) -> Any:
+        """Make a listener and start it. Blocks for as long as the broker is down."""
+        settings = self._settings
+        transport = oslo_messaging.get_notification_transport(
+            self._conf, url=self._transport_url()
+        )
+        exchanges = settings.exchanges or (
+            self._conf.control_exchange,
+            *(name for profile in self._profiles for name in profile.exchanges),
+        )
+        targets = [
+            oslo_messaging.Target(topic=topic, exchange=exchange)
+            for topic in settings.topics
+            for exchange in dict.fromkeys(exchanges)
+        ]
+        priorities = frozenset[str]().union(*(profile.priorities for profile in self._profiles))
+        endpoint = types.SimpleNamespace(
+            **{
+                priority: functools.partial(self._on_notifications, priority)
+                for priority in priorities
+            }
+        )
+        server = oslo_messaging.get_batch_notification_listener(
+            transport,
+            targets,
+            [endpoint],
+            allow_requeue=True,
+            pool=settings.pool,
+            batch_size=settings.batch_size,
+            batch_timeout=settings.batch_timeout,
+        )
+        server.dispatcher = _ReadableOnly(server.dispatcher, self._metrics)
+        try:
+            # One thread, so that notifications are stored in their order; the default of 64 would
+            # also be as many database connections.
+            server.start(override_pool_size=1)
+        except Exception:
+            transport.cleanup()
+            raise
+        LOG.info(
+            "Listening for %s notifications of %s",
+            " and ".join(settings.topics),
+            ", ".join(profile.service for profile in self._profiles),
+        )
+        return server
+
+    def _transport_url(self) -> oslo_messaging.TransportURL:
+        """Where to listen; for RabbitMQ with a bound on what it sends ahead.
+
+        The bound stands in the URL because the option of that name is also the service's, for its
+        own connections.
+        """
+        group = "oslo_messaging_notifications"
+        for name, options in messaging_opts.list_opts():
+            if name == group:
+                self._conf.register_opts(options, group=group)
+        url = oslo_messaging.TransportURL.parse(
+            self._conf, self._settings.transport_url or self._conf[group].transport_url
+        )
+        if url.transport.startswith(("rabbit", "kombu")):
+            url.query.setdefault(
+                "rabbit_qos_prefetch_count", str(self._settings.batch_size * _BATCHES_AHEAD)
+            )
+        return url
+
+    def _on_notifications(self, priority: str, messages: Sequence[dict[str, Any]]) -> str:
+        """Store what notifications say; the method of the endpoint."""
+        rows: list[Fault] = []
+        for message in messages:
+            rows += self._recorder.extract(
+                {
+                    "priority": priority,
+                    "event_type": message["event_type"],
+                    "publisher_id": message["publisher_id"],
+                    "payload": message["payload"],
+                    "context": message["ctxt"],
+                    **message["metadata"],
+                }
+            )
+        result = oslo_messaging.NotificationResult
+        stored = self._recorder.record(rows, self._wait)
+        return str(result.HANDLED if stored else result.REQUEUE)
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait; return True, and soon, if the process is ending."""
+        end = time.monotonic() + seconds
+        while True:
+            # Threads of an executor are joined before atexit handlers run, so the end of the main
+            # thread is the only sign of it there is.
+            if self._stopping.is_set() or not threading.main_thread().is_alive():
+                return True
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            self._stopping.wait(min(left, _GLANCE))
+
+
+class _ReadableOnly:
+    """A dispatcher before oslo.messaging's, which it spares what would upset it.
+
+    A message without a text as its priority makes the batch dispatcher raise, and all others of
+    its batch are requeued with it, for ever.
+    """
+
+    def __init__(self, dispatcher: Any, metrics: Metrics) -> None:
+        self._dispatcher = dispatcher
+        self._metrics = metrics
+        self.supported_priorities = dispatcher.supported_priorities
+
+    def dispatch(self, incoming: Sequence[Any]) -> set[Any]:
+        """Hand on what can be read; what is left out counts as done."""
+        readable = []
+        for item in incoming:
+            message = item.message
+            if isinstance(message, dict) and isinstance(message.get("priority"), str):
+                readable.append(item)
+            else:
+                self._metrics.drop("unreadable", "a message that is no notification")
+        requeue: set[Any] = self._dispatcher.dispatch(readable) if readable else set()
+        return requeue
+
+
+def _shut_down(server: Any) -> None:
+    server.stop()
+    server.wait()

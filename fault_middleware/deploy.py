@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds everything from one configuration.
+
+The paste filter, the commands and the stand-alone consumer all come here for their parts, so they
+cannot drift apart.  What the parts of one process share (the store with its connections, the
+consumer with its listener) is made once for each configuration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from oslo_config import cfg
+
+from fault_middleware import conf as conf_module
+from fault_middleware import profile
+from fault_middleware.conf import ConfigurationError, Settings
+from fault_middleware.filter import FaultFilter
+from fault_middleware.metrics import Metrics
+from fault_middleware.policy import Policy
+from fault_middleware.profile import Profile
+from fault_middleware.recorder import Recorder
+from fault_middleware.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from fault_middleware.consumer import Consumer
+
+_PASTE_ONLY = ("oslo_config_project", "oslo_config_file", "oslo_config_program")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Deployment:
+    """The parts that one configuration describes. Opens nothing until used."""
+
+    conf: cfg.ConfigOpts
+    settings: Settings
+    profiles: tuple[Profile, ...]
+    store: Store
+    metrics: Metrics
+
+    @functools.cached_property
+    def recorder(self) -> Recorder:
+        """What stores the contents of notifications."""
+        return Recorder(
+            self.profiles,
+            self.store,
+            self.metrics,
+            clear_on_success=self.settings.clear_on_success,
+        )
+
+    @functools.cached_property
+    def consumer(self) -> Consumer:
+        """The consumer of this process; loads oslo.messaging."""
+        from fault_middleware.consumer import Consumer
+
+        return Consumer(self.conf, self.settings, self.profiles, self.recorder, self.metrics)
+
+    @functools.cached_property
+    def policy(self) -> Policy:
+        """The rules on who may see what."""
+        settings = self.settings
+        return Policy(self.conf, settings.policy_file, settings.credentials, self.metrics)
+
+    def filter(self, application: WSGIApplication) -> FaultFilter:
+        """The filter around an application."""
+        return FaultFilter(
+            application,
+            profiles=self.profiles,
+            store=self.store,
+            policy=self.policy,
+            metrics=self.metrics,
+            consumer=self.consumer if self.settings.consumer == "cohosted" else None,
+        )
+
+
+# The one state of a module: several pipelines, a health check and a direct call of one process
+# share their connections and their listener.
+_deployments: dict[tuple[Any, ...], Deployment] = {}
+_configurations: dict[tuple[str | None, ...], cfg.ConfigOpts] = {}
+
+
+def deploy(
+    conf: cfg.ConfigOpts, local: Mapping[str, str] | None = None, source: str = "the arguments"
+) -> Deployment:
+    """The deployment of a configuration; the same one each time in a process.
+
+    :param conf: parsed; our options are registered on it
+    :param local: options of ``[fault_middleware]`` that win, as text
+    :param source: where ``local`` stands, for messages
+    :raises ConfigurationError: naming file, key and value
+    """
+    conf_module.register_opts(conf)
+    settings = conf_module.read_settings(conf, local or {}, source)
+    options = conf_module.read_database_options(conf)
+    key = (_identity(conf), settings, *sorted(options.items()))
+    if key not in _deployments:
+        metrics = Metrics()
+        _deployments[key] = Deployment(
+            conf=conf,
+            settings=settings,
+            profiles=_load_profiles(settings.profiles),
+            store=Store(options, settings.lookup_timeout, metrics),
+            metrics=metrics,
+        )
+    return _deployments[key]
+
+
+def deployed(conf: cfg.ConfigOpts) -> list[Deployment]:
+    """What this process has deployed of a configuration, with whatever local options."""
+    mine = [one for (files, *_), one in _deployments.items() if files == _identity(conf)]
+    return mine or [deploy(conf)]
+
+
+def filter_factory(
+    global_conf: Mapping[str, str] | None, **local_conf: str
+) -> Callable[[WSGIApplication], FaultFilter]:
+    """The factory for paste.deploy.
+
+    ``oslo_config_project``, ``oslo_config_file`` and ``oslo_config_program`` name the
+    configuration as in oslo.middleware; without them it is the one that the service itself has
+    parsed, ``cfg.CONF``. Every option of ``[fault_middleware]`` may stand in the section too.
+
+    :raises ConfigurationError: naming file, key and value
+    """
+    given = dict(global_conf or {})
+    names = {name: local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY}
+    return deploy(
+        _configuration(**names), local_conf, given.get("__file__", "the paste file")
+    ).filter
+
+
+def FaultMiddleware(  # used like the class whose instance it makes
+    application: WSGIApplication, conf: cfg.ConfigOpts | Mapping[str, str] | None = None
+) -> FaultFilter:
+    """Wrap the application of a service without paste.deploy.
+
+    :param conf: a parsed configuration, or a dict of what would stand in the section of a paste
+        file; None for ``cfg.CONF``
+    :raises ConfigurationError: naming file, key and value
+    """
+    if isinstance(conf, cfg.ConfigOpts):
+        return deploy(conf).filter(application)
+    return filter_factory(None, **(conf or {}))(application)
+
+
+def _identity(conf: cfg.ConfigOpts) -> object:
+    """What tells configurations apart: their files, or the object where there are none."""
+    names = (getattr(conf, option, None) or () for option in ("config_file", "config_dir"))
+    return tuple(itertools.chain(*names)) or id(conf)
+
+
+def _configuration(
+    oslo_config_project: str | None, oslo_config_file: str | None, oslo_config_program: str | None
+) -> cfg.ConfigOpts:
+    if oslo_config_project is None and oslo_config_file is None:
+        return cfg.CONF
+    key = (oslo_config_project, oslo_config_file, oslo_config_program)
+    if key not in _configurations:
+        conf = cfg.ConfigOpts()
+        try:
+            conf(
+                [],
+                project=oslo_config_project,
+                prog=oslo_config_program,
+                default_config_files=[oslo_config_file] if oslo_config_file else None,
+                validate_default_values=True,
+            )
+        except cfg.Error as exc:
+            raise ConfigurationError(str(exc)) from exc
+        _configurations[key] = conf
+    return _configurations[key]
+
+
+def _load_profiles(names: tuple[str, ...]) -> tuple[Profile, ...]:
+    profiles = tuple(profile.load(name) for name in names)
+    services = [one.service for one in profiles]
+    for service in services:
+        if services.count(service) > 1:
+            raise ConfigurationError(
+                f"[{conf_module.GROUP}] profiles = {','.join(names)}: two profiles "
+                f"describe the service {service!r}"
+            )
+    return profiles

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The filter: puts the fault of an instance into the response that shows it.
+
+Most requests are none of its business, and cost one comparison of the path.  For the others the
+order is: call the application; leave alone whatever is not a plain 200 with JSON; look up; ask the
+policy; insert.  An error in one of our own steps is logged, and the response goes out as the
+application made it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from fault_middleware import body, fault
+from fault_middleware.fault import Fault
+from fault_middleware.metrics import Metrics
+from fault_middleware.policy import Policy
+from fault_middleware.profile import Profile, RouteTable
+from fault_middleware.response import Response
+from fault_middleware.route import Instance
+from fault_middleware.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from fault_middleware.consumer import Consumer
+
+
+class FaultFilter:
+    """A WSGI application around another, whose show responses it completes.
+
+    :param consumer: a co-hosted consumer, which starts with the first request; None where somebody
+        else consumes
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        *,
+        profiles: Sequence[Profile],
+        store: Store,
+        policy: Policy,
+        metrics: Metrics,
+        consumer: Consumer | None = None,
+    ) -> None:
+        self._application = application
+        self._routes = RouteTable(profiles)
+        self._match = self._routes.pattern.match
+        self._store = store
+        self._policy = policy
+        self._metrics = metrics
+        self._consumer = consumer
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        match = self._match(environ.get("PATH_INFO", ""))
+        if self._consumer is not None and not self._consumer.running:
+            self._wake(self._consumer)
+        if match is None or environ.get("REQUEST_METHOD") != "GET":
+            return self._application(environ, start_response)
+
+        response = Response(start_response)
+        foreign = response.ask(self._application, environ)
+        if foreign is not None:
+            return foreign
+        new = None
+        try:
+            new = self._complete(response.body, environ, match)
+        except Exception as exc:
+            self._metrics.error("filter", f"no fault is shown in {match[0]}", exc)
+        return response.send(new)
+
+    def _wake(self, consumer: Consumer) -> None:
+        try:
+            consumer.ensure()
+        except Exception as exc:
+            self._metrics.error("consumer", "no notifications are consumed", exc)
+
+    def _complete(
+        self, data: bytes, environ: WSGIEnvironment, match: re.Match[str]
+    ) -> bytes | None:
+        """The body with the faults in it; None where nothing is to be changed."""
+        profile, route, path_id = self._routes.route(match)
+        service = profile.service
+        instances: Iterable[Instance] | None = None
+        if route.many:
+            instances = list(route.instances(data.decode()))
+            rows = self._look_up(service, [one.id for one in instances])
+        else:
+            # WSGI gives the bytes of a path as Latin-1 (PEP 3333).
+            wanted = fault.canonical_id(path_id.encode("latin-1").decode())
+            rows = self._look_up(service, wanted)
+        if not rows and f'"{route.shape.key}"'.encode() not in data:
+            return None
+
+        text = data.decode()
+        credentials = self._policy.credentials(environ)
+        edits = []
+        for one in instances or route.instances(text):
+            # Only where the body shows the instance that was asked for is there a row; a fault
+            # that the service wrote is under the policy anywhere.
+            row = rows.get(one.id)
+            if row is not None or route.shape.key in one.span.value:
+                target = {"instance_id": one.id, "service": service, **route.target(one, row)}
+                sight = self._policy.sight(credentials, target)
+                edit = route.edit(text, one, row, sight.show, sight.details)
+                if edit is not None:
+                    edits.append(edit)
+        return body.apply(text, edits).encode() if edits else None
+
+    def _look_up(self, service: str, wanted: str | list[str]) -> dict[str, Fault]:
+        """The newest rows of instances; none while the database does not answer."""
+        try:
+            if isinstance(wanted, list):
+                return self._store.last_many(service, wanted)
+            row = self._store.last(service, wanted)
+        except Exception:
+            # The store's breaker has said so. What the service itself shows of a fault is under
+            # the policy all the same.
+            return {}
+        return {} if row is None else {wanted: row}

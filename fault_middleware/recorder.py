@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recorder: stores what notifications say, whatever is wrong with one or with the database.
+
+It serves everybody who gets notifications; who they are decides only how long it tries.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fault_middleware import fault
+from fault_middleware.fault import Fault
+from fault_middleware.metrics import Metrics
+from fault_middleware.profile import Profile
+from fault_middleware.store import Store
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 10.0
+_PART = "database (storing)"
+
+
+class Recorder:
+    """From notifications to rows.
+
+    :param clear_on_success: whether events that a profile calls a success clear
+    """
+
+    def __init__(
+        self,
+        profiles: Sequence[Profile],
+        store: Store,
+        metrics: Metrics,
+        *,
+        clear_on_success: bool,
+    ) -> None:
+        self._profiles = profiles
+        self._store = store
+        self._metrics = metrics
+        self._clear_on_success = clear_on_success
+
+    def extract(self, notification: Mapping[str, Any]) -> list[Fault]:
+        """The rows of one notification, whatever is in it.
+
+        :param notification: as for :meth:`Profile.extract`
+        """
+        self._metrics.received.inc()
+        rows: list[Fault] = []
+        for profile in self._profiles:
+            try:
+                extraction = profile.extract(notification)
+            except Exception as exc:
+                self._metrics.error("extract", f"notification {_name(notification)} is lost", exc)
+                continue
+            if extraction.reason:
+                text = f"notification {_name(notification)}: {extraction.reason}"
+                self._metrics.drop("no instance", text)
+            if extraction.action != "success" or self._clear_on_success:
+                rows += extraction.faults
+        return rows
+
+    def record(self, rows: Sequence[Fault], wait: Callable[[float], bool]) -> bool:
+        """Store rows with one commit; if one of them cannot be stored, the others one by one.
+
+        A database that fails is tried until it works. What a working database refuses is tried
+        again in ASCII, and then dropped.
+
+        :param wait: waits for some seconds; returns whether to give up
+        :returns: False if given up; some rows may have been stored then
+        """
+        pause = _FIRST_PAUSE
+        refusals = 0
+        while rows:
+            try:
+                new = self._store.record(rows)
+            except Exception as exc:
+                if not self._works():
+                    self._metrics.retries.inc()
+                    self._metrics.trouble(_PART, "faults wait until they can be stored", exc)
+                    if wait(pause):
+                        return False
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                elif len(rows) > 1:
+                    return all(self.record([row], wait) for row in rows)
+                else:
+                    refusals += 1
+                    if refusals == 2:
+                        rows = [_in_ascii(rows[0])]
+                    elif refusals > 2:
+                        text = f"fault {rows[0].id} of {rows[0].service} {rows[0].instance_id}"
+                        self._metrics.drop("refused by the database", text)
+                        return True
+            else:
+                self._metrics.stored.inc(new)
+                self._metrics.duplicates.inc(len(rows) - new)
+                age = fault.utcnow() - rows[-1].created
+                self._metrics.lag.set(age.total_seconds())
+                self._metrics.fine(_PART)
+                break
+        return True
+
+    def _works(self) -> bool:
+        """Whether the database would store a row at all."""
+        try:
+            self._store.probe()
+        except Exception:
+            return False
+        return True
+
+
+def _in_ascii(row: Fault) -> Fault:
+    """A row whose texts are ASCII; what identifies it stays."""
+    message, details = (
+        text.encode("ascii", "backslashreplace").decode() for text in (row.message, row.details)
+    )
+    return dataclasses.replace(
+        row,
+        message=fault.cut_characters(message, fault.MESSAGE_CHARACTERS),
+        details=fault.cut_bytes(details, fault.DETAILS_BYTES),
+        event_type=None,
+        request_id=None,
+        project_id=None,
+        problem=None,
+    )
+
+
+def _name(notification: Mapping[str, Any]) -> str:
+    return f"{notification.get('event_type')!s:.100} {notification.get('message_id')!s:.64}"

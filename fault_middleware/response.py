@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an application answers, held back until it is clear whether it is ours.
+
+All the care that WSGI (PEP 3333) asks of somebody in the middle stands here: a ``start_response``
+that comes late or twice, ``write()``, ``exc_info``, an iterable that the server must get back as
+it was, ``close()`` exactly once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Headers = list[tuple[str, str]]
+
+#: The largest body that is held, in bytes; a larger one streams on as it came.
+LIMIT = 2 * 1024 * 1024
+
+# What speaks of the bytes of the body that the application wrote.
+_ABOUT_THE_BYTES = frozenset(
+    {
+        "accept-ranges",
+        "content-digest",
+        "content-length",
+        "content-md5",
+        "digest",
+        "etag",
+        "last-modified",
+        "repr-digest",
+    }
+)
+# With one of these the application might answer something else than the whole body as it is, or
+# nothing, because the client has it already, without the fault.
+_CONDITIONS = (
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_RANGE",
+    "HTTP_RANGE",
+)
+
+
+class Response:
+    """One answer: either handed on as it came, or held whole.
+
+    Only a 200 with a plain JSON body of limited size is held.
+
+    :ivar body: the bytes of an answer that is held
+    """
+
+    def __init__(self, start_response: StartResponse) -> None:
+        self._start_response = start_response
+        # The arguments of start_response, once the application gave them.
+        self._start: tuple[Any, ...] = ()
+        self._write: Callable[[bytes], object] | None = None
+        self._released = False
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._iterable: Iterable[bytes] = ()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._chunks)
+
+    def ask(
+        self, application: WSGIApplication, environ: WSGIEnvironment
+    ) -> Iterable[bytes] | None:
+        """Call the application.
+
+        :returns: what the server is to be given at once, or None when the answer is held; then
+            :meth:`send` it
+        """
+        conditions = {key: environ.pop(key) for key in _CONDITIONS if key in environ}
+        try:
+            self._iterable = application(environ, self._on_start)
+            if self._released:
+                return self._iterable
+            return self._hold()
+        finally:
+            environ.update(conditions)
+
+    def send(self, body: bytes | None) -> Iterable[bytes]:
+        """Answer with what is held.
+
+        :param body: the new body, or None for the application's own
+        """
+        status, headers, *exc_info = self._start
+        if body is not None:
+            headers = [
+                (name, value) for name, value in headers if name.lower() not in _ABOUT_THE_BYTES
+            ]
+            headers.append(("Content-Length", str(len(body))))
+            self._chunks = [body]
+        self._released = True
+        self._write = self._start_response(status, headers, *exc_info)
+        return _Closing(iter(self._chunks), self._iterable)
+
+    def _hold(self) -> Iterable[bytes] | None:
+        """Read the body, as long as it is worth it."""
+        chunks: Iterator[bytes] = iter(())
+        try:
+            chunks = iter(self._iterable)
+            for chunk in chunks:
+                self._chunks.append(chunk)
+                self._size += len(chunk)
+                if self._released or self._size > LIMIT or not self._start:
+                    break
+            else:
+                if self._start and not self._released and self._is_whole():
+                    return None
+        except BaseException:
+            _close(self._iterable)
+            raise
+        held, self._chunks = self._chunks, []
+        if not self._released:
+            self._release()
+        return _Closing(itertools.chain(held, chunks), self._iterable)
+
+    def _is_whole(self) -> bool:
+        """Whether the body is as long as its header says, if that says so."""
+        lengths = [value for name, value in self._start[1] if name.lower() == "content-length"]
+        return all(value == str(self._size) for value in lengths)
+
+    def _on_start(
+        self, status: str, headers: Headers, exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        """The ``start_response`` that the application is given."""
+        start = (status, headers, exc_info) if exc_info else (status, headers)
+        if self._start and (not exc_info or self._size):
+            # The server is to judge: it refuses a second call, and raises exc_info where a part of
+            # the body has gone out.
+            self._flush()
+        if self._released:
+            return self._start_response(*start)
+        self._start = start
+        if not (status.startswith("200") and _is_plain_json(headers)):
+            self._release()
+        return self._on_write
+
+    def _on_write(self, data: bytes) -> None:
+        """The ``write`` that the application is given."""
+        if not self._released:
+            self._chunks.append(data)
+            self._size += len(data)
+            if self._size > LIMIT:
+                self._flush()
+        elif self._write is not None:
+            self._write(data)
+
+    def _flush(self) -> None:
+        """Hand on what is held, while the application is still at work."""
+        if not self._released:
+            self._release()
+        held, self._chunks = self._chunks, []
+        for chunk in held:
+            self._on_write(chunk)
+
+    def _release(self) -> None:
+        """Start the answer as the application did; it is not ours."""
+        self._released = True
+        if self._start:
+            self._write = self._start_response(*self._start)
+
+
+class _Closing:
+    """An iterator that closes the application's iterable when the server says so."""
+
+    def __init__(self, chunks: Iterator[bytes], iterable: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self._iterable = iterable
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        _close(self._iterable)
+
+
+def _close(iterable: Iterable[bytes]) -> None:
+    close = getattr(iterable, "close", None)
+    if close is not None:
+        close()
+
+
+def _is_plain_json(headers: Headers) -> bool:
+    """Whether a body is a whole JSON body, in UTF-8 and of limited size."""
+    values = {name.lower(): value for name, value in headers}
+    kind, *parameters = values.get("content-type", "").lower().split(";")
+    kind = kind.strip()
+    if kind != "application/json" and not kind.endswith("+json"):
+        return False
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(' "') not in ("utf-8", "us-ascii"):
+            return False
+    if values.get("content-encoding", "identity").lower() != "identity":
+        return False
+    length = values.get("content-length", "0")
+    return length.isdecimal() and int(length) <= LIMIT

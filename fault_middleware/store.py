@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one module that speaks SQL: faults in, the newest fault out.
+
+Rows are only ever inserted, so writers never wait for each other, and recording the same fault
+twice leaves one row.  A clearance is a row too.  Which row of an instance is shown follows from
+the rows alone (the greatest by ``created`` and ``id``), so the order in which they arrive does not
+matter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exception
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from fault_middleware import engines, fault, models
+from fault_middleware.breaker import Breaker
+from fault_middleware.fault import Fault
+from fault_middleware.metrics import Metrics
+
+#: The most instances that one query looks up.
+CHUNK = 200
+
+_T = models.instance_faults
+# A row in the order of the fields of Fault.
+_COLUMNS = [_T.c[field.name] for field in dataclasses.fields(Fault)]
+_COUNT_NEW = sa.select(sa.func.count()).where(
+    _T.c.id.in_(sa.bindparam("ids", expanding=True)), _T.c.updated == sa.bindparam("updated")
+)
+_NEWEST = (
+    sa.select(*_COLUMNS)
+    .where(
+        _T.c.instance_id == sa.bindparam("instance_id"), _T.c.service == sa.bindparam("service")
+    )
+    .order_by(_T.c.created.desc(), _T.c.id.desc())
+    .limit(1)
+)
+
+
+class Store:
+    """The table of faults in one database.
+
+    Thread-safe. Opens nothing until it is used, and again in a forked process, so it can be built
+    before a server forks.
+
+    :param options: the values of group ``[fault_middleware_database]``
+    :param lookup_timeout: the most seconds that a look-up waits for a connection, and again for an
+        answer
+    :raises ConfigurationError: when ``connection`` is no usable URL
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any], lookup_timeout: float, metrics: Metrics | None = None
+    ) -> None:
+        self._options = options
+        self._lookup_timeout = lookup_timeout
+        self._breaker = Breaker(lookup_timeout, metrics or Metrics())
+        self._engines: dict[str, sa.Engine] = {}
+        self._pid = os.getpid()
+        engines.check(options)
+
+    @property
+    def reader(self) -> sa.Engine:
+        """For look-ups in requests."""
+        return self._engine("reader", lambda: engines.reader(self._options, self._lookup_timeout))
+
+    @property
+    def writer(self) -> sa.Engine:
+        """For everything else."""
+        return self._engine("writer", lambda: engines.writer(self._options))
+
+    def last(self, service: str, instance_id: str) -> Fault | None:
+        """The newest row of an instance: a fault, a clearance, or None.
+
+        One round trip.
+
+        :raises SuspendedError: when the database did not answer a moment ago
+        :raises Exception: of the database, when it cannot answer
+        """
+        values = {"service": service, "instance_id": instance_id}
+        rows = self._read(_NEWEST, values, instance_id)
+        # The database may find ids equal that are not (case, trailing spaces).
+        return next((row for row in rows if row.instance_id == instance_id), None)
+
+    def last_many(self, service: str, instance_ids: Iterable[str]) -> dict[str, Fault]:
+        """The newest row of each instance that has one, by instance id.
+
+        One round trip for each 200 instances.
+
+        :raises Exception: as :meth:`last`
+        """
+        wanted = dict.fromkeys(instance_ids)
+        found: dict[str, Fault] = {}
+        ids = iter(wanted)
+        while chunk := list(itertools.islice(ids, CHUNK)):
+            # Few sizes, so few statements to prepare; the gap is filled with an id that is asked
+            # for anyway.
+            size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
+            chunk += chunk[:1] * (size - len(chunk))
+            values = {f"id{n}": instance_id for n, instance_id in enumerate(chunk)}
+            for row in self._read(_newest_of(size), {"service": service, **values}, chunk[0]):
+                if row.instance_id in wanted:
+                    found[row.instance_id] = row
+        return found
+
+    def record(self, faults: Sequence[Fault]) -> int:
+        """Store faults and clearances with one commit.
+
+        :returns: how many of them were new
+        :raises Exception: of the database, when they could not all be stored; none of them was
+            then, and it may be tried again
+        """
+        if not faults:
+            return 0
+        updated = fault.utcnow()
+        with self.writer.begin() as connection:
+            result = connection.execute(
+                _insert(connection.dialect.name),
+                [_values(row, updated) for row in faults],
+                execution_options={"preserve_rowcount": True},
+            )
+            if connection.dialect.name in engines.MYSQL:
+                # To SQLAlchemy's connections, MySQL also counts what was there.
+                ids = [row.id for row in faults]
+                new = connection.scalar(_COUNT_NEW, {"ids": ids, "updated": updated})
+                return int(new or 0)
+            return result.rowcount
+
+    def probe(self) -> None:
+        """Insert a row and take it back.
+
+        :raises Exception: of the database, when no row can be stored now
+        """
+        with self.writer.connect() as connection:
+            row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
+            connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
+            connection.rollback()
+
+    def _read(
+        self, statement: sa.Executable, values: Mapping[str, Any], instance_id: str
+    ) -> list[Fault]:
+        with self._breaker.call(f"{values['service']} {instance_id}"):
+            return self._read_twice(statement, values)
+
+    def _read_twice(self, statement: sa.Executable, values: Mapping[str, Any]) -> list[Fault]:
+        begin = time.monotonic()
+        try:
+            return self._read_once(statement, values)
+        except db_exception.DBConnectionError:
+            # A pooled connection that the server has closed meanwhile; asking each one before use
+            # would cost every request a round trip. The pool has dropped them all by now, so this
+            # connects anew. What took its time to fail would take it again.
+            if time.monotonic() - begin > self._lookup_timeout / 10:
+                raise
+            return self._read_once(statement, values)
+
+    def _read_once(self, statement: sa.Executable, values: Mapping[str, Any]) -> list[Fault]:
+        with self.reader.connect() as connection:
+            return [Fault(*row) for row in connection.execute(statement, values)]
+
+    def _engine(self, role: str, make: Callable[[], sa.Engine]) -> sa.Engine:
+        if self._pid != os.getpid():
+            # Forked: the connections are the parent's, who goes on using them.
+            for engine in self._engines.values():
+                engine.dispose(close=False)
+            self._engines = {}
+            self._pid = os.getpid()
+        if role not in self._engines:
+            self._engines.setdefault(role, make())
+        return self._engines[role]
+
+
+@functools.cache
+def _newest_of(size: int) -> sa.Executable:
+    """The newest row of each of ``size`` instances (``:id0``, ``:id1``, ...).
+
+    A correlated LIMIT 1 for each id walks the index to one row, however many faults an instance
+    has; window functions read them all.
+    """
+    ids = " UNION ALL ".join(f"SELECT :id{n} AS instance_id" for n in range(size))
+    columns = ", ".join(f"f.{column.name}" for column in _COLUMNS)
+    return sa.text(
+        f"SELECT {columns} FROM ({ids}) AS wanted"  # noqa: S608 no values in it
+        " JOIN instance_faults AS f ON f.id = (SELECT newest.id"
+        " FROM instance_faults AS newest"
+        " WHERE newest.instance_id = wanted.instance_id"
+        " AND newest.service = :service"
+        " ORDER BY newest.created DESC, newest.id DESC LIMIT 1)"
+    ).columns(*_COLUMNS)
+
+
+def _values(row: Fault, updated: datetime) -> dict[str, Any]:
+    """A row of the table."""
+    deleted_at = row.created if row.deleted else None
+    return {**dataclasses.asdict(row), "updated": updated, "deleted_at": deleted_at}
+
+
+@functools.cache
+def _insert(dialect: str) -> sa.Executable:
+    """An INSERT that passes over a row whose id is there already.
+
+    MySQL's INSERT IGNORE would also pass over data that do not fit.
+    """
+    if dialect in engines.MYSQL:
+        return mysql.insert(_T).on_duplicate_key_update(id=_T.c.id)
+    if dialect == "postgresql":
+        return postgresql.insert(_T).on_conflict_do_nothing(index_elements=[_T.c.id])
+    return sqlite.insert(_T).on_conflict_do_nothing(index_elements=[_T.c.id])
