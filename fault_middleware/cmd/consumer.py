@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``fault-middleware-consumer``: the consumer in a process of its own.
+
+Ends on SIGTERM and SIGINT with exit code 0, and with 2 when the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+from oslo_config import cfg
+from oslo_log import log
+
+from fault_middleware import deploy
+from fault_middleware.conf import ConfigurationError
+
+PROGRAM = "fault-middleware-consumer"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Consume notifications until told to stop.
+
+    :param arguments: those of the command line; None for ``sys.argv``
+    :returns: the exit code
+    """
+    conf = cfg.ConfigOpts()
+    log.register_options(conf)
+    try:
+        conf(arguments, project="fault_middleware", prog=PROGRAM)
+        log.setup(conf, "fault_middleware")
+        consumer = deploy.deploy(conf).consumer
+    except (cfg.Error, ConfigurationError) as exc:
+        print(f"{PROGRAM}: {exc}", file=sys.stderr)
+        return 2
+
+    def stop(signal_number: int, frame: FrameType | None) -> None:
+        consumer.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    consumer.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``db sync`` and ``db version``: the table itself."""
+
+from __future__ import annotations
+
+import argparse
+
+from cliff import show
+
+from fault_middleware import migration
+from fault_middleware.cmd.manage import Command
+
+
+class Sync(Command):
+    """Make the table instance_faults, or bring it up to date.
+
+    It can be repeated, and the release before this one goes on working with the new table, so run
+    it before the services are upgraded.
+    """
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        engine = self.store().writer
+        before = migration.version(engine)
+        migration.sync(engine)
+        after = migration.version(engine)
+        if before == after:
+            print(f"The database is up to date at revision {after}.")
+        else:
+            print(f"The database is at revision {after}; it was at {before or 'none'}.")
+        return 0
+
+
+class Version(Command, show.ShowOne):
+    """Show the revision of the database and the one that this release needs."""
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
+        names = ("database", "needed")
+        return names, (migration.version(self.store().writer), migration.newest())

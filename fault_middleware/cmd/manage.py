@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``fault-middleware-manage``: what operators do with the table of faults.
+
+Each command is an entry point of the group ``fault_middleware.manage``; this module has what they
+share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import sys
+from typing import Any
+
+from cliff import app, command, commandmanager
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+
+from fault_middleware import conf as conf_module
+from fault_middleware.conf import ConfigurationError
+from fault_middleware.store import Store
+
+PROGRAM = "fault-middleware-manage"
+
+
+class Manage(app.App):
+    """The program around the commands."""
+
+    NAME = PROGRAM
+    DEFAULT_VERBOSE_LEVEL = 0
+
+    def __init__(self) -> None:
+        super().__init__(
+            description="Manage the faults that fault_middleware shows.",
+            version=importlib.metadata.version("fault_middleware"),
+            command_manager=commandmanager.CommandManager("fault_middleware.manage"),
+            deferred_help=True,
+        )
+
+    def build_option_parser(
+        self,
+        description: str | None,
+        version: str | None,
+        argparse_kwargs: dict[str, Any] | None = None,
+    ) -> argparse.ArgumentParser:
+        """Add the options that name the configuration, as oslo.config does."""
+        parser: argparse.ArgumentParser = super().build_option_parser(
+            description, version, {"prog": PROGRAM, **(argparse_kwargs or {})}
+        )
+        parser.add_argument(
+            "--config-file",
+            action="append",
+            metavar="PATH",
+            help="A configuration file; may be given several times. Default: those "
+            "of the project fault_middleware that oslo.config finds, e.g. "
+            "/etc/fault_middleware/fault_middleware.conf.",
+        )
+        parser.add_argument(
+            "--config-dir",
+            action="append",
+            metavar="DIR",
+            help="A directory of *.conf files, read in the order of their names.",
+        )
+        return parser
+
+
+class Command(command.Command):
+    """A command that reads the configuration."""
+
+    def configuration(self) -> cfg.ConfigOpts:
+        """The configuration that the options name, with our options registered.
+
+        :raises ConfigurationError: when it cannot be read
+        """
+        conf = cfg.ConfigOpts()
+        given = self.app_args
+        try:
+            conf(
+                [],
+                project="fault_middleware",
+                prog=PROGRAM,
+                default_config_files=given.config_file if given else None,
+                default_config_dirs=given.config_dir if given else None,
+            )
+        except cfg.Error as exc:
+            raise ConfigurationError(str(exc)) from exc
+        conf_module.register_opts(conf)
+        return conf
+
+    def store(self) -> Store:
+        """The table of the configuration."""
+        conf = self.configuration()
+        timeout = conf_module.read_settings(conf, {}, "").lookup_timeout
+        return Store(conf_module.read_database_options(conf), timeout)
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run the command; a database's error becomes one line."""
+        try:
+            result: int = super().run(parsed_args)
+        except db_exception.DBError as exc:
+            raise RuntimeError(f"The database: {str(exc).splitlines()[0]}") from exc
+        return result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    :param arguments: those of the command line; None for ``sys.argv``
+    :returns: 0 on success, 1 when the command failed, 2 when it was misspelt
+    """
+    if arguments is None:
+        arguments = sys.argv[1:]
+    result: int = Manage().run(arguments or ["--help"])
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
