@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests share: servers, databases, configurations, a small service.
+
+A test that needs a server which is not installed is skipped, with the reason;
+it fails instead where FAULT_MIDDLEWARE_REQUIRE names the server (CI does).
+"""
+
+import contextlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from fault_middleware import conf as conf_module
+from fault_middleware import migration
+from fault_middleware.store import Store
+from tests import services
+
+DATA = Path(__file__).parent / "data"
+PROJECT = "p1"
+INSTANCE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
+
+
+def require(name: str, reason: str) -> None:
+    """Skip the test, or fail it where ``name`` must be there."""
+    if name in os.environ.get("FAULT_MIDDLEWARE_REQUIRE", "").split(","):
+        pytest.fail(f"{name} is required here: {reason}")
+    pytest.skip(f"{name}: {reason}")
+
+
+@contextlib.contextmanager
+def _server(name: str, factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = factory.mktemp(name)
+    # Servers that do not run as root must be able to get there.
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(getattr(services, name)(folder / "run"))
+        except services.Missing as exc:
+            require(name, str(exc))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a private MariaDB, without a database."""
+    with _server("mariadb", tmp_path_factory) as port:
+        yield f"mysql+pymysql://root@127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a private PostgreSQL, without a database."""
+    with _server("postgresql", tmp_path_factory) as port:
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Broker]:
+    """A private RabbitMQ."""
+    with _server("rabbitmq", tmp_path_factory) as running:
+        yield running
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A database file that is not there yet."""
+    return f"sqlite:///{tmp_path}/faults.sqlite"
+
+
+@pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database, on each of the three servers in turn."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    with new_database(request.getfixturevalue(request.param)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """A database of its own on a server."""
+    name = f"t{uuid.uuid4().hex}"
+    default = "/postgres" if server.startswith("postgresql") else ""
+    admin = sa.create_engine(server + default, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield f"{server}/{name}"
+    force = " WITH (FORCE)" if server.startswith("postgresql") else ""
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name}{force}"))
+    admin.dispose()
+
+
+@contextlib.contextmanager
+def relayed(url: str) -> Iterator[services.Relay]:
+    """A wire to the server of a URL; its attribute ``url`` leads over it."""
+    direct = sa.make_url(url)
+    relay = services.Relay(direct.port or 0)
+    relay.url = direct.set(port=relay.port).render_as_string(hide_password=False)
+    yield relay
+    relay.close()
+
+
+def database_options(url: str, **values: Any) -> dict[str, Any]:
+    """The group [fault_middleware_database] with its defaults."""
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[])
+    conf_module.register_opts(conf)
+    conf.set_override("connection", url, group=conf_module.DATABASE_GROUP)
+    return {**conf_module.read_database_options(conf), **values}
+
+
+def make_store(url: str, **values: Any) -> Store:
+    """The table in a database, made by the migrations."""
+    store = Store(database_options(url, **values), lookup_timeout=2.0)
+    migration.sync(store.writer)
+    return store
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    """The table in an embedded database."""
+    made = make_store(sqlite_url)
+    yield made
+    close(made)
+
+
+@pytest.fixture
+def any_store(database_url: str) -> Iterator[Store]:
+    """The table on each of the three servers in turn."""
+    made = make_store(database_url)
+    yield made
+    close(made)
+
+
+def close(store: Store) -> None:
+    """Give back the connections."""
+    store.reader.dispose()
+    store.writer.dispose()
+
+
+def rows(store: Store) -> list[dict[str, Any]]:
+    """All that is in the table, oldest first."""
+    with store.writer.connect() as connection:
+        return [
+            dict(row)
+            for row in connection.execute(
+                sa.text("SELECT * FROM instance_faults ORDER BY created, id")
+            ).mappings()
+        ]
+
+
+@pytest.fixture
+def configure(tmp_path: Path, sqlite_url: str) -> Callable[..., cfg.ConfigOpts]:
+    """Makes a parsed configuration of a text, with a database of its own."""
+
+    def make(text: str = "", **values: str) -> cfg.ConfigOpts:
+        return parse(write_configuration(tmp_path / "service.conf", sqlite_url, text, **values))
+
+    return make
+
+
+def parse(file: Path) -> cfg.ConfigOpts:
+    """A configuration that was read from a file."""
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[str(file)])
+    return conf
+
+
+def write_configuration(file: Path, url: str, text: str = "", **values: str) -> Path:
+    """Write a configuration file.
+
+    :param values: options of [fault_middleware]
+    """
+    lines = "".join(f"{name} = {value}\n" for name, value in values.items())
+    file.write_text(
+        f"{text}\n[fault_middleware]\n{lines}\n[fault_middleware_database]\nconnection = {url}\n"
+    )
+    return file
+
+
+class Service:
+    """An application that answers everything with the same JSON.
+
+    :ivar body: what it answers
+    """
+
+    def __init__(self, body: Any = None) -> None:
+        self.body = body if body is not None else {"instance": {"id": INSTANCE}}
+
+    @property
+    def data(self) -> bytes:
+        return json.dumps(self.body).encode()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        headers = [("Content-Type", "application/json")]
+        headers.append(("Content-Length", str(len(self.data))))
+        start_response("200 OK", headers)
+        return [self.data]
+
+
+def trove_notifications() -> list[str]:
+    """The names of the recorded notifications of Trove."""
+    return sorted(path.name for path in (DATA / "trove/notifications").iterdir())
+
+
+def read_data(name: str) -> Any:
+    """A JSON file of the recorded data."""
+    return json.loads((DATA / name).read_text())
+
+
+def decode(recorded: dict[str, Any]) -> dict[str, Any]:
+    """The notification in a recorded AMQP message, as profiles read it."""
+    message = json.loads(json.loads(recorded["raw_body"])["oslo.message"])
+    names = ("message_id", "publisher_id", "event_type", "priority", "payload")
+    return {name: message[name] for name in (*names, "timestamp")}
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 20) -> None:
+    """Wait for something that another thread or process does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"it did not come true within {seconds} s")
+        time.sleep(0.02)

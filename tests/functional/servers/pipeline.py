@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A paste pipeline of the filter and an application that shows any instance."""
+
+import json
+import os
+
+from paste.deploy import loadapp
+
+
+def app_factory(global_conf):
+    def application(environ, start_response):
+        instance_id = environ["PATH_INFO"].rpartition("/")[2]
+        body = {"instance": {"id": instance_id, "pid": os.getpid()}}
+        data = json.dumps(body).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
+        start_response("200 OK", headers)
+        return [data]
+
+    return application
+
+
+def load():
+    """The pipeline of the file that FAULT_TEST_INI names."""
+    return loadapp(f"config:{os.environ['FAULT_TEST_INI']}")

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recorded notifications through RabbitMQ, the stand-alone consumer, a table."""
+
+import json
+import sys
+import time
+import uuid
+
+import amqp
+import pytest
+
+from fault_middleware.deploy import deploy
+from tests.fixtures import (
+    close,
+    make_store,
+    parse,
+    read_data,
+    rows,
+    trove_notifications,
+    wait_until,
+    write_configuration,
+)
+from tests.services import process
+
+
+def publish(broker, names):
+    """Send recorded messages just as they came, byte for byte."""
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        channel = connection.channel()
+        for name in names:
+            recorded = read_data(f"trove/notifications/{name}")
+            channel.basic_publish(
+                amqp.Message(recorded["raw_body"], **recorded["properties"]),
+                exchange=recorded["exchange"],
+                routing_key=recorded["routing_key"],
+            )
+
+
+def queue_is_empty(broker):
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        queue = connection.channel().queue_declare("notifications.info", passive=True)
+        return queue.message_count == 0
+
+
+@pytest.fixture
+def consumer(broker, database_url, tmp_path):
+    """A running fault-middleware-consumer; yields its log."""
+    store = make_store(database_url)
+    file = write_configuration(
+        tmp_path / "consumer.conf", database_url, transport_url=broker.url, topics="notifications"
+    )
+    log = tmp_path / "consumer.log"
+    command = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.consumer"]
+    with process([*command, "--config-file", str(file)], log) as running:
+        wait_until(lambda: "Listening for notifications" in log.read_text())
+        yield store, running
+        running.terminate()
+        assert running.wait(10) == 0, log.read_text()
+    close(store)
+
+
+def test_the_table_holds_what_the_recorded_notifications_say(consumer, broker):
+    store, _ = consumer
+    names = trove_notifications()
+    expected = read_data("trove/expected.json")
+    wanted = [row for name in names for row in expected[name]]
+
+    publish(broker, names)
+    wait_until(lambda: len(rows(store)) == len(wanted))
+    once = rows(store)
+    publish(broker, names)
+    publish(broker, reversed(names))
+    wait_until(lambda: queue_is_empty(broker))
+    time.sleep(0.5)
+
+    assert rows(store) == once
+    assert sorted(map(describe, once)) == sorted(json.dumps(row, sort_keys=True) for row in wanted)
+
+
+def describe(row):
+    """A row in the words of the expectations."""
+    created = str(row["created"]).replace(" ", "T")
+    described = {
+        "created": created,
+        "deleted": bool(row["deleted"]),
+        "details_begin": row["details"].split("\n")[0],
+        "details_end": row["details"].rstrip("\n").split("\n")[-1],
+    }
+    for name in ("instance_id", "message", "event_type", "request_id", "project_id"):
+        described[name] = row[name]
+    return json.dumps(described, sort_keys=True)
+
+
+@pytest.fixture
+def start(broker, sqlite_url, tmp_path):
+    """Starts consumers in this process, on a table of their own."""
+    store = make_store(sqlite_url)
+    started = []
+
+    def start(**values):
+        values = {"transport_url": broker.url, "batch_timeout": "0.05", **values}
+        file = write_configuration(tmp_path / f"{len(started)}.conf", sqlite_url, **values)
+        deployment = deploy(parse(file))
+        deployment.consumer.ensure()
+        wait_until(lambda: deployment.consumer._server)
+        started.append(deployment)
+        return store
+
+    yield start
+    for deployment in started:
+        deployment.consumer.stop()
+        deployment.consumer._server.stop()
+        deployment.consumer._server.wait()
+        close(deployment.store)
+    close(store)
+
+
+def notify(broker, topic, message, exchange):
+    """Publish an error to an exchange.
+
+    oslo's notifier would bind the queue to the exchange itself.
+    """
+    notification = {
+        "message_id": message,
+        "publisher_id": "x",
+        "event_type": "dbaas.x.error",
+        "priority": "INFO",
+        "timestamp": "2026-01-01 00:00:00",
+        "payload": {"instance_id": "i", "message": message},
+    }
+    body = json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(notification)})
+    properties = {"content_type": "application/json", "content_encoding": "utf-8"}
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        channel = connection.channel()
+        channel.exchange_declare(exchange, "topic", durable=False, auto_delete=False)
+        channel.basic_publish(amqp.Message(body, **properties), exchange, f"{topic}.info")
+
+
+def test_the_exchanges_of_the_configuration_and_of_the_profiles_are_heard(start, broker):
+    topic = uuid.uuid4().hex
+    store = start(topics=topic)
+
+    for exchange in ("openstack", "trove", "elsewhere"):
+        notify(broker, topic, f"from {exchange}", exchange)
+
+    wait_until(lambda: len(rows(store)) == 2)
+    assert sorted(row["message"] for row in rows(store)) == ["from openstack", "from trove"]
+
+
+def test_other_exchanges_and_topics_are_named_by_options(start, broker):
+    topics = [uuid.uuid4().hex for _ in range(2)]
+    store = start(topics=",".join(topics), exchanges="elsewhere,nowhere")
+
+    notify(broker, topics[0], "one", "elsewhere")
+    notify(broker, topics[1], "two", "nowhere")
+
+    wait_until(lambda: len(rows(store)) == 2)
+
+
+def test_a_pool_gets_a_copy_beside_the_other_readers_of_a_topic(start, broker):
+    topic = uuid.uuid4().hex
+    start(topics=topic)
+    store = start(topics=topic, pool=f"fault_middleware.{topic}")
+
+    for number in range(6):
+        notify(broker, topic, f"{number}", "trove")
+
+    # Each reader gets all six, which are the same six rows.
+    wait_until(lambda: len(rows(store)) == 6)
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        channel = connection.channel()
+        for queue in (f"{topic}.info", f"fault_middleware.{topic}"):
+            assert channel.queue_declare(queue, passive=True).consumer_count > 0

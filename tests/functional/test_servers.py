@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The filter and its consumer in the WSGI servers that APIs run in, from start to stop."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import time
+import uuid
+from pathlib import Path
+
+import amqp
+import oslo_messaging
+import psutil
+import pytest
+
+from fault_middleware.deploy import deploy
+from tests import services
+from tests.documents import ROOT
+from tests.fixtures import (
+    close,
+    make_store,
+    new_database,
+    parse,
+    relayed,
+    require,
+    rows,
+    wait_until,
+    write_configuration,
+)
+
+BIN = Path(sysconfig.get_path("scripts"))
+PYTHON = [sys.executable, "-W", "ignore", "-m"]
+WSGI = "tests.functional.servers.wsgi:application"
+GUNICORN = [str(BIN / "gunicorn"), "-w", "2", "-b", "{address}"]
+GTHREAD = [*GUNICORN, "-k", "gthread", "--threads", "2"]
+UWSGI = [
+    *(str(BIN / "uwsgi"), "--http-socket", "{address}", "--module", WSGI, "--need-app"),
+    *("--virtualenv", sys.prefix, "--die-on-term"),
+]
+SERVE = [*PYTHON, "tests.functional.servers.serve"]
+SERVERS = {
+    "waitress": [*SERVE, "waitress", "{port}"],
+    "gunicorn": [*GUNICORN, WSGI],
+    "gunicorn preload": [*GUNICORN, "--preload", WSGI],
+    "gunicorn gthread": [*GTHREAD, WSGI],
+    "gunicorn gthread preload": [*GTHREAD, "--preload", WSGI],
+    "gunicorn patched": [*GUNICORN, WSGI],
+    "uwsgi": [*UWSGI, "--master", "-p", "2", "--enable-threads"],
+    "uwsgi lazy": [*UWSGI, "--master", "-p", "2", "--lazy-apps", "--enable-threads"],
+    "uwsgi without a master": [*UWSGI, "--enable-threads"],
+    "oslo.service": [*SERVE, "oslo-2", "{port}"],
+    "oslo.service patched": [*SERVE, "oslo-2-full", "{port}"],
+    "oslo.service 1 worker": [*SERVE, "oslo-1", "{port}"],
+}
+INI = """\
+[pipeline:main]
+pipeline = fault api
+
+[filter:fault]
+use = egg:fault_middleware
+oslo_config_file = {conf}
+
+[app:api]
+paste.app_factory = tests.functional.servers.pipeline:app_factory
+"""
+
+
+class World:
+    """A configuration, a server, a publisher."""
+
+    def __init__(self, folder, broker, url, database=None):
+        self.broker = broker
+        self.store = make_store(url)
+        self.topic = uuid.uuid4().hex
+        self.log = folder / "server.log"
+        conf = write_configuration(
+            folder / "x.conf",
+            database or url,
+            transport_url=broker.url,
+            topics=self.topic,
+            credentials="headers",
+        )
+        self.ini = folder / "api-paste.ini"
+        self.ini.write_text(INI.format(conf=conf))
+        self.port = services.free_port()
+        self.conf = parse(conf)
+        transport = oslo_messaging.get_notification_transport(
+            self.conf, url=deploy(self.conf).settings.transport_url
+        )
+        self._notifier = oslo_messaging.Notifier(
+            transport, "x", driver="messagingv2", topics=[self.topic]
+        )
+
+    def serve(self, server, command=None):
+        command = [
+            part.format(address=f"127.0.0.1:{self.port}", port=self.port)
+            for part in command or SERVERS[server]
+        ]
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        environ["FAULT_TEST_INI"] = str(self.ini)
+        if server == "uwsgi old":  # the system's Python, which knows nothing of a virtualenv
+            environ["PYTHONPATH"] += os.pathsep + sysconfig.get_path("platlib")
+        if "patched" in server:
+            environ["FAULT_TEST_PATCH"] = "1"
+        return services.process(command, self.log, port=self.port, env=environ, cwd=ROOT)
+
+    def ask(self, instance_id="x"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", f"/p1/instances/{instance_id}")
+            return json.loads(connection.getresponse().read())["instance"]
+        finally:
+            connection.close()
+
+    def ask_every_worker(self):
+        return {self.ask()["pid"] for _ in range(12)}
+
+    def notify(self, names):
+        for name in names:
+            payload = {"instance_id": name, "message": name}
+            self._notifier.info({}, "dbaas.x.error", payload)
+
+    def stored(self):
+        return sorted(row["message"] for row in rows(self.store))
+
+    def queue(self):
+        with amqp.Connection(f"127.0.0.1:{self.broker.port}") as connection:
+            return connection.channel().queue_declare(f"{self.topic}.info", passive=True)
+
+    def has_listener(self):
+        try:
+            return self.queue().consumer_count > 0
+        except amqp.NotFound:
+            return False
+
+    def waiting(self):
+        """How many messages are in the queue."""
+        return self.queue().message_count
+
+
+@pytest.fixture(params=SERVERS)
+def server(request):
+    program = Path(SERVERS[request.param][0])
+    if not program.exists():
+        require("servers", f"{program.name} is not installed in this virtualenv")
+    for module in ("waitress", "eventlet"):
+        pytest.importorskip(module)
+    return request.param
+
+
+def check_it_ends(running, seconds=8):
+    """SIGTERM ends the server and all of its workers."""
+    everybody = [running, *psutil.Process(running.pid).children(recursive=True)]
+    begin = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    running.wait(seconds)
+    assert time.monotonic() - begin < seconds
+    wait_until(lambda: not any(psutil.pid_exists(one.pid) for one in everybody[1:]), 5)
+
+
+def test_it_serves_consumes_and_ends(server, broker, postgresql, tmp_path):
+    names = [f"{number}" for number in range(10)]
+    with new_database(postgresql) as url:
+        world = World(tmp_path, broker, url)
+        with world.serve(server) as running:
+            world.ask_every_worker()
+            wait_until(world.has_listener)
+            world.notify(names)
+            wait_until(lambda: world.stored() == names)
+
+            assert world.ask("7")["fault"]["message"] == "7"
+            check_it_ends(running)
+        close(world.store)
+        assert "Traceback" not in ours(world.log.read_text())
+
+
+def ours(log):
+    """The lines of a server's log that have to do with us."""
+    return "\n".join(line for line in log.splitlines() if "fault_middleware" in line)
+
+
+def test_with_the_database_down_it_ends_and_gives_back_what_it_took(
+    server, broker, postgresql, tmp_path
+):
+    names = [f"{number}" for number in range(10)]
+    with new_database(postgresql) as url, relayed(url) as relay:
+        world = World(tmp_path, broker, url, relay.url)
+        with world.serve(server) as running:
+            world.ask_every_worker()
+            relay.close()
+            world.notify(names)
+            wait_until(lambda: "faults wait" in world.log.read_text())
+            assert "fault" not in world.ask("7")
+
+            check_it_ends(running)
+        wait_until(lambda: world.waiting() == 10)
+        close(world.store)
+
+
+@pytest.mark.parametrize("kind", ["gunicorn", "gunicorn gthread", "uwsgi", "uwsgi lazy"])
+def test_a_reload_loses_nothing(kind, broker, postgresql, tmp_path):
+    if not Path(SERVERS[kind][0]).exists():
+        require("servers", f"{kind} is not installed in this virtualenv")
+    names = [f"{number:02}" for number in range(20)]
+    with new_database(postgresql) as url:
+        world = World(tmp_path, broker, url)
+        with world.serve(kind) as running:
+            before = world.ask_every_worker()
+            world.notify(names[:10])
+            wait_until(lambda: world.stored() == names[:10])
+
+            running.send_signal(signal.SIGHUP)
+            wait_until(lambda: not before & world.ask_every_worker(), 30)
+            world.notify(names[10:])
+
+            wait_until(lambda: world.stored() == names)
+            check_it_ends(running)
+        close(world.store)
+
+
+def test_uwsgi_with_the_monkey_patch_says_what_to_do_and_serves(broker, sqlite_url, tmp_path):
+    if not (BIN / "uwsgi").exists():
+        require("servers", "uwsgi is not installed in this virtualenv")
+    world = World(tmp_path, broker, sqlite_url)
+    with world.serve("uwsgi patched", SERVERS["uwsgi"]) as running:
+        workers = world.ask_every_worker()
+
+        text = "NO_EVENTLET_MONKEYPATCH=1"
+        wait_until(lambda: world.log.read_text().count(text) == len(workers))
+        world.ask_every_worker()
+        assert world.log.read_text().count(text) == len(workers)
+        check_it_ends(running)
+    close(world.store)
+
+
+def test_uwsgi_without_threads_says_what_to_set(broker, sqlite_url, tmp_path):
+    uwsgi = shutil.which("uwsgi-core", path="/usr/bin") or shutil.which("uwsgi", path="/usr/bin")
+    plugin = Path("/usr/lib/uwsgi/plugins/python311_plugin.so")
+    if uwsgi is None or not plugin.exists() or sys.version_info[:2] != (3, 11):
+        require("old-uwsgi", "a uWSGI that does not enable threads by itself is not installed")
+    world = World(tmp_path, broker, sqlite_url)
+    command = [
+        *(uwsgi, "--plugin", "python311", "--http-socket", "{address}", "--module", WSGI),
+        *("--master", "-p", "1", "--die-on-term"),
+    ]
+    with world.serve("uwsgi old", command) as running:
+        world.ask()
+        time.sleep(3)
+        world.ask()
+
+        wait_until(lambda: world.ask() and "enable-threads = true" in world.log.read_text())
+        check_it_ends(running)
+    close(world.store)
+
+
+def test_a_first_request_in_a_thread_does_not_hang_the_exit(broker, sqlite_url, tmp_path):
+    """Where eventlet is first imported in a thread of a pool, Python hangs at exit."""
+    close(make_store(sqlite_url))
+    conf = write_configuration(tmp_path / "x.conf", sqlite_url, transport_url=broker.url)
+    script = textwrap.dedent(
+        f"""
+        import concurrent.futures, time, webtest
+        from fault_middleware.deploy import filter_factory
+        from tests.fixtures import Service
+        app = filter_factory({{}}, oslo_config_file={str(conf)!r})(Service())
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(webtest.TestApp(app).get, "/").result()
+        while app._consumer._server is None:
+            time.sleep(0.1)
+        """
+    )
+    begin = time.monotonic()
+    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, timeout=60)
+
+    assert ended.returncode == 0
+    assert time.monotonic() - begin < 20
+
+
+def test_a_forked_process_listens_on_its_own(broker, sqlite_url, tmp_path):
+    """The parent listens and asks the database; so do its children, each for itself."""
+    script = textwrap.dedent(
+        """
+        import os, sys, time, webtest
+        from fault_middleware import fault
+        from fault_middleware.deploy import filter_factory
+        from tests.fixtures import Service
+        app = filter_factory({}, oslo_config_file=sys.argv[1])(Service({"instance": {"id": "i"}}))
+        show = lambda: webtest.TestApp(app).get("/p1/instances/i").json["instance"]["fault"]
+        def listen():
+            show()
+            while app._consumer._server is None:
+                time.sleep(0.05)
+        app._store.record([fault.make("trove", "i", message="m")])
+        listen()
+        children = []
+        for _ in range(2):
+            pid = os.fork()
+            if pid == 0:
+                assert not app._consumer.running
+                listen()
+                assert all(show()["message"] == "m" for _ in range(300))
+                os._exit(0)
+            children.append(pid)
+        assert all(show()["message"] == "m" for _ in range(300))
+        assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
+        """
+    )
+    close(make_store(sqlite_url))
+    conf = write_configuration(
+        tmp_path / "x.conf", sqlite_url, transport_url=broker.url, topics=uuid.uuid4().hex
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, str(conf)], cwd=ROOT, timeout=120
+    )
+
+    assert ended.returncode == 0

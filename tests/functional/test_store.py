@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table on SQLite, MariaDB and PostgreSQL."""
+
+import itertools
+import os
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fault_middleware import fault
+from tests.fixtures import INSTANCE, close, make_store, new_database, relayed, rows
+
+OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
+MOMENT = datetime(2026, 11, 20, 20, 36, 5, 250000)
+ON_ONE_DATABASE = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def make(message="m", instance_id=INSTANCE, created=MOMENT, **values):
+    return fault.make("trove", instance_id, **{"message": message, "created": created, **values})
+
+
+def clear(created):
+    return fault.clearance("trove", INSTANCE, created=created)
+
+
+def test_a_fault_comes_back_as_it_was(any_store):
+    made = make(
+        message_id="r1",
+        details="Traceback\n  über 磁盘 \U0001f4a9",
+        event_type="dbaas.instance_create.error",
+        request_id="req-1",
+        project_id="p1",
+        problem='{"status": 500}',
+    )
+
+    assert any_store.record([made]) == 1
+    assert any_store.last("trove", INSTANCE) == made
+
+
+def test_the_columns_of_the_specification_are_filled(any_store):
+    before = fault.utcnow()
+
+    any_store.record([make(), clear(MOMENT + timedelta(seconds=1))])
+
+    stored, cleared = rows(any_store)
+    assert stored["deleted"] in (False, 0)
+    assert stored["deleted_at"] is None
+    assert before.isoformat()[:16] <= str(stored["updated"]).replace(" ", "T")
+    assert cleared["deleted"] in (True, 1)
+    assert cleared["deleted_at"] == cleared["created"]
+    assert (cleared["message"], cleared["details"]) == ("", "")
+
+
+def test_recording_twice_leaves_one_row(any_store):
+    made = make(message_id="r1")
+
+    assert any_store.record([made]) == 1
+    assert any_store.record([made, make(message_id="r2"), made]) == 1
+    assert len(rows(any_store)) == 2
+
+
+def test_nothing_to_record_is_nothing(any_store):
+    assert any_store.record([]) == 0
+
+
+def test_the_newest_by_occurrence_counts_whatever_the_order(any_store):
+    moments = [MOMENT, MOMENT + timedelta(microseconds=1), MOMENT - timedelta(days=1)]
+    for order in itertools.permutations(moments):
+        any_store.record([make(f"{moment:%d %f}", created=moment) for moment in order])
+
+    assert any_store.last("trove", INSTANCE).message == "20 250001"
+
+
+def test_of_two_at_the_same_time_one_counts_in_both_queries(any_store):
+    one, two = make("one"), make("two")
+    any_store.record([one, two])
+
+    newest = max(one, two, key=lambda row: row.newness)
+    assert any_store.last("trove", INSTANCE) == newest
+    assert any_store.last_many("trove", [INSTANCE]) == {INSTANCE: newest}
+
+
+def test_a_clearance_is_the_newest_row_until_the_next_fault(any_store):
+    any_store.record([clear(MOMENT)])
+    any_store.record([make(created=MOMENT - timedelta(seconds=1))])
+    assert any_store.last("trove", INSTANCE).deleted
+
+    any_store.record([make(created=MOMENT + timedelta(seconds=1))])
+    assert not any_store.last("trove", INSTANCE).deleted
+
+
+def test_an_instance_without_a_row_has_none(any_store):
+    any_store.record([make()])
+
+    assert any_store.last("trove", OTHER) is None
+    assert any_store.last("nova", INSTANCE) is None
+    assert any_store.last_many("trove", [OTHER]) == {}
+    assert any_store.last_many("nova", [INSTANCE]) == {}
+    assert any_store.last_many("trove", []) == {}
+
+
+@pytest.mark.parametrize("count", [1, 3, 200, 201, 450])
+def test_many_instances_cost_one_query_for_each_200(any_store, count):
+    ids = [f"instance-{number}" for number in range(count)]
+    any_store.record([make(one, one, MOMENT - timedelta(hours=1)) for one in ids])
+    any_store.record([make(one, one) for one in ids[::2]])
+    queries = []
+    sa.event.listen(
+        any_store.reader, "before_cursor_execute", lambda *args: queries.append(args[2])
+    )
+
+    found = any_store.last_many("trove", [*ids, "nobody", *ids])
+
+    assert {one: row.message for one, row in found.items()} == {one: one for one in ids}
+    assert all(found[one].created == MOMENT for one in ids[::2])
+    assert len(queries) == -(-(count + 1) // 200)
+
+
+def test_an_id_that_the_database_takes_for_another_is_another(any_store):
+    any_store.record([make("of My-Stack", "My-Stack")])
+
+    for other in ("my-stack", "MY-STACK", "My-Stack ", "My-Stäck"):
+        assert any_store.last("trove", other) is None
+        assert any_store.last_many("trove", [other]) == {}
+
+
+@pytest.mark.parametrize("server", ["mariadb", "postgresql"])
+def test_a_look_up_is_one_round_trip(server, request):
+    with new_database(request.getfixturevalue(server)) as url, relayed(url) as relay:
+        store = make_store(relay.url)
+        store.record([make()])
+        store.last("trove", INSTANCE)
+        store.last_many("trove", [INSTANCE, OTHER])
+        trips = []
+
+        for look_up in (
+            lambda: store.last("trove", INSTANCE),
+            lambda: store.last("trove", OTHER),
+            lambda: store.last_many("trove", [INSTANCE, OTHER]),
+        ):
+            before = relay.trips
+            look_up()
+            trips.append(relay.trips - before)
+        close(store)
+
+    assert trips == [1, 1, 1]
+
+
+@pytest.mark.parametrize("server", ["mariadb", "postgresql"])
+def test_a_connection_that_the_server_closed_is_replaced(server, request):
+    with new_database(request.getfixturevalue(server)) as url, relayed(url) as relay:
+        store = make_store(relay.url)
+        store.record([make()])
+        store.last("trove", INSTANCE)
+
+        relay.cut()
+
+        assert store.last("trove", INSTANCE).message == "m"
+        close(store)
+
+
+def test_a_forked_process_opens_connections_of_its_own(any_store):
+    any_store.record([make()])
+    any_store.last("trove", INSTANCE)
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            found = all(any_store.last("trove", INSTANCE) for _ in range(50))
+            any_store.record([make(str(number)) for number in range(5)])
+            os._exit(0 if found else 1)
+        except BaseException:
+            os._exit(2)
+    for _ in range(50):
+        assert any_store.last("trove", INSTANCE).instance_id == INSTANCE
+
+    assert os.waitpid(pid, 0)[1] == 0
+    assert len(rows(any_store)) == 6
+
+
+@ON_ONE_DATABASE
+@given(st.text(st.characters()), st.text(st.characters()) | st.binary(max_size=9))
+def test_every_text_is_stored_and_read_as_it_was_cleaned(any_store, message, details):
+    made = make(message, details=details)
+
+    any_store.record([made])
+
+    assert any_store.last_many("trove", [INSTANCE])  # also reads the odd ones
+    stored = {row["id"]: row for row in rows(any_store)}[made.id]
+    assert (stored["message"], stored["details"]) == (made.message, made.details)
+
+
+@pytest.mark.parametrize("text", ["x" * 70000, "€" * 30000, "\U0001f4a9" * 20000])
+def test_the_longest_texts_fit(any_store, text):
+    made = make(text, details=text)
+
+    any_store.record([made])
+
+    assert any_store.last("trove", INSTANCE) == made

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a deployment of Trove in a folder, and serves it."""
+
+import configparser
+import contextlib
+import dataclasses
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests import services
+from tests.documents import MANUAL, blocks
+
+ROOT = Path(__file__).parents[3]
+BIN = Path(sysconfig.get_path("scripts"))
+CONFIGURATION = """\
+[DEFAULT]
+bind_host = 127.0.0.1
+bind_port = {port}
+trove_api_workers = 2
+api_paste_config = {folder}/api-paste.ini
+use_stderr = true
+state_path = {folder}
+control_exchange = trove
+transport_url = fake:/
+remote_nova_client = tests.functional.trove.clouds.nova
+remote_neutron_client = tests.functional.trove.clouds.neutron
+remote_cinder_client = tests.functional.trove.clouds.cinder
+remote_glance_client = tests.functional.trove.clouds.glance
+remote_guest_client = tests.functional.trove.clouds.guest
+agent_heartbeat_expiry = 3000000000
+http_get_rate = 1000000000
+http_post_rate = 1000000000
+
+[service_credentials]
+region_name = RegionOne
+username = trove
+project_id = service
+
+[mysql]
+volume_support = True
+
+[keystone_authtoken]
+www_authenticate_uri = http://127.0.0.1/identity/v3
+service_token_roles_required = True
+
+[database]
+connection = sqlite:///{folder}/trove.sqlite
+"""
+
+
+@dataclasses.dataclass
+class Deployment:
+    """Trove's files in a folder."""
+
+    folder: Path
+    port: int
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "trove.conf"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONUNBUFFERED": "1",
+            "TROVE_CLOUD": str(self.folder / "cloud.json"),
+            "TROVE_CONF": str(self.conf),
+        }
+
+    def run(self, *arguments: str) -> None:
+        """Run a command in the deployment's environment."""
+        ended = subprocess.run(
+            arguments, env=self.environ, cwd=self.folder, capture_output=True, text=True
+        )
+        assert ended.returncode == 0, ended.stderr
+
+    def notify(self, event: str, instance_id: str, message: str = "") -> None:
+        """Let an operation end: badly with a message, well without."""
+        script = "tests.functional.trove.fail"
+        self.run(sys.executable, "-m", script, event, instance_id, message)
+
+
+def build(folder: Path, *, faults: str, broker: str) -> Deployment:
+    """Write the configuration as the manual says, make and seed the database.
+
+    Trove's own api-paste.ini is taken as it is installed, and the look-up of
+    authtoken is replaced.
+
+    :param faults: the database of the faults
+    :param broker: where the notifications go; all else of Trove stays in memory
+    """
+    folder.mkdir()
+    deployment = Deployment(folder, services.free_port())
+    database, paste_advice, notifications = blocks(MANUAL / "install/trove.rst", "ini")
+    conf = _parser(CONFIGURATION.format(folder=folder, port=deployment.port))
+    conf.read_string(database)
+    conf.read_string(notifications)
+    conf["fault_middleware_database"]["connection"] = faults
+    conf["oslo_messaging_notifications"]["transport_url"] = broker
+    with deployment.conf.open("w") as file:
+        conf.write(file)
+
+    paste = _parser((Path(sys.prefix) / "etc/trove/api-paste.ini").read_text())
+    paste["filter:authtoken"].clear()
+    paste["filter:authtoken"]["paste.filter_factory"] = (
+        "tests.functional.trove.keystone:filter_factory"
+    )
+    before = paste["pipeline:troveapi"]["pipeline"].split()
+    paste.read_string(paste_advice)
+    after = paste["pipeline:troveapi"]["pipeline"].split()
+    assert [name for name in after if name != "fault"] == before
+    paste["filter:fault"]["oslo_config_file"] = str(deployment.conf)
+    with (folder / "api-paste.ini").open("w") as file:
+        paste.write(file)
+
+    manage = str(BIN / "trove-manage")
+    deployment.run(manage, "--config-file", str(deployment.conf), "db_sync")
+    deployment.run(sys.executable, "-m", "tests.functional.trove.seed")
+    return deployment
+
+
+def _parser(text: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str
+    parser.read_string(text)
+    return parser
+
+
+def without_filter(deployment: Deployment, folder: Path) -> Deployment:
+    """The same deployment, on a port of its own, without the filter."""
+    folder.mkdir()
+    bare = Deployment(folder, services.free_port())
+    text = deployment.conf.read_text().replace(
+        f"bind_port = {deployment.port}", f"bind_port = {bare.port}"
+    )
+    old = f"{deployment.folder}/api-paste.ini"
+    bare.conf.write_text(text.replace(old, f"{folder}/api-paste.ini"))
+    pipeline = Path(old).read_text().replace(" fault ", " ")
+    (folder / "api-paste.ini").write_text(pipeline)
+    (folder / "cloud.json").write_text((deployment.folder / "cloud.json").read_text())
+    return bare
+
+
+@contextlib.contextmanager
+def serve(deployment: Deployment, server: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the API, with two workers.
+
+    :param server: trove-api (eventlet), gunicorn, gunicorn-gthread or uwsgi; the
+        latter two without Trove's monkey patch, with which they cannot work
+    """
+    environ = deployment.environ
+    address = f"127.0.0.1:{deployment.port}"
+    wsgi = "tests.functional.trove.wsgi:application"
+    if server == "trove-api":
+        command = [str(BIN / "trove-api"), "--config-file", str(deployment.conf)]
+    elif server == "uwsgi":
+        environ["NO_EVENTLET_MONKEYPATCH"] = "1"
+        command = [
+            str(BIN / "uwsgi"),
+            *("--http-socket", address, "--master", "--processes", "2"),
+            *("--enable-threads", "--die-on-term", "--need-app"),
+            *("--virtualenv", sys.prefix, "--module", wsgi),
+        ]
+    else:
+        command = [str(BIN / "gunicorn"), "-w", "2", "-b", address, wsgi]
+        if server == "gunicorn-gthread":
+            environ["NO_EVENTLET_MONKEYPATCH"] = "1"
+            command[1:1] = ["-k", "gthread", "--threads", "2"]
+    log = deployment.folder / f"{server}.log"
+    with services.process(
+        command, log, port=deployment.port, env=environ, cwd=deployment.folder
+    ) as running:
+        yield running

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets an operation fail inside Trove's own notification classes.
+
+Run as ``python -m tests.functional.trove.fail EVENT INSTANCE MESSAGE``, with the
+configuration named by TROVE_CONF. The operation starts in the API's name, its context
+crosses to the task manager as a dict, as it does over RPC, and it ends there: with
+an error unless the message is empty.
+"""
+
+import json
+import os
+import sys
+
+EVENT, INSTANCE, MESSAGE = sys.argv[1:]
+sys.argv = [sys.argv[0], "--config-file", os.environ["TROVE_CONF"]]
+
+from trove.cmd.common import with_initialize  # noqa: E402
+
+
+@with_initialize
+def main(conf):
+    from trove.common import context, exception, notification, wsgi
+
+    request = wsgi.Request.blank("/v1.0/p1/instances")
+    asked = context.TroveContext(
+        auth_token="the-token-of-alice",
+        project_id="p1",
+        user_id="alice",
+        roles=["member"],
+        service_catalog=[
+            {"type": "compute", "endpoints": [{"region": "RegionOne", "publicURL": "x"}]}
+        ],
+    )
+    asked.notification = getattr(notification, EVENT)(asked, request=request)
+    with notification.StartNotification(asked, instance_id=INSTANCE, new_size=50):
+        with notification.NotificationCastWrapper(asked, "taskmanager"):
+            crossed = json.loads(json.dumps(asked.to_dict()))
+        there = context.TroveContext.from_dict(crossed)
+    try:
+        with notification.EndNotification(there):
+            if MESSAGE:
+                raise exception.TroveError(MESSAGE)
+    except exception.TroveError:
+        pass
+
+
+main()

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consumer on oslo.messaging's transport in memory."""
+
+import threading
+import time
+import uuid
+
+import oslo_messaging
+import pytest
+
+from fault_middleware.deploy import deploy
+from tests.fixtures import INSTANCE, PROJECT, close, make_store, rows, wait_until
+
+ERROR = "dbaas.instance_create.error"
+
+
+def payload(**values):
+    return {
+        "instance_id": INSTANCE,
+        "message": "No valid host",
+        "exception": ["Traceback\n", "NoValidHost\n"],
+        "tenant_id": PROJECT,
+        **values,
+    }
+
+
+@pytest.fixture
+def world(configure, sqlite_url):
+    made = []
+
+    def make(**values):
+        values = {"topics": f"t{uuid.uuid4().hex}", "batch_timeout": "0.02", **values}
+        deployment = deploy(configure("[DEFAULT]\ntransport_url = fake://\n", **values))
+        made.append(deployment)
+        return World(deployment)
+
+    store = make_store(sqlite_url)
+    yield make
+    for deployment in made:
+        deployment.consumer.stop()
+        close(deployment.store)
+    close(store)
+
+
+class World:
+    """A consumer, and a service that notifies."""
+
+    def __init__(self, deployment):
+        self.store = deployment.store
+        self.consumer = deployment.consumer
+        transport = oslo_messaging.get_notification_transport(deployment.conf)
+        self.notifier = oslo_messaging.Notifier(
+            transport,
+            "taskmanager.host",
+            driver="messagingv2",
+            topics=list(deployment.settings.topics),
+        )
+
+    def messages(self):
+        return [row["message"] for row in rows(self.store)]
+
+
+def test_a_notification_becomes_a_row(world):
+    here = world()
+    here.notifier.info({}, ERROR, payload())
+
+    here.consumer.ensure()
+
+    wait_until(lambda: here.messages() == ["No valid host"])
+
+
+def test_many_notifications_become_rows_in_their_order(world):
+    here = world(batch_size="10")
+    here.consumer.ensure()
+
+    for number in range(35):
+        here.notifier.info({}, ERROR, payload(message=str(number)))
+
+    wait_until(lambda: len(here.messages()) == 35)
+    assert here.messages() == [str(number) for number in range(35)]
+
+
+def test_what_is_not_ours_is_left_out(world):
+    here = world()
+    here.notifier.info({}, "dbaas.instance_create.start", payload())
+    here.notifier.info({}, ERROR, payload(instance_id=None))
+    here.notifier.info({}, ERROR, None)
+    here.notifier.error({}, ERROR, payload(message="on a queue nobody reads"))
+    here.notifier.info({}, ERROR, payload(message="ours"))
+
+    here.consumer.ensure()
+
+    wait_until(lambda: here.messages() == ["ours"])
+
+
+def test_starting_again_starts_nothing_more(world):
+    here = world()
+    here.consumer.ensure()
+    wait_until(lambda: here.consumer.running)
+    threads = threading.active_count()
+
+    for _ in range(10):
+        here.consumer.ensure()
+
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize(("clears", "deleted"), [("false", False), ("true", True)])
+def test_a_success_clears_where_the_deployer_wants_it(world, tmp_path, clears, deleted):
+    profile = tmp_path / "orders.yaml"
+    profile.write_text(
+        "service: orders\n"
+        "events:\n"
+        "  - {event_type: order.failed, priority: info,"
+        " record: {instance_id: payload.id, message: payload.why}}\n"
+        "  - {event_type: order.done, priority: info,"
+        " success: {instance_id: payload.id}}\n"
+    )
+    here = world(profiles=str(profile), clear_on_success=clears)
+    here.notifier.info({}, "order.failed", {"id": "5", "why": "sold out"})
+    here.notifier.info({}, "order.done", {"id": "5"})
+    here.notifier.info({}, "order.failed", {"id": "last", "why": "sold out"})
+
+    here.consumer.ensure()
+
+    wait_until(lambda: here.store.last("orders", "last"))
+    assert here.store.last("orders", "5").deleted == deleted
+
+
+def test_while_the_database_fails_nothing_is_lost(world):
+    here = world()
+    with here.store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+    here.consumer.ensure()
+    for number in range(5):
+        here.notifier.info({}, ERROR, payload(message=str(number)))
+    time.sleep(0.3)
+
+    with here.store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+
+    wait_until(lambda: here.messages() == ["0", "1", "2", "3", "4"])
+
+
+def test_the_consumer_ends_when_it_is_told_to(world):
+    here = world()
+    ended = threading.Thread(target=here.consumer.run)
+    ended.start()
+    wait_until(lambda: here.consumer.running)
+
+    here.consumer.stop()
+
+    ended.join(10)
+    assert not ended.is_alive()

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+import socket
+import textwrap
+import threading
+
+import pytest
+import webtest
+from oslo_config import cfg
+from paste import deploy as paste_deploy
+
+import fault_middleware
+from fault_middleware import fault
+from fault_middleware.conf import OPTIONS, ConfigurationError, Settings, list_opts
+from fault_middleware.deploy import FaultMiddleware, deploy, filter_factory
+from tests.fixtures import INSTANCE, PROJECT, Service, close, make_store, write_configuration
+
+
+@pytest.fixture
+def file(tmp_path, sqlite_url):
+    return write_configuration(tmp_path / "trove.conf", sqlite_url)
+
+
+def test_settings_have_a_field_for_each_option():
+    assert list(Settings.__annotations__) == [option.dest for option in OPTIONS]
+
+
+def test_every_option_is_explained():
+    for _, options in list_opts():
+        assert all(option.help for option in options)
+
+
+def test_secrets_are_marked_as_such():
+    secret = {option.dest for _, group in list_opts() for option in group if option.secret}
+
+    assert secret >= {"transport_url", "connection", "slave_connection"}
+
+
+@pytest.mark.parametrize(
+    "use", ["use = egg:fault_middleware", "paste.filter_factory = {package}:filter_factory"]
+)
+def test_a_paste_pipeline_shows_the_fault(tmp_path, file, sqlite_url, use):
+    store = make_store(sqlite_url)
+    store.record([fault.make("trove", INSTANCE, message="No valid host")])
+    ini = tmp_path / "api-paste.ini"
+    ini.write_text(
+        textwrap.dedent(f"""\
+        [pipeline:main]
+        pipeline = fault api
+
+        [filter:fault]
+        {use.format(package="fault_middleware")}
+        oslo_config_project = trove
+        oslo_config_file = {file}
+        profiles = trove
+        consumer = external
+        credentials = headers
+
+        [app:api]
+        paste.app_factory = tests.unit.test_deploy:service_factory
+        """)
+    )
+
+    app = webtest.TestApp(paste_deploy.loadapp(f"config:{ini}"))
+
+    shown = app.get(f"/{PROJECT}/instances/{INSTANCE}").json
+    assert shown["instance"]["fault"]["message"] == "No valid host"
+    close(store)
+
+
+def service_factory(global_conf):
+    return Service()
+
+
+def test_options_of_paste_win_over_those_of_the_file(configure):
+    conf = configure(credentials="headers", topics="a,b", lookup_timeout="3")
+
+    settings = deploy(conf, {"lookup_timeout": "0.5", "topics": "c, d"}).settings
+
+    assert settings.credentials == "headers"
+    assert settings.lookup_timeout == 0.5
+    assert settings.topics == ("c", "d")
+    assert conf.fault_middleware.topics == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("local", "message"),
+    [
+        ({"profile": "trove"}, "api-paste.ini: profile = 'trove': .* no such option"),
+        ({"batch_size": "many"}, "api-paste.ini: batch_size = 'many': "),
+        ({"batch_size": "0"}, "api-paste.ini: batch_size = '0': "),
+        ({"consumer": "maybe"}, "api-paste.ini: consumer = 'maybe': "),
+        ({"profiles": ""}, r"\[fault_middleware\] profiles is empty"),
+        ({"profiles": "nothing"}, "there is no profile 'nothing'"),
+        ({"profiles": "trove,trove"}, "two profiles describe the service 'trove'"),
+    ],
+)
+def test_a_mistake_in_the_paste_file_is_named_at_start(file, local, message):
+    with pytest.raises(ConfigurationError, match=message):
+        filter_factory({"__file__": "api-paste.ini"}, oslo_config_file=str(file), **local)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", r"\[fault_middleware_database\] connection is not set in .*trove.conf"),
+        ("nonsense", "connection: ArgumentError"),
+        ("oracle://x/y", "connection: ModuleNotFoundError|works with SQLite"),
+        ("nothing://x/y", "connection: NoSuchModuleError"),
+        ("sqlite://", "a database in memory"),
+    ],
+)
+def test_a_database_that_cannot_work_is_named_at_start(tmp_path, url, message):
+    file = write_configuration(tmp_path / "trove.conf", url)
+
+    with pytest.raises(ConfigurationError, match=message):
+        filter_factory({}, oslo_config_file=str(file))
+
+
+def test_a_wrong_value_in_the_file_is_named_with_the_file(tmp_path, sqlite_url):
+    file = write_configuration(tmp_path / "trove.conf", sqlite_url, batch_size="many")
+
+    with pytest.raises(ConfigurationError, match=r"trove.conf: \[fault_middleware\] batch"):
+        filter_factory({}, oslo_config_file=str(file))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"no/such\.conf"):
+        filter_factory({}, oslo_config_file=f"{tmp_path}/no/such.conf")
+
+
+def test_without_a_project_the_services_own_configuration_counts():
+    with pytest.raises(ConfigurationError, match="no file was read"):
+        filter_factory({})
+    assert "fault_middleware" in cfg.CONF
+
+
+def test_parts_are_made_once_for_a_configuration(configure, file):
+    conf = configure()
+
+    assert deploy(conf) is deploy(conf, {})
+    assert deploy(conf) is not deploy(conf, {"lookup_timeout": "1"})
+    first, second = (filter_factory({}, oslo_config_file=str(file))(Service()) for _ in range(2))
+    assert first._store is second._store
+    assert first._consumer is second._consumer
+
+
+def test_a_service_without_paste_wraps_its_application(configure):
+    conf = configure("[DEFAULT]\ntransport_url = fake://", credentials="headers")
+
+    wrapped = FaultMiddleware(Service(), conf)
+
+    assert webtest.TestApp(wrapped).get("/").json == Service().body
+
+
+def test_building_opens_nothing_and_starts_no_thread(file, monkeypatch):
+    started = []
+    start = threading.Thread.start
+
+    def note_and_start(thread):
+        if threading.current_thread() is threading.main_thread():  # not of another test
+            started.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", note_and_start)
+    monkeypatch.setattr(socket.socket, "connect", lambda *args: started.append("connection"))
+
+    filter_factory({}, oslo_config_file=str(file))(Service())
+
+    assert started == []
+    assert not (file.parent / "faults.sqlite").exists()
+
+
+def test_the_package_exports_what_deployers_use():
+    for name in fault_middleware.__all__:
+        assert getattr(fault_middleware, name).__name__ == name
+    with pytest.raises(AttributeError):
+        fault_middleware.nothing  # noqa: B018

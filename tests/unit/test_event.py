@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fault_middleware import profile
+from tests.fixtures import INSTANCE, decode, read_data, trove_notifications
+
+OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@pytest.fixture(scope="module")
+def trove():
+    return profile.load("trove")
+
+
+def notification(**values):
+    payload = {
+        "instance_id": INSTANCE,
+        "message": "boom",
+        "exception": ["Traceback\n", "RuntimeError: boom\n"],
+        "request_id": "req-1",
+        "tenant_id": "p1",
+        **values.pop("payload", {}),
+    }
+    return {
+        "event_type": "dbaas.instance_create.error",
+        "priority": "INFO",
+        "publisher_id": "taskmanager.host",
+        "message_id": "b7f4f9c2",
+        "timestamp": "2026-11-21 20:52:23.468184",
+        "payload": payload,
+        "context": {},
+        **values,
+    }
+
+
+@pytest.mark.parametrize("name", trove_notifications())
+def test_a_recorded_notification_says_what_reading_it_says(trove, name):
+    recorded = decode(read_data(f"trove/notifications/{name}"))
+    expected = read_data("trove/expected.json")[name]
+
+    extraction = trove.extract(recorded)
+
+    assert [
+        {
+            "instance_id": row.instance_id,
+            "message": row.message,
+            "created": row.created.isoformat(),
+            "deleted": row.deleted,
+            "event_type": row.event_type,
+            "request_id": row.request_id,
+            "project_id": row.project_id,
+            "details_begin": row.details.split("\n")[0],
+            "details_end": row.details.rstrip("\n").split("\n")[-1],
+        }
+        for row in extraction.faults
+    ] == expected
+
+
+def test_all_fields_of_an_error_are_read(trove):
+    extraction = trove.extract(notification())
+
+    (row,) = extraction.faults
+    assert extraction.action == "record"
+    assert row.service == "trove"
+    assert row.instance_id == INSTANCE
+    assert row.message == "boom"
+    assert row.details == "Traceback\nRuntimeError: boom\n"
+    assert row.created == datetime(2026, 11, 21, 20, 52, 23, 468184)
+    assert row.request_id == "req-1"
+    assert row.project_id == "p1"
+    assert row.event_type == "dbaas.instance_create.error"
+
+
+def test_an_event_that_names_several_instances_makes_a_row_for_each(trove):
+    payload = {"instance_id": None, "instance_ids": [INSTANCE, OTHER]}
+
+    rows = trove.extract(notification(payload=payload)).faults
+
+    assert [row.instance_id for row in rows] == [INSTANCE, OTHER]
+    assert len({row.id for row in rows}) == 2
+
+
+def test_one_bad_id_among_several_costs_the_others_nothing(trove):
+    payload = {"instance_id": [INSTANCE, "not an id", None, OTHER]}
+
+    extraction = trove.extract(notification(payload=payload))
+
+    assert [row.instance_id for row in extraction.faults] == [INSTANCE, OTHER]
+    assert "not an id" in extraction.reason
+
+
+def test_a_deletion_clears(trove):
+    extraction = trove.extract(notification(event_type="dbaas.instance_delete.end"))
+
+    (row,) = extraction.faults
+    assert extraction.action == "clear"
+    assert row.deleted
+
+
+@pytest.mark.parametrize(
+    "event_type",
+    [
+        "dbaas.instance_create.end",
+        "dbaas.instance_delete.start",
+        "trove.instance.create",
+        "compute.instance.create.error",
+        "dbaas.instance_create.error\n",
+        "",
+        None,
+        5,
+    ],
+)
+def test_other_events_are_ignored_in_silence(trove, event_type):
+    extraction = trove.extract(notification(event_type=event_type))
+
+    assert (extraction.action, extraction.faults, extraction.reason) == ("ignore", (), "")
+
+
+def test_an_error_of_no_instance_is_ignored_with_a_reason(trove):
+    extraction = trove.extract(notification(payload={"instance_id": None}))
+
+    assert (extraction.action, extraction.faults) == ("ignore", ())
+    assert extraction.reason == "it names no instance"
+
+
+def test_an_error_on_a_priority_that_the_profile_does_not_name_is_ignored(trove):
+    assert trove.extract(notification(priority="ERROR")).action == "ignore"
+
+
+@given(
+    payload=JSON,
+    message_id=JSON,
+    timestamp=JSON,
+    priority=st.just("INFO") | JSON,
+    event_type=st.just("dbaas.x.error") | JSON,
+)
+def test_no_notification_upsets_the_extraction(trove, **values):
+    payload = values.pop("payload")
+
+    trove.extract({**notification(), **values, "payload": payload})
+
+
+@given(st.dictionaries(st.sampled_from(list(notification()["payload"])), JSON))
+def test_no_payload_upsets_the_extraction(trove, payload):
+    for row in trove.extract(notification(payload=payload)).faults:
+        assert isinstance(row.message, str)
+        assert isinstance(row.details, str)

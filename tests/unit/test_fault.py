@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fault_middleware import fault
+from tests.fixtures import INSTANCE
+
+ANY_TEXT = st.text(st.characters(), max_size=400)  # lone surrogates and NUL too
+ANYTHING = st.one_of(
+    ANY_TEXT, st.none(), st.binary(), st.integers(), st.lists(ANY_TEXT | st.none())
+)
+
+
+def make(**values):
+    return fault.make("trove", INSTANCE, **{"message": "m", **values})
+
+
+@given(ANYTHING, ANYTHING)
+def test_whatever_comes_in_fits_into_every_database(message, details):
+    made = make(message=message, details=details)
+
+    for text in (made.message, made.details):
+        assert "\0" not in text
+        assert text.encode("utf-8").decode("utf-8") == text
+    assert len(made.message) <= 255
+    assert len(made.details.encode()) <= 65535
+
+
+@given(ANY_TEXT)
+def test_cleaning_twice_changes_nothing_more(text):
+    once = fault.clean(text)
+
+    assert fault.clean(once) == once
+
+
+@given(st.text(max_size=300), st.integers(60, 200))
+def test_a_cut_never_splits_a_character_and_needs_no_second_cut(text, limit):
+    cut = fault.cut_bytes(text, limit)
+
+    assert len(cut.encode()) <= limit
+    assert fault.cut_bytes(cut, limit) == cut
+    assert cut == text or (cut.startswith(text[:1]) and "[...]" in cut)
+
+
+def test_a_long_text_keeps_its_beginning_and_its_end():
+    text = "Traceback\n" + "x" * 70000 + "\nOSError: full"
+
+    details = make(details=text).details
+
+    assert details.startswith("Traceback\nxxx")
+    assert details.endswith("xxx\nOSError: full")
+    assert len(details.encode()) <= 65535
+
+
+def test_a_message_that_is_too_long_is_whole_in_the_details():
+    message = "the cause is at the end: " + "x" * 300 + " quota"
+
+    made = make(message=message, details="Traceback")
+
+    assert made.message == message[:250] + "[...]"
+    assert made.details == f"{message}\n\nTraceback"
+
+
+def test_a_long_message_that_the_details_hold_is_not_repeated():
+    message = "x" * 300
+
+    assert make(message=message, details=f"E: {message}").details == f"E: {message}"
+
+
+@pytest.mark.parametrize("message", ["", None, "  \n"])
+def test_the_end_of_the_traceback_stands_in_for_a_blank_message(message):
+    made = make(message=message, details=["Traceback:\n", "  File\n", "AssertionError\n"])
+
+    assert made.message == "AssertionError"
+
+
+def test_a_list_of_lines_is_joined_as_it_is():
+    assert make(details=["a\n", "b\n"]).details == "a\nb\n"
+
+
+def test_a_password_is_masked_in_message_and_details():
+    secret = json.dumps({"admin_password": "S3cr3t"})
+
+    made = make(message=secret, details=secret)
+
+    assert "S3cr3t" not in made.message + made.details
+
+
+def test_the_same_report_has_the_same_id_and_another_one_has_not():
+    one = make(message_id="r1")
+
+    assert make(message_id="r1", message="other").id == one.id
+    assert make(message_id="r2").id != one.id
+    assert fault.make("nova", INSTANCE, message="m", message_id="r1").id != one.id
+    assert fault.make("trove", "other", message="m", message_id="r1").id != one.id
+
+
+def test_without_a_message_id_equal_content_at_the_same_time_is_one_report():
+    moment = datetime(2026, 11, 21, 20, 36)
+
+    assert make(created=moment).id == make(created=moment).id
+    assert make(created=moment).id != make(created=moment + timedelta(seconds=1)).id
+    assert make().id != make().id
+
+
+def test_a_fault_is_never_newer_than_its_receipt():
+    made = make(created=datetime(2999, 1, 1))
+
+    assert made.created <= fault.utcnow()
+
+
+def test_a_clearance_has_no_texts():
+    made = fault.clearance("trove", INSTANCE, message_id="r1")
+
+    assert (made.message, made.details, made.deleted) == ("", "", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-21 20:52:23.468184", datetime(2026, 11, 21, 20, 52, 23, 468184)),
+        ("2026-11-21T20:52:23", datetime(2026, 11, 21, 20, 52, 23)),
+        ("2026-11-21T20:52:23Z", datetime(2026, 11, 21, 20, 52, 23)),
+        ("2026-11-21T22:52:23+02:00", datetime(2026, 11, 21, 20, 52, 23)),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+        (1795294343, None),
+    ],
+)
+def test_times_are_utc(text, moment):
+    assert fault.parse_time(text) == moment
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        (INSTANCE, INSTANCE),
+        (INSTANCE.upper(), INSTANCE),
+        ("My-Stack", "My-Stack"),
+        ("стек", "стек"),
+    ],
+)
+def test_an_id_has_one_form(given, canonical):
+    assert fault.canonical_id(given) == canonical
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\n", "a\0", "x" * 65, " a", "\ud800"])
+def test_what_cannot_be_an_id_is_refused(given):
+    with pytest.raises(ValueError, match="not an id"):
+        fault.canonical_id(given)

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+import copy
+import json
+from datetime import datetime, timedelta
+
+import pytest
+import webtest
+
+from fault_middleware import fault
+from fault_middleware.deploy import FaultMiddleware, deploy
+from tests.fixtures import INSTANCE, PROJECT, Service, close, make_store
+
+OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
+SHOW = f"/{PROJECT}/instances/{INSTANCE}"
+MOMENT = datetime(2026, 11, 20, 20, 36, 5, 250000)
+ADMIN = {"X-Roles": "admin"}
+MEMBER = {"X-Roles": "member"}
+
+
+class World:
+    """A service behind the filter, and the table."""
+
+    def __init__(self, conf, store):
+        self.service = Service()
+        self.store = store
+        self.filter = FaultMiddleware(self.service, conf)
+        # Both sides of the filter are checked against WSGI by webtest's lint.
+        self.app = webtest.TestApp(webtest.lint.middleware(self.filter))
+
+    def record(self, instance_id=INSTANCE, created=MOMENT, **values):
+        values = {"message": "No valid host", "details": "Traceback", **values}
+        self.store.record([fault.make("trove", instance_id, created=created, **values)])
+
+    def clear(self, created):
+        self.store.record([fault.clearance("trove", INSTANCE, created=created)])
+
+    def show(self, path=SHOW, headers=MEMBER):
+        return self.app.get(path, headers=headers).json["instance"]
+
+
+@pytest.fixture
+def world(configure, sqlite_url):
+    store = make_store(sqlite_url)
+    conf = configure(consumer="external", credentials="headers")
+    yield World(conf, store)
+    close(deploy(conf).store)
+    close(store)
+
+
+def test_a_member_sees_when_and_why(world):
+    world.record()
+
+    assert world.show()["fault"] == {"created": "2026-11-20T20:36:05", "message": "No valid host"}
+
+
+def test_an_administrator_sees_the_details_as_well(world):
+    world.record()
+
+    assert world.show(headers=ADMIN)["fault"]["details"] == "Traceback"
+
+
+def test_a_show_without_a_fault_is_byte_for_byte_the_services(world):
+    world.service.body = {"instance": {"id": INSTANCE, "n": 1.10}}
+
+    answer = world.app.get(SHOW)
+
+    assert answer.body == world.service.data
+    assert answer.headers["Content-Length"] == str(len(world.service.data))
+
+
+def test_only_the_fault_is_new_in_the_body(world):
+    world.record()
+    before = world.service.data.decode()
+
+    after = world.app.get(SHOW).text
+
+    inserted = after[len(before) - 2 : -2]
+    assert after == before[:-2] + inserted + before[-2:]
+    assert inserted.startswith(', "fault": {')
+
+
+def test_the_newest_fault_counts_in_whatever_order_they_came(world):
+    world.record(created=MOMENT, message="newest")
+    world.record(created=MOMENT - timedelta(microseconds=1), message="older")
+
+    assert world.show()["fault"]["message"] == "newest"
+
+
+def test_a_clearance_hides_the_faults_before_it_and_none_after_it(world):
+    world.clear(MOMENT)
+    world.record(created=MOMENT - timedelta(seconds=1))
+    assert "fault" not in world.show()
+
+    world.record(created=MOMENT + timedelta(seconds=1), message="again")
+    assert world.show()["fault"]["message"] == "again"
+
+
+def test_faults_of_another_service_are_not_shown(world):
+    world.store.record([fault.make("nova", INSTANCE, message="not yours")])
+
+    assert "fault" not in world.show()
+
+
+def test_the_id_may_be_written_in_capitals_in_path_and_body(world):
+    world.record()
+    assert "fault" in world.show(SHOW.upper().replace("P1/INSTANCES", "p1/instances"))
+
+    world.service.body = {"instance": {"id": INSTANCE.upper()}}
+    assert "fault" in world.show()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instance": {"id": OTHER}},
+        {"instance": {"id": None}},
+        {"instance": {}},
+        {"instance": [{"id": INSTANCE}]},
+        {"instances": [{"id": INSTANCE}]},
+        {"id": INSTANCE},
+        [INSTANCE],
+        None,
+    ],
+)
+def test_a_body_that_does_not_show_the_instance_is_left_alone(world, body):
+    world.record()
+    world.service.body = body
+
+    assert world.app.get(SHOW, headers=ADMIN).body == world.service.data
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/{PROJECT}/instances",
+        f"{SHOW}/backups",
+        f"{SHOW}/",
+        f"{SHOW}.json",
+        f"{SHOW}%0a",
+        f"/v1.0{SHOW}",
+        f"/{PROJECT}/instances/{OTHER}",
+    ],
+)
+def test_other_paths_show_no_fault(world, path):
+    world.record()
+
+    assert world.app.get(path, headers=ADMIN).body == world.service.data
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_other_methods_show_no_fault(world, method):
+    world.record()
+
+    answer = world.app.request(SHOW, method=method, headers=ADMIN)
+
+    assert answer.body == world.service.data
+
+
+def test_a_list_shows_the_fault_of_each_instance(world):
+    world.service.body = {"instances": [{"id": INSTANCE}, {"id": OTHER}, {"id": "x"}]}
+    world.record()
+    world.record("x", message="of x")
+
+    shown = world.app.get(f"/{PROJECT}/instances/detail").json["instances"]
+
+    assert [(one["id"], one.get("fault", {}).get("message")) for one in shown] == [
+        (INSTANCE, "No valid host"),
+        (OTHER, None),
+        ("x", "of x"),
+    ]
+
+
+def test_a_list_without_a_fault_is_byte_for_byte_the_services(world):
+    world.service.body = {"instances": [{"id": INSTANCE}, {"id": OTHER}]}
+
+    answer = world.app.get(f"/{PROJECT}/mgmt/instances", headers=ADMIN)
+
+    assert answer.body == world.service.data
+
+
+class TestAFaultThatTheServiceWroteItself:
+    OWN = {"message": "own", "created": "2026-11-20T20:36:05", "details": "own details"}
+
+    @pytest.fixture
+    def world(self, world):
+        world.service.body = {"instance": {"id": INSTANCE, "fault": dict(self.OWN)}}
+        return world
+
+    def test_its_details_are_under_the_policy(self, world):
+        assert world.show(headers=ADMIN)["fault"] == self.OWN
+        del world.service.body["instance"]["fault"]["details"]
+        expected = copy.deepcopy(world.service.body["instance"])
+        world.service.body["instance"]["fault"] = dict(self.OWN)
+        assert world.show(headers=MEMBER) == expected
+
+    def test_its_empty_details_are_left_out_for_a_member(self, world):
+        world.service.body["instance"]["fault"]["details"] = None
+
+        assert "details" not in world.show()["fault"]
+
+    def test_it_is_masked(self, world):
+        text = json.dumps({"admin_password": "S3cr3t"})
+        world.service.body["instance"]["fault"].update(message=text, details=text)
+
+        assert "S3cr3t" not in json.dumps(world.show(headers=ADMIN))
+
+    def test_it_is_byte_for_byte_the_services_where_nothing_is_to_hide(self, world):
+        assert world.app.get(SHOW, headers=ADMIN).body == world.service.data
+
+    @pytest.mark.parametrize(
+        ("seconds", "message"), [(-1, "ours"), (0, "ours"), (5, "ours"), (6, "own"), (60, "own")]
+    )
+    def test_the_newest_stays_and_ours_within_five_seconds(self, world, seconds, message):
+        own = MOMENT + timedelta(seconds=seconds)
+        world.service.body["instance"]["fault"]["created"] = f"{own:%Y-%m-%dT%H:%M:%S}"
+        world.record(message="ours")
+
+        assert world.show()["fault"]["message"] == message
+
+    def test_it_stays_where_its_time_cannot_be_read(self, world):
+        world.service.body["instance"]["fault"]["created"] = "yesterday"
+        world.record(message="ours")
+
+        assert world.show()["fault"]["message"] == "own"
+
+    def test_a_clearance_hides_it_when_it_is_older(self, world):
+        world.clear(MOMENT)
+
+        assert world.show() == {"id": INSTANCE}
+
+    def test_a_clearance_leaves_it_when_it_is_newer(self, world):
+        world.clear(MOMENT - timedelta(seconds=1))
+
+        assert world.show()["fault"]["message"] == "own"
+
+    def test_a_fault_that_is_null_gives_way_to_ours(self, world):
+        world.service.body["instance"]["fault"] = None
+        world.record(message="ours")
+
+        assert world.show()["fault"]["message"] == "ours"
+
+    def test_it_is_under_the_policy_in_whatever_body_it_stands(self, world):
+        assert "details" not in world.show(f"/{PROJECT}/instances/{OTHER}")["fault"]
+
+
+def test_a_database_that_fails_leaves_the_response_as_it_is(world, caplog):
+    with world.store.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE instance_faults")
+
+    answer = world.app.get(SHOW)
+
+    assert answer.body == world.service.data
+    assert INSTANCE in caplog.text
+
+
+def test_errors_of_the_application_are_its_own(world):
+    def dies(environ, start_response):
+        raise RuntimeError("the service's own")
+
+    world.filter._application = dies
+
+    with pytest.raises(RuntimeError, match="the service's own"):
+        webtest.TestApp(world.filter).get(SHOW)

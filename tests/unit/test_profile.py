@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from fault_middleware import profile
+from fault_middleware.conf import ConfigurationError
+from fault_middleware.document import DocumentError
+
+GOOD = """\
+service: orders
+exchanges: [orders, shop]
+fault:
+  created: "%Y-%m-%dT%H:%M:%SZ"
+routes:
+  - path: /orders/{id}
+    object: order
+events:
+  - event_type: order.*.failed
+    priority: [error, warn]
+    record:
+      instance_id: payload.order
+"""
+
+
+def mistakes(text):
+    with pytest.raises(DocumentError) as caught:
+        profile.parse("orders.yaml", text)
+    return caught.value.mistakes
+
+
+def test_a_profile_is_read():
+    read = profile.parse("orders.yaml", GOOD)
+
+    assert read.service == "orders"
+    assert read.exchanges == ("orders", "shop")
+    assert read.priorities == {"error", "warn"}
+    assert read.routes[0].shape.key == "fault"
+    assert read.routes[0].shape.existing == "newest"
+
+
+@pytest.mark.parametrize("name", profile.shipped())
+def test_a_shipped_profile_is_right(name):
+    assert profile.load(name).service == name
+
+
+def test_a_deployers_own_profile_is_found_by_its_path(tmp_path):
+    file = tmp_path / "orders.yaml"
+    file.write_text(GOOD)
+
+    assert profile.load(str(file)).service == "orders"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing", "there is no profile 'nothing'; shipped are .*trove"),
+        ("/no/such/file.yaml", "/no/such/file.yaml: .*No such file"),
+        ("../conf", "../conf: .*No such file"),
+    ],
+)
+def test_a_profile_that_is_not_there_is_named(name, message):
+    with pytest.raises(ConfigurationError, match=message):
+        profile.load(name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("service: orders", "service: The Orders", "1: service: 'The Orders' does not match"),
+        ("service: orders", "servise: orders", "1: servise: is no key that is known here"),
+        ("service: orders", "servise: orders", "1: the document: 'service' is a required"),
+        ("[orders, shop]", "5", "2: exchanges: 5 is not of type 'string', 'array'. A text"),
+        ("[orders, shop]", "[]", "2: exchanges: [] "),
+        ("[orders, shop]", "[5]", "2: exchanges[0]: 5 is not of type 'string'"),
+        ('"%Y-%m-%dT%H:%M:%SZ"', '"%H:%M"', "6: routes[0]: needs in 'fault' a format"),
+        ('"%Y-%m-%dT%H:%M:%SZ"', '"%Y-%m-%d"', "6: routes[0]: needs in 'fault' a format"),
+        ("created:", "existing: first\n  created:", "4: fault.existing: 'first' is not one of"),
+        ("/orders/{id}", "orders/{id}", "6: routes[0].path: 'orders/{id}' does not match"),
+        ("/orders/{id}", "/orders/{Id}", "6: routes[0].path: '/orders/{Id}' does not match"),
+        ("/orders/{id}", "/orders", "6: routes[0]: needs {id} in its path once"),
+        ("/orders/{id}", "/{id}/{id}", "6: routes[0]: needs {id} in its path once"),
+        ("object: order", "list: orders", "6: routes[0]: needs {id} in its path once"),
+        ("    object: order\n", "", "6: routes[0]: needs either 'object' or 'list'"),
+        ("object: order", "objet: order", "7: routes[0].objet: is no key that is known"),
+        ("object: order", "object: [1]", "7: routes[0].object: [1] is not of type 'string'"),
+        ("order.*.failed", "''", "9: events[0].event_type: '' "),
+        ("[error, warn]", "errors", "10: events[0].priority: 'errors' does not match"),
+        ("[error, warn]", "[errors]", "10: events[0].priority[0]: 'errors' is not one of"),
+        ("record:", "clear: {instance_id: x}\n    record:", "9: events[0]: needs exactly one"),
+        ("payload.order", "payload..order", "12: events[0].record.instance_id: 'payload..or"),
+        ("instance_id:", "message:", "12: events[0].record: 'instance_id' is a required"),
+        ("instance_id:", "instance_id: a\n      instance_id:", "13: events[0].record.inst"),
+        ("events:", "events: 5\nevent:", "8: events: 5 is not of type 'array'"),
+    ],
+)
+def test_a_mistake_is_named_with_file_line_key_and_value(old, new, mistake):
+    found = mistakes(GOOD.replace(old, new))
+
+    assert any(line.startswith(f"orders.yaml:{mistake}") for line in found), found
+
+
+def test_every_mistake_is_named_at_once():
+    text = GOOD.replace("service: orders", "service: 5").replace("/orders/{id}", "x")
+
+    assert len(mistakes(text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", "orders.yaml:1: the document is empty"),
+        ("service: [", "orders.yaml:1: not YAML: "),
+        ("- service", "orders.yaml:1: the document: ['service'] is not of type 'object'"),
+        ("service: orders", "orders.yaml:1: the document: has neither routes nor events"),
+        ("service: !!python/object:os.system x", "orders.yaml:1: not YAML: could not determine"),
+        ("a: \x00", "orders.yaml:1: not YAML: "),
+    ],
+)
+def test_a_document_of_another_kind_is_refused(text, mistake):
+    assert mistakes(text)[0].startswith(mistake)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return profile.RouteTable([profile.load("trove"), profile.parse("o.yaml", GOOD)])
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "instance_id"),
+    [
+        ("/p1/instances/a-b", "/{project_id}/instances/{id}", "a-b"),
+        ("/p1/mgmt/instances/a-b", "/{project_id}/mgmt/instances/{id}", "a-b"),
+        ("/p1/instances/detail", "/{project_id}/instances/detail", ""),
+        ("/p1/mgmt/instances", "/{project_id}/mgmt/instances", ""),
+        ("//p1//instances///a-b", "/{project_id}/instances/{id}", "a-b"),
+        ("/orders/5", "/orders/{id}", "5"),
+    ],
+)
+def test_a_path_is_that_of_a_route(table, path, route, instance_id):
+    _, found, in_path = table.route(table.pattern.match(path))
+
+    assert (found.path, in_path) == (route, instance_id)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "/p1/instances",
+        "/p1/instances/",
+        "/p1/instances/a-b/",
+        "/p1/instances/a-b/backups",
+        "/p1/instances/a-b\n",
+        "/p1/instances/a b",
+        "/v1.0/p1/instances/a-b",
+        "p1/instances/a-b",
+    ],
+)
+def test_other_paths_are_no_routes(table, path):
+    assert table.pattern.match(path) is None
+
+
+def test_a_profile_of_events_alone_has_no_routes():
+    text = GOOD[: GOOD.index("routes:")] + GOOD[GOOD.index("events:") :]
+
+    table = profile.RouteTable([profile.parse("orders.yaml", text)])
+
+    assert table.pattern.match("") is None

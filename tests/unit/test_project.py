@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the project says of itself is true."""
+
+import configparser
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from fault_middleware import profile
+
+ROOT = Path(__file__).parents[2]
+
+
+def requirements():
+    """Name and lower bound of each library that setup.cfg names."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extras = [setup["options.extras_require"][name] for name in ("test", "mysql")]
+    text = "\n".join([setup["options"]["install_requires"], *extras])
+    return dict(re.findall(r"^([\w.-]+)(?:\[\w+\])?>=([\w.]+)$", text, re.MULTILINE))
+
+
+def test_the_lower_bounds_are_those_that_are_tested():
+    text = (ROOT / "tests/lower-constraints.txt").read_text()
+
+    assert dict(re.findall(r"^([\w.-]+)==([\w.]+)$", text, re.MULTILINE)) == requirements()
+
+
+def test_every_entry_point_leads_somewhere():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    targets = [
+        line.partition("=")[2].strip()
+        for group in setup["options.entry_points"].values()
+        for line in group.strip().splitlines()
+    ]
+
+    assert targets
+    for target in targets:
+        module, name = target.split(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("fault_middleware/**/*.py")))
+def test_modules_are_small(file):
+    assert len(file.read_text().splitlines()) <= 350
+
+
+def test_the_package_is_small():
+    files = (ROOT / "fault_middleware").rglob("*.py")
+
+    assert sum(len(file.read_text().splitlines()) for file in files) <= 4000
+
+
+def test_every_file_of_code_has_its_licence():
+    folders = ("fault_middleware", "tests", "doc/source", "etc")
+    for folder in folders:
+        for file in (ROOT / folder).rglob("*.py"):
+            assert "SPDX-License-Identifier: Apache-2.0" in file.read_text(), file
+
+
+def test_every_shipped_profile_has_recorded_data():
+    for name in profile.shipped():
+        assert list((ROOT / "tests/data" / name).iterdir())
