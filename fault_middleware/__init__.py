@@ -7,8 +7,6 @@ consumer of the service's error notifications stores the faults in a table of ou
 :mod:`fault_middleware.filter`.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -6,8 +6,6 @@ clients rely on them.  So the body of a response is not written anew: the decode
 library says where a value begins and ends, and only that piece of text is exchanged.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

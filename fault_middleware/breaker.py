@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A circuit breaker: spares requests the wait for a database that does not answer."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -6,8 +6,6 @@ Options live in two groups of the service's own configuration file.  They are re
 notification is served.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,10 +20,9 @@ OPTIONS = [
     cfg.ListOpt(
         "profiles",
         default=["trove"],
-        help="The profiles to use: names of those shipped with "
-        "fault_middleware, or paths of YAML files. A profile says which "
-        "requests of a service show an instance and which of its notifications "
-        "carry a fault.",
+        help="The profiles to use: names of those shipped with fault_middleware, or paths of YAML "
+        "files. A profile says which requests of a service show an instance and which of its "
+        "notifications carry a fault.",
     ),
     cfg.StrOpt(
         "consumer",
@@ -40,21 +37,19 @@ OPTIONS = [
         "transport_url",
         secret=True,
         help="Where the notifications come from, as in oslo.messaging. Unset: "
-        "[oslo_messaging_notifications] transport_url, else [DEFAULT] "
-        "transport_url.",
+        "[oslo_messaging_notifications] transport_url, else [DEFAULT] transport_url.",
     ),
     cfg.ListOpt(
         "topics",
         default=["fault_middleware"],
-        help="The topics to consume. The default is a topic of our own, which "
-        "publishers name beside theirs ([oslo_messaging_notifications] topics = "
-        "notifications,fault_middleware), because a message of a shared topic "
-        "reaches only one of its consumers.",
+        help="The topics to consume. The default is a topic of our own, which publishers name "
+        "beside theirs ([oslo_messaging_notifications] topics = notifications,fault_middleware), "
+        "because a message of a shared topic reaches only one of its consumers.",
     ),
     cfg.ListOpt(
         "exchanges",
-        help="The exchanges that the services publish to. Unset: the "
-        "control_exchange of this configuration and those of the profiles.",
+        help="The exchanges that the services publish to. Unset: the control_exchange of this "
+        "configuration and those of the profiles.",
     ),
     cfg.StrOpt(
         "credentials",
@@ -64,16 +59,15 @@ OPTIONS = [
             ("external_oauth2", "keystonemiddleware.external_oauth2_token"),
             ("headers", "nobody: the X-* headers are believed as they come"),
         ],
-        help="Who vouches for the caller of a request. A caller for whom nobody "
-        "vouches sees no details. 'headers' is for pipelines without authentication "
-        "and for tests: a client may send any header.",
+        help="Who vouches for the caller of a request. A caller for whom nobody vouches sees no "
+        "details. 'headers' is for pipelines without authentication and for tests: a client may "
+        "send any header.",
     ),
     cfg.StrOpt(
         "pool",
-        help="The name of a listener pool. Each pool gets a copy of every "
-        "message of a shared topic, as long as somebody also reads the topic's "
-        "plain queue. It is the queue's name, so let it name the service too. "
-        "Unset: no pool.",
+        help="The name of a listener pool. Each pool gets a copy of every message of a shared "
+        "topic, as long as somebody also reads the topic's plain queue. It is the queue's name, "
+        "so let it name the service too. Unset: no pool.",
     ),
     cfg.IntOpt(
         "batch_size",
@@ -94,15 +88,14 @@ OPTIONS = [
         default=2.0,
         min=0.1,
         max=60,
-        help="The most seconds that a database which does not answer may add to a "
-        "request. PostgreSQL's client library takes no less than 2 seconds for a "
-        "connection.",
+        help="The most seconds that a database which does not answer may add to a request. "
+        "PostgreSQL's client library takes no less than 2 seconds for a connection.",
     ),
     cfg.BoolOpt(
         "clear_on_success",
         default=False,
-        help="Whether an event that the profile calls a success clears the faults "
-        "of its instance. (Trove has none: its .end does not mean success.)",
+        help="Whether an event that the profile calls a success clears the faults of its "
+        "instance. (Trove has none: its .end does not mean success.)",
     ),
     cfg.BoolOpt(
         "health_matters",
@@ -112,26 +105,16 @@ OPTIONS = [
     ),
     cfg.StrOpt(
         "policy_file",
-        help="The policy file with the rules fault_middleware:*. Unset: the "
-        "service's own, [oslo_policy] policy_file.",
+        help="The policy file with the rules fault_middleware:*. Unset: the service's own, "
+        "[oslo_policy] policy_file.",
     ),
 ]
 
 # What has a meaning for our two engines; see store.py for the use of each.
-_DATABASE_OPTION_NAMES = frozenset(
-    {
-        "connection",
-        "slave_connection",
-        "connection_parameters",
-        "connection_recycle_time",
-        "connection_debug",
-        "connection_trace",
-        "max_pool_size",
-        "max_overflow",
-        "mysql_sql_mode",
-        "mysql_wsrep_sync_wait",
-        "sqlite_synchronous",
-    }
+_DATABASE_OPTION_NAMES = (
+    *("connection", "slave_connection", "connection_parameters", "connection_recycle_time"),
+    *("connection_debug", "connection_trace", "max_pool_size", "max_overflow", "mysql_sql_mode"),
+    *("mysql_wsrep_sync_wait", "sqlite_synchronous"),
 )
 DATABASE_OPTIONS = [
     option for option in oslo_db_options.database_opts if option.name in _DATABASE_OPTION_NAMES

@@ -6,8 +6,6 @@ that cannot be done before the process ends.  The consumer runs in a thread of t
 in a process of its own (``fault-middleware-consumer``); the code is the same.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import importlib

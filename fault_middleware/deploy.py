@@ -6,13 +6,12 @@ cannot drift apart.  What the parts of one process share (the store with its con
 consumer with its listener) is made once for each configuration.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
@@ -27,8 +26,6 @@ from fault_middleware.recorder import Recorder
 from fault_middleware.store import Store
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
     from fault_middleware.consumer import Consumer
 
 _PASTE_ONLY = ("oslo_config_project", "oslo_config_file", "oslo_config_program")
@@ -55,7 +52,7 @@ class Deployment:
         )
 
     @functools.cached_property
-    def consumer(self) -> Consumer:
+    def consumer(self) -> "Consumer":
         """The consumer of this process; loads oslo.messaging."""
         from fault_middleware.consumer import Consumer
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A YAML document whose every mistake is named with file, line, key and value."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

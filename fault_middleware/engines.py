@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two ways to the database: one for requests that must not wait, one for everything else."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Generator, Mapping

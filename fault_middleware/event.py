@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An event: a notification of a service, and the fault that it carries."""
 
-from __future__ import annotations
-
 import dataclasses
 import fnmatch
 import re
@@ -74,6 +72,7 @@ class Event:
         values["created"] = fault.parse_time(notification.get("timestamp"))
         values["message_id"] = _text(notification.get("message_id"))
         values["event_type"] = notification["event_type"]
+        values["deleted"] = self.action != "record"
         exception = values.pop("exception", None)
         if self.action == "record" and self.safe is not None:
             self._hide_message(values, exception, self.safe)
@@ -84,8 +83,7 @@ class Event:
             except ValueError as exc:
                 wrong.append(str(exc))
                 continue
-            make = fault.make if self.action == "record" else fault.clearance
-            rows.append(make(service, instance_id, **values))
+            rows.append(fault.make(service, instance_id, **values))
         if not rows:
             return Extraction("ignore", reason="; ".join(wrong))
         return Extraction(self.action, tuple(rows), "; ".join(wrong))

@@ -2,12 +2,9 @@
 """The fault: the stored error of an instance, as it travels through the project.
 
 Whatever comes in from a notification, a driver or a command becomes a
-:class:`Fault` through :func:`make` or :func:`clearance`.  That is the one edge where text is
-    masked and made fit for every database, so nothing behind it has to think of secrets,
-    surrogates or lengths again.
+:class:`Fault` through :func:`make`.  That is the one edge where text is masked and made fit for
+every database, so nothing behind it has to think of secrets, surrogates or lengths again.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import hashlib
@@ -37,8 +34,8 @@ _NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 class Fault:
     """A fault, or the clearance of an instance's faults (``deleted``).
 
-    Times are naive UTC. Build one with :func:`make` or :func:`clearance`, which bring every field
-    within the table's limits.
+    Times are naive UTC. Build one with :func:`make`, which brings every field within the
+    table's limits.
     """
 
     id: str
@@ -63,7 +60,7 @@ def make(
     service: str,
     instance_id: str,
     *,
-    message: Any,
+    message: Any = None,
     details: Any = None,
     created: datetime | None = None,
     message_id: str | None = None,
@@ -71,8 +68,9 @@ def make(
     request_id: str | None = None,
     project_id: str | None = None,
     problem: str | None = None,
+    deleted: bool = False,
 ) -> Fault:
-    """Build a fault from what somebody reported.
+    """Build a fault from what somebody reported, or a clearance.
 
     :param message: text, or anything that has a text form; at most 255 characters are kept, the
         whole goes into ``details``; where it is blank, the last line of ``details`` stands in
@@ -80,6 +78,8 @@ def make(
         kept, the middle is cut out
     :param created: when the error happened; never later than now
     :param message_id: what makes the report unique; without one, equal contents are one fault
+    :param problem: an RFC 9457 object as JSON text
+    :param deleted: make a clearance, which hides the instance's faults up to ``created``
     :raises ValueError: when ``instance_id`` cannot be an id
     """
     instance_id = canonical_id(instance_id)
@@ -89,12 +89,11 @@ def make(
         message = last_line(details)
     elif len(message) > MESSAGE_CHARACTERS and message not in details:
         details = f"{message}\n\n{details}" if details else message
+    report = message_id or _digest(
+        deleted, message, details, created or now, request_id, event_type
+    )
     return Fault(
-        id=_fault_id(
-            service,
-            message_id or _digest(message, details, created or now, request_id, event_type),
-            instance_id,
-        ),
+        id=_fault_id(service, report, instance_id),
         service=service,
         instance_id=instance_id,
         created=min(created or now, now),
@@ -104,38 +103,7 @@ def make(
         request_id=_label(request_id, 64),
         project_id=_label(project_id, 64),
         problem=problem,
-    )
-
-
-def clearance(
-    service: str,
-    instance_id: str,
-    *,
-    created: datetime | None = None,
-    message_id: str | None = None,
-    event_type: str | None = None,
-    request_id: str | None = None,
-    project_id: str | None = None,
-) -> Fault:
-    """Build the row that hides every fault of the instance up to ``created``.
-
-    :raises ValueError: when ``instance_id`` cannot be an id
-    """
-    instance_id = canonical_id(instance_id)
-    now = utcnow()
-    return Fault(
-        id=_fault_id(
-            service,
-            message_id or _digest("clear", created or now, request_id, event_type),
-            instance_id,
-        ),
-        service=service,
-        instance_id=instance_id,
-        created=min(created or now, now),
-        event_type=_label(event_type, 255),
-        request_id=_label(request_id, 64),
-        project_id=_label(project_id, 64),
-        deleted=True,
+        deleted=deleted,
     )
 
 

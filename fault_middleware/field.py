@@ -5,8 +5,6 @@ Profiles say with fields where an id, a message or a traceback is.  There is not
 language, so a profile is data and not code.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +21,7 @@ class Field:
     paths: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def parse(cls, value: str | list[str]) -> Field:
+    def parse(cls, value: str | list[str]) -> "Field":
         """Read a field of a profile: a dotted path, or a list of alternatives."""
         paths = value if isinstance(value, list) else [value]
         return cls(tuple(tuple(path.split(".")) for path in paths))

@@ -7,11 +7,10 @@ policy; insert.  An error in one of our own steps is logged, and the response go
 application made it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from fault_middleware import body, fault
 from fault_middleware.fault import Fault
@@ -23,8 +22,6 @@ from fault_middleware.route import Instance
 from fault_middleware.store import Store
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
     from fault_middleware.consumer import Consumer
 
 
@@ -43,7 +40,7 @@ class FaultFilter:
         store: Store,
         policy: Policy,
         metrics: Metrics,
-        consumer: Consumer | None = None,
+        consumer: "Consumer | None" = None,
     ) -> None:
         self._application = application
         self._routes = RouteTable(profiles)
@@ -71,7 +68,7 @@ class FaultFilter:
             self._metrics.error("filter", f"no fault is shown in {match[0]}", exc)
         return response.send(new)
 
-    def _wake(self, consumer: Consumer) -> None:
+    def _wake(self, consumer: "Consumer") -> None:
         try:
             consumer.ensure()
         except Exception as exc:

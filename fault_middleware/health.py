@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A backend for oslo.middleware's healthcheck: how the filter and the consumer are doing."""
 
-from __future__ import annotations
-
 from oslo_middleware.healthcheck import pluginbase
 
 from fault_middleware.deploy import deployed

@@ -6,8 +6,6 @@ of keys names; these rules add the shapes that it does not know.  Each takes tim
 text: what repeats is bounded, or begins only where a word does.
 """
 
-from __future__ import annotations
-
 import re
 
 from oslo_utils import strutils

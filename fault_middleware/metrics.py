@@ -6,8 +6,6 @@ counted here for Prometheus, and logged when it begins, once a minute while it g
 it ends.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

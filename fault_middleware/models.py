@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table ``instance_faults``, as the migrations leave it."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 

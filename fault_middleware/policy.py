@@ -6,8 +6,6 @@ is answered with yes only when it is certain who asks and what the rule says; an
 is a no.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import logging
 from collections.abc import Mapping, MutableMapping
@@ -27,28 +25,28 @@ _NO_RULE = "fault_middleware:no:such:rule"
 
 _OPERATIONS: Any = [{"path": "every route of the profiles in use", "method": "GET"}]
 _SCOPE_TYPES = ["project", "system"]
+_IDENTITY = ("user_id", "user_domain_id", "project_id", "project_domain_id", "domain_id")
 _TARGET = (
-    "The target has instance_id and service, and project_id and user_id of the "
-    "instance where they are known."
+    "The target has instance_id and service, and project_id and user_id of the instance where "
+    "they are known."
 )
 RULES = [
     policy.DocumentedRuleDefault(
         name=SHOW,
         check_str="@",
         scope_types=_SCOPE_TYPES,
-        description="See the time and the message of an instance's fault, in the "
-        "response in which the service shows the instance. The default is everybody "
-        f"whom the service lets see the instance. {_TARGET}",
+        description="See the time and the message of an instance's fault, in the response in "
+        "which the service shows the instance. The default is everybody whom the service lets "
+        f"see the instance. {_TARGET}",
         operations=_OPERATIONS,
     ),
     policy.DocumentedRuleDefault(
         name=DETAILS,
         check_str="role:admin",
         scope_types=_SCOPE_TYPES,
-        description="See the details of an instance's fault, which may be a "
-        "traceback and name hosts, paths and other tenants' resources. The rule "
-        "also holds for the details of a fault that the service itself shows. "
-        f"{_TARGET}",
+        description="See the details of an instance's fault, which may be a traceback and name "
+        "hosts, paths and other tenants' resources. The rule also holds for the details of a "
+        f"fault that the service itself shows. {_TARGET}",
         operations=_OPERATIONS,
     ),
 ]
@@ -180,11 +178,7 @@ def _of_keystone(environ: Mapping[str, Any]) -> Credentials | None:
         return None
     user = plugin.user
     return {
-        "user_id": user.user_id,
-        "user_domain_id": user.user_domain_id,
-        "project_id": user.project_id,
-        "project_domain_id": user.project_domain_id,
-        "domain_id": user.domain_id,
+        **{name: getattr(user, name) for name in _IDENTITY},
         "system_scope": "all" if user.system_scoped else None,
         "roles": list(user.role_names),
     }
@@ -197,25 +191,14 @@ def _of_external_oauth2(environ: Mapping[str, Any]) -> Credentials | None:
         return None
     roles = token.get("roles") or ""
     return {
-        **{
-            name: token.get(name)
-            for name in (
-                "user_id",
-                "user_domain_id",
-                "project_id",
-                "project_domain_id",
-                "domain_id",
-                "system_scope",
-            )
-        },
+        **{name: token.get(name) for name in (*_IDENTITY, "system_scope")},
         "roles": [role.strip() for role in roles.split(",") if role.strip()],
     }
 
 
 def _of_headers(environ: Mapping[str, Any]) -> Credentials | None:
     """Whoever the client says it is."""
-    values = context.RequestContext.from_environ(dict(environ)).to_policy_values()
-    return dict(values)
+    return dict(context.RequestContext.from_environ(dict(environ)).to_policy_values())
 
 
 # For each choice of the option: who reads the credentials, the trace that the filter which vouches

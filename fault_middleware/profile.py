@@ -6,8 +6,6 @@ carry a fault (:mod:`fault_middleware.event`).  Profiles are YAML files, those t
 ``profiles/`` as well as a deployer's own; their format is ``profile-schema.yaml``.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import re

@@ -4,8 +4,6 @@
 It serves everybody who gets notifications; who they are decides only how long it tries.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -6,14 +6,10 @@ that comes late or twice, ``write()``, ``exc_info``, an iterable that the server
 it was, ``close()`` exactly once.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Headers = list[tuple[str, str]]
 
@@ -21,25 +17,14 @@ Headers = list[tuple[str, str]]
 LIMIT = 2 * 1024 * 1024
 
 # What speaks of the bytes of the body that the application wrote.
-_ABOUT_THE_BYTES = frozenset(
-    {
-        "accept-ranges",
-        "content-digest",
-        "content-length",
-        "content-md5",
-        "digest",
-        "etag",
-        "last-modified",
-        "repr-digest",
-    }
+_ABOUT_THE_BYTES = (
+    *("accept-ranges", "content-digest", "content-length", "content-md5", "digest", "etag"),
+    *("last-modified", "repr-digest"),
 )
 # With one of these the application might answer something else than the whole body as it is, or
 # nothing, because the client has it already, without the fault.
 _CONDITIONS = (
-    "HTTP_ACCEPT_ENCODING",
-    "HTTP_IF_MODIFIED_SINCE",
-    "HTTP_IF_NONE_MATCH",
-    "HTTP_IF_RANGE",
+    *("HTTP_ACCEPT_ENCODING", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_IF_RANGE"),
     "HTTP_RANGE",
 )
 

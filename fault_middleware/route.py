@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A route: a request that shows instances, and how a fault looks in its body."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import itertools

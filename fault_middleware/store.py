@@ -7,8 +7,6 @@ the rows alone (the greatest by ``created`` and ``id``), so the order in which t
 matter.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

@@ -4,8 +4,6 @@
 Ends on SIGTERM and SIGINT with exit code 0, and with 2 when the configuration is wrong.
 """
 
-from __future__ import annotations
-
 import signal
 import sys
 from types import FrameType

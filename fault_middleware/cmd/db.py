@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``db sync`` and ``db version``: the table itself."""
 
-from __future__ import annotations
-
 import argparse
 
 from cliff import show

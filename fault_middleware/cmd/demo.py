@@ -6,10 +6,8 @@ paste filter, the co-hosted consumer, the migrations, oslo's notifier.  SQLite a
 transport in memory take the places of the database server and the broker.
 """
 
-from __future__ import annotations
-
 import argparse
-import http.client
+import contextlib
 import json
 import shutil
 import sys
@@ -18,20 +16,20 @@ import textwrap
 import threading
 import time
 import traceback
+import urllib.request
 import warnings
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from wsgiref import simple_server
+from wsgiref.types import WSGIApplication
 
 import prettytable
+import webob
+import webob.dec
 from oslo_config import cfg
 from paste import deploy as paste_deploy
 
 from fault_middleware import deploy, migration
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PROGRAM = "fault-middleware-demo"
 PROJECT = "f00d5e1f0b6e4c2a9d3c7a5b1e8d4c60"
@@ -79,19 +77,15 @@ class Instances:
         self._notifier = notifier
         self._status = "ACTIVE"
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        status, body = "404 Not Found", {}
-        if path == PATH and method == "GET":
+    @webob.dec.wsgify  # type: ignore[untyped-decorator]
+    def __call__(self, request: webob.Request) -> webob.Response:
+        if (request.method, request.path) == ("GET", PATH):
             instance = {"id": INSTANCE, "name": "orders", "status": self._status}
-            status, body = "200 OK", {"instance": instance}
-        elif path == f"{PATH}/action" and method == "POST":
-            status = "202 Accepted"
+            return webob.Response(json_body={"instance": instance})
+        if (request.method, request.path) == ("POST", f"{PATH}/action"):
             threading.Thread(target=self._resize_volume).start()
-        data = json.dumps(body).encode()
-        headers = [("Content-Type", "application/json")]
-        start_response(status, [*headers, ("Content-Length", str(len(data)))])
-        return [data]
+            return webob.Response(status=202)
+        return webob.Response(status=404)
 
     def _resize_volume(self) -> None:
         try:
@@ -110,8 +104,8 @@ class Instances:
 
 def _extend_volume(gigabytes: int) -> None:
     raise RuntimeError(
-        f"Cannot extend the volume to {gigabytes} GB: the quota of your project is "
-        "40 GB. Delete a volume, or ask for more quota."
+        f"Cannot extend the volume to {gigabytes} GB: the quota of your project is 40 GB. Delete "
+        "a volume, or ask for more quota."
     )
 
 
@@ -129,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration.
 
     :param arguments: those of the command line; None for ``sys.argv``
-    :returns: 0 when the fault was seen, 1 when it was not
+    :returns: 0 when the fault was shown, else 1
     """
     parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__)
     parser.add_argument("--once", action="store_true", help="show it once and end")
@@ -142,16 +136,16 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     folder = Path(tempfile.mkdtemp(prefix="fault-middleware-demo-"))
     try:
-        application = _build(folder)
         server = simple_server.make_server(
-            "127.0.0.1", options.port, application, handler_class=_QuietHandler
+            "127.0.0.1", options.port, _build(folder), handler_class=_QuietHandler
         )
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        seen = _tell(server.server_port)
-        if seen and not options.once:
-            _keep_serving(server.server_port)
-        server.shutdown()
-        server.server_close()
+        with server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            seen = _tell(f"http://127.0.0.1:{server.server_port}{PATH}")
+            if seen and not options.once:
+                with contextlib.suppress(KeyboardInterrupt):
+                    threading.Event().wait()
+            server.shutdown()
     finally:
         shutil.rmtree(folder)
     return 0 if seen else 1
@@ -173,87 +167,60 @@ def _build(folder: Path) -> WSGIApplication:
     return application
 
 
-def _tell(port: int) -> bool:
+def _tell(url: str) -> bool:
     """Make the operation fail and show who sees what; whether it was seen."""
     _say(
-        "1. A database instance, as its owner sees it before anything happens. The "
-        "first request also starts the co-hosted consumer."
+        "1. A database instance, as its owner sees it before anything happens. The first request "
+        "also starts the co-hosted consumer."
     )
-    print(json.dumps(_show(port, "member"), indent=2))
+    print(json.dumps(_show(url, "member"), indent=2))
     _say("2. The owner asks for a larger volume; the service accepts, and fails.")
-    status, _ = _ask(port, "POST", f"{PATH}/action", "member")
-    print(f"POST {PATH}/action -> {status}")
+    with urllib.request.urlopen(f"{url}/action", data=b"") as answer:  # noqa: S310 it is ours
+        print(f"POST {PATH}/action -> {answer.status} {answer.reason}")
     end = time.monotonic() + 10
-    while "fault" not in _show(port, "member")["instance"]:
+    while "fault" not in _show(url, "member"):
         if time.monotonic() > end:
             print("No fault came within 10 seconds.", file=sys.stderr)
             return False
         time.sleep(0.05)
     _say(
-        "3. The service sent a notification, the consumer stored its fault, and the "
-        "filter shows it in the same request as before. The rule "
-        "fault_middleware:show:details lets only an administrator see the details."
+        "3. The service sent a notification, the consumer stored its fault, and the filter shows "
+        "it in the same request as before. The rule fault_middleware:show:details lets only an "
+        "administrator see the details."
     )
-    print(_side_by_side(_show(port, "member"), _show(port, "admin")))
+    print(_side_by_side(_show(url, "member"), _show(url, "admin")))
+    _say("4. Try it; without --once, the API serves until you press Ctrl-C.")
+    for role in ("member", "admin"):
+        print(f"curl -s -H 'X-Roles: {role}' {url}")
+    _say(
+        "The filter believes X-Roles because this configuration says credentials = headers; by "
+        "default only a token verified by Keystone counts."
+    )
+    sys.stdout.flush()
     return True
 
 
-def _keep_serving(port: int) -> None:
-    _say("4. Try it; the API serves until you press Ctrl-C.")
-    for role in ("member", "admin"):
-        print(f"curl -s -H 'X-Roles: {role}' http://127.0.0.1:{port}{PATH}")
-    print(
-        "\nThe filter believes X-Roles because this configuration says "
-        "credentials = headers;\nby default only a token verified by Keystone counts.",
-        flush=True,
-    )
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print()
-
-
-def _show(port: int, role: str) -> dict[str, Any]:
-    shown: dict[str, Any] = json.loads(_ask(port, "GET", PATH, role)[1])
-    return shown
-
-
-def _ask(port: int, method: str, path: str, role: str) -> tuple[str, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
-        connection.request(method, path, headers={"X-Roles": role})
-        answer = connection.getresponse()
-        return f"{answer.status} {answer.reason}", answer.read()
-    finally:
-        connection.close()
+def _show(url: str, role: str) -> dict[str, Any]:
+    request = urllib.request.Request(url, headers={"X-Roles": role})  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        instance: dict[str, Any] = json.load(answer)["instance"]
+    return instance
 
 
 def _side_by_side(owner: dict[str, Any], admin: dict[str, Any]) -> str:
     table = prettytable.PrettyTable(["", "the owner sees", "an administrator sees"])
     table.align = "l"
     table.hrules = prettytable.HRuleStyle.ALL
-    columns = [dict(_flat(shown["instance"])) for shown in (owner, admin)]
-    width = max(40, (shutil.get_terminal_size((130, 24)).columns - 26) // 2)
+    table.max_width = max(40, (shutil.get_terminal_size((130, 24)).columns - 26) // 2)
+    columns = [_flat(instance) for instance in (owner, admin)]
     for key in columns[1]:
-        cells = (_wrap(column.get(key, ""), width) for column in columns)
-        table.add_row([key, *cells])
+        table.add_row([key, *(column.get(key, "") for column in columns)])
     return table.get_string()
 
 
-def _flat(instance: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in instance.items():
-        if isinstance(value, dict):
-            yield from ((f"{key}.{part}", text) for part, text in value.items())
-        else:
-            yield key, value
-
-
-def _wrap(text: str, width: int) -> str:
-    return "\n".join(
-        piece
-        for line in text.splitlines()
-        for piece in textwrap.wrap(line, width, subsequent_indent="  ") or [""]
-    )
+def _flat(instance: dict[str, Any]) -> dict[str, str]:
+    fault = instance.pop("fault")
+    return {**instance, **{f"fault.{key}": text for key, text in fault.items()}}
 
 
 def _say(text: str) -> None:

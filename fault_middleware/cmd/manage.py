@@ -5,8 +5,6 @@ Each command is an entry point of the group ``fault_middleware.manage``; this mo
 share.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib.metadata
 import sys

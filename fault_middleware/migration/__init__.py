@@ -5,8 +5,6 @@ Migrations only add, so the release before goes on working beside this one while
 They alone make tables, in production and in tests.
 """
 
-from __future__ import annotations
-
 import alembic.command
 import alembic.config
 import alembic.runtime.migration

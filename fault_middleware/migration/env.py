@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What alembic runs; :func:`fault_middleware.migration.sync` calls alembic."""
 
-from __future__ import annotations
-
 from alembic import context
 
 from fault_middleware import migration, models

@@ -269,7 +269,9 @@ def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
     moments = [fault.parse_time(f"2026-01-01T00:00:0{n}.{n}") for n in range(5)]
     instance_id = uuid.uuid4().hex
     reports = [
-        fault.clearance("trove", instance_id, created=moments[number], message_id=f"m{number}")
+        fault.make(
+            "trove", instance_id, created=moments[number], message_id=f"m{number}", deleted=True
+        )
         if data.draw(st.booleans())
         else fault.make(
             "trove",

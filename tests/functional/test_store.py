@@ -25,7 +25,7 @@ def make(message="m", instance_id=INSTANCE, created=MOMENT, **values):
 
 
 def clear(created):
-    return fault.clearance("trove", INSTANCE, created=created)
+    return fault.make("trove", INSTANCE, created=created, deleted=True)
 
 
 def test_a_fault_comes_back_as_it_was(any_store):

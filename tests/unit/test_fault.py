@@ -114,7 +114,7 @@ def test_a_fault_is_never_newer_than_its_receipt():
 
 
 def test_a_clearance_has_no_texts():
-    made = fault.clearance("trove", INSTANCE, message_id="r1")
+    made = fault.make("trove", INSTANCE, message_id="r1", deleted=True)
 
     assert (made.message, made.details, made.deleted) == ("", "", True)
 

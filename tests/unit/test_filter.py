@@ -32,7 +32,7 @@ class World:
         self.store.record([fault.make("trove", instance_id, created=created, **values)])
 
     def clear(self, created):
-        self.store.record([fault.clearance("trove", INSTANCE, created=created)])
+        self.store.record([fault.make("trove", INSTANCE, created=created, deleted=True)])
 
     def show(self, path=SHOW, headers=MEMBER):
         return self.app.get(path, headers=headers).json["instance"]

@@ -5,8 +5,6 @@ The columns down to deleted_at are those of Trove's specification "Persist Error
 behind it are ours, and may be empty.
 """
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
