@@ -8,6 +8,7 @@ it fails instead where FAULT_MIDDLEWARE_REQUIRE names the server (CI does).
 import contextlib
 import json
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -36,37 +37,36 @@ def require(name: str, reason: str) -> None:
 
 
 @contextlib.contextmanager
-def _server(name: str, factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = factory.mktemp(name)
-    # Servers that do not run as root must be able to get there.
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    with contextlib.ExitStack() as stack:
+def _server(name: str) -> Iterator[Any]:
+    # Not in pytest's folder: every run of pytest that begins shuts others out of that, and so the
+    # databases, which do not run as root.
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        Path(folder).chmod(0o755)
         try:
-            server = stack.enter_context(getattr(services, name)(folder / "run"))
+            server = stack.enter_context(getattr(services, name)(Path(folder) / "run"))
         except services.Missing as exc:
             require(name, str(exc))
         yield server
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mariadb() -> Iterator[str]:
     """The URL of a private MariaDB, without a database."""
-    with _server("mariadb", tmp_path_factory) as port:
+    with _server("mariadb") as port:
         yield f"mysql+pymysql://root@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a private PostgreSQL, without a database."""
-    with _server("postgresql", tmp_path_factory) as port:
+    with _server("postgresql") as port:
         yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Broker]:
+def broker() -> Iterator[services.Broker]:
     """A private RabbitMQ."""
-    with _server("rabbitmq", tmp_path_factory) as running:
+    with _server("rabbitmq") as running:
         yield running
 
 
