@@ -13,12 +13,11 @@ import itertools
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from oslo_db import exception as db_exception
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from fault_middleware import engines, fault, models
@@ -29,6 +28,7 @@ from fault_middleware.metrics import Metrics
 #: The most instances that one query looks up.
 CHUNK = 200
 
+_Made = TypeVar("_Made")
 _T = models.instance_faults
 # A row in the order of the fields of Fault.
 _COLUMNS = [_T.c[field.name] for field in dataclasses.fields(Fault)]
@@ -63,19 +63,20 @@ class Store:
         self._options = options
         self._lookup_timeout = lookup_timeout
         self._breaker = Breaker(lookup_timeout, metrics or Metrics())
-        self._engines: dict[str, sa.Engine] = {}
+        self._made: dict[Hashable, Any] = {}
         self._pid = os.getpid()
         engines.check(options)
 
     @property
     def reader(self) -> sa.Engine:
         """For look-ups in requests."""
-        return self._engine("reader", lambda: engines.reader(self._options, self._lookup_timeout))
+        make = functools.partial(engines.reader, self._options, self._lookup_timeout)
+        return self._once("reader", make)
 
     @property
     def writer(self) -> sa.Engine:
         """For everything else."""
-        return self._engine("writer", lambda: engines.writer(self._options))
+        return self._once("writer", functools.partial(engines.writer, self._options))
 
     def last(self, service: str, instance_id: str) -> Fault | None:
         """The newest row of an instance: a fault, a clearance, or None.
@@ -86,7 +87,7 @@ class Store:
         :raises Exception: of the database, when it cannot answer
         """
         values = {"service": service, "instance_id": instance_id}
-        rows = self._read(_NEWEST, values, instance_id)
+        rows = self._read(0, values, instance_id)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
@@ -106,7 +107,7 @@ class Store:
             size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
             chunk += chunk[:1] * (size - len(chunk))
             values = {f"id{n}": instance_id for n, instance_id in enumerate(chunk)}
-            for row in self._read(_newest_of(size), {"service": service, **values}, chunk[0]):
+            for row in self._read(size, {"service": service, **values}, chunk[0]):
                 if row.instance_id in wanted:
                     found[row.instance_id] = row
         return found
@@ -144,42 +145,43 @@ class Store:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
             connection.rollback()
 
-    def _read(
-        self, statement: sa.Executable, values: Mapping[str, Any], instance_id: str
-    ) -> list[Fault]:
+    def _read(self, size: int, values: Mapping[str, Any], instance_id: str) -> list[Fault]:
+        """The newest row of the one instance (``size`` 0), or of each of several."""
         with self._breaker.call(f"{values['service']} {instance_id}"):
-            return self._read_twice(statement, values)
+            begin = time.monotonic()
+            try:
+                return self._read_once(size, values)
+            except engines.DisconnectedError:
+                # A pooled connection that the server has closed meanwhile; asking each one before
+                # use would cost every request a round trip. The pool has dropped them all by now,
+                # so this connects anew. What took its time to fail would take it again.
+                if time.monotonic() - begin > self._lookup_timeout / 10:
+                    raise
+                return self._read_once(size, values)
 
-    def _read_twice(self, statement: sa.Executable, values: Mapping[str, Any]) -> list[Fault]:
-        begin = time.monotonic()
-        try:
-            return self._read_once(statement, values)
-        except db_exception.DBConnectionError:
-            # A pooled connection that the server has closed meanwhile; asking each one before use
-            # would cost every request a round trip. The pool has dropped them all by now, so this
-            # connects anew. What took its time to fail would take it again.
-            if time.monotonic() - begin > self._lookup_timeout / 10:
-                raise
-            return self._read_once(statement, values)
+    def _read_once(self, size: int, values: Mapping[str, Any]) -> list[Fault]:
+        def make() -> engines.Lookup:
+            statement = _newest_of(size) if size else _NEWEST
+            return engines.Lookup(self.reader, statement, _COLUMNS)
 
-    def _read_once(self, statement: sa.Executable, values: Mapping[str, Any]) -> list[Fault]:
-        with self.reader.connect() as connection:
-            return [Fault(*row) for row in connection.execute(statement, values)]
+        return [Fault(*row) for row in self._once(size, make).rows(values)]
 
-    def _engine(self, role: str, make: Callable[[], sa.Engine]) -> sa.Engine:
+    def _once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """What is made once in a process."""
         if self._pid != os.getpid():
             # Forked: the connections are the parent's, who goes on using them.
-            for engine in self._engines.values():
-                engine.dispose(close=False)
-            self._engines = {}
+            for one in self._made.values():
+                if isinstance(one, sa.Engine):
+                    one.dispose(close=False)
+            self._made = {}
             self._pid = os.getpid()
-        if role not in self._engines:
-            self._engines.setdefault(role, make())
-        return self._engines[role]
+        if key not in self._made:
+            self._made.setdefault(key, make())
+        made: _Made = self._made[key]
+        return made
 
 
-@functools.cache
-def _newest_of(size: int) -> sa.Executable:
+def _newest_of(size: int) -> sa.ClauseElement:
     """The newest row of each of ``size`` instances (``:id0``, ``:id1``, ...).
 
     A correlated LIMIT 1 for each id walks the index to one row, however many faults an instance
