@@ -117,10 +117,14 @@ class Policy:
         :param target: what is known of the instance; no value is None
         """
         try:
-            show = self._enforcer.authorize(SHOW, target, dict(credentials or {}))
-            details = credentials is not None and self._enforcer.authorize(
-                DETAILS, target, dict(credentials)
-            )
+            if credentials is None:
+                self._enforcer.load_rules()
+                details = False
+            else:
+                details = self._enforcer.authorize(DETAILS, target, dict(credentials))
+            # The default is everybody, of whatever scope, and needs no asking.
+            show = isinstance(self._enforcer.rules.get(SHOW), _checks.TrueCheck)
+            show = show or self._enforcer.authorize(SHOW, target, dict(credentials or {}))
             if self._enforcer.rules is not self._examined:
                 self._examine()
         except Exception as exc:
