@@ -13,8 +13,11 @@ from typing import Any
 # Loaded at first use (PEP 562): who needs one of them does not pay for, nor need the dependencies
 # of, the others.
 _EXPORTS = {
+    "AnsiblePlaybookError": "fault_middleware.ansible",
     "ConfigurationError": "fault_middleware.conf",
     "FaultMiddleware": "fault_middleware.deploy",
+    "ManagementDriverException": "fault_middleware.problem",
+    "ProblemDetails": "fault_middleware.problem",
     "filter_factory": "fault_middleware.deploy",
 }
 
