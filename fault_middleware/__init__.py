@@ -19,6 +19,8 @@ _EXPORTS = {
     "ManagementDriverException": "fault_middleware.problem",
     "ProblemDetails": "fault_middleware.problem",
     "filter_factory": "fault_middleware.deploy",
+    "record_fault": "fault_middleware.report",
+    "reporting": "fault_middleware.report",
 }
 
 __all__ = sorted(_EXPORTS)

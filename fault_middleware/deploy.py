@@ -41,6 +41,12 @@ class Deployment:
     store: Store
     metrics: Metrics
 
+    @property
+    def _consumes(self) -> bool:
+        """Whether the API's own workers consume, and there is what to consume."""
+        has_events = any(profile.events for profile in self.profiles)
+        return has_events and self.settings.consumer == "cohosted"
+
     @functools.cached_property
     def recorder(self) -> Recorder:
         """What stores the contents of notifications."""
@@ -72,7 +78,7 @@ class Deployment:
             store=self.store,
             policy=self.policy,
             metrics=self.metrics,
-            consumer=self.consumer if self.settings.consumer == "cohosted" else None,
+            consumer=self.consumer if self._consumes else None,
         )
 
 
@@ -128,7 +134,7 @@ def filter_factory(
     given = dict(global_conf or {})
     names = {name: local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY}
     return deploy(
-        _configuration(**names), local_conf, given.get("__file__", "the paste file")
+        configuration(**names), local_conf, given.get("__file__", "the paste file")
     ).filter
 
 
@@ -152,9 +158,13 @@ def _identity(conf: cfg.ConfigOpts) -> object:
     return tuple(itertools.chain(*names)) or id(conf)
 
 
-def _configuration(
+def configuration(
     oslo_config_project: str | None, oslo_config_file: str | None, oslo_config_program: str | None
 ) -> cfg.ConfigOpts:
+    """The configuration that paste's options, or those alike, name; read once in a process.
+
+    :raises ConfigurationError: when it cannot be read
+    """
     if oslo_config_project is None and oslo_config_file is None:
         return cfg.CONF
     key = (oslo_config_project, oslo_config_file, oslo_config_program)

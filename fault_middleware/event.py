@@ -9,7 +9,7 @@ from typing import Any
 
 from fault_middleware import fault
 from fault_middleware.fault import Fault
-from fault_middleware.field import Field
+from fault_middleware.field import Field, texts
 
 #: What an event can do: store a fault, store a clearance, or say that all is well,
 #: which is a clearance where the deployer wants it to be one.
@@ -118,18 +118,14 @@ def build(data: Mapping[str, Any]) -> Event:
         event_type=_globs(data["event_type"]),
         publisher_id=_globs(data.get("publisher_id", "*")),
         safe=safe if data.get("message") == "class" else None,
-        priorities=frozenset(_list(data["priority"])),
+        priorities=frozenset(texts(data["priority"])),
         action=action,
         fields={name: Field.parse(field) for name, field in data[action].items()},
     )
 
 
 def _globs(value: str | list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(fnmatch.translate, _list(value))) or "(?!)")
-
-
-def _list(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
+    return re.compile("|".join(map(fnmatch.translate, texts(value))) or "(?!)")
 
 
 def _text(value: Any) -> str | None:

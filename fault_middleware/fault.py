@@ -8,8 +8,9 @@ every database, so nothing behind it has to think of secrets, surrogates or leng
 
 import dataclasses
 import hashlib
+import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,7 +68,7 @@ def make(
     event_type: str | None = None,
     request_id: str | None = None,
     project_id: str | None = None,
-    problem: str | None = None,
+    problem: Mapping[str, Any] | None = None,
     deleted: bool = False,
 ) -> Fault:
     """Build a fault from what somebody reported, or a clearance.
@@ -78,7 +79,8 @@ def make(
         kept, the middle is cut out
     :param created: when the error happened; never later than now
     :param message_id: what makes the report unique; without one, equal contents are one fault
-    :param problem: an RFC 9457 object as JSON text
+    :param problem: an RFC 9457 object; masked, and its longest texts are cut until it fits into
+        65,535 bytes of JSON
     :param deleted: make a clearance, which hides the instance's faults up to ``created``
     :raises ValueError: when ``instance_id`` cannot be an id
     """
@@ -102,7 +104,7 @@ def make(
         event_type=_label(event_type, 255),
         request_id=_label(request_id, 64),
         project_id=_label(project_id, 64),
-        problem=problem,
+        problem=_as_json(problem) if problem else None,
         deleted=deleted,
     )
 
@@ -162,6 +164,20 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
 
 
+def clean_all(value: Any, limit: int | None = None) -> Any:
+    """A JSON value with every text in it, but the names, clean.
+
+    :param limit: bytes of UTF-8 at which to cut a text
+    """
+    if isinstance(value, str):
+        return clean(value) if limit is None else cut_bytes(clean(value), limit)
+    if isinstance(value, list):
+        return [clean_all(part, limit) for part in value]
+    if isinstance(value, dict):
+        return {name: clean_all(part, limit) for name, part in value.items()}
+    return value
+
+
 def cut_characters(text: str, limit: int) -> str:
     """At most ``limit`` characters of ``text``, with a mark where it is cut."""
     return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
@@ -198,6 +214,15 @@ def last_line(text: str) -> str:
     """What a traceback ends with."""
     lines = text.strip().splitlines()
     return lines[-1].strip() if lines else ""
+
+
+def _as_json(problem: Mapping[str, Any]) -> str | None:
+    """The text of a problem that fits; None where cutting its texts does not make it fit."""
+    for limit in (DETAILS_BYTES, 8192, 1024, 128):
+        text = json.dumps(clean_all(dict(problem), limit), allow_nan=False)
+        if len(text) <= DETAILS_BYTES:
+            return text
+    return None
 
 
 def _label(value: Any, limit: int) -> str | None:

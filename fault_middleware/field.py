@@ -23,8 +23,7 @@ class Field:
     @classmethod
     def parse(cls, value: str | list[str]) -> "Field":
         """Read a field of a profile: a dotted path, or a list of alternatives."""
-        paths = value if isinstance(value, list) else [value]
-        return cls(tuple(tuple(path.split(".")) for path in paths))
+        return cls(tuple(tuple(path.split(".")) for path in texts(value)))
 
     def find(self, data: Any) -> Any:
         """The value in ``data``; None where no path leads to one.
@@ -41,6 +40,11 @@ class Field:
         """The value when it is text, else None."""
         value = self.find(data)
         return value if isinstance(value, str) else None
+
+
+def texts(value: str | list[str]) -> list[str]:
+    """What a profile gives as a text or as a list of them."""
+    return value if isinstance(value, list) else [value]
 
 
 def _follow(data: Any, path: Sequence[str]) -> Any:

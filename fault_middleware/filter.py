@@ -8,8 +8,8 @@ application made it.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from fault_middleware import body, fault
@@ -23,6 +23,9 @@ from fault_middleware.store import Store
 
 if TYPE_CHECKING:
     from fault_middleware.consumer import Consumer
+
+
+_Found = TypeVar("_Found")
 
 
 class FaultFilter:
@@ -81,14 +84,17 @@ class FaultFilter:
         profile, route, path_id = self._routes.route(match)
         service = profile.service
         instances: Iterable[Instance] | None = None
-        if route.many:
-            instances = list(route.instances(data.decode()))
-            rows = self._look_up(service, [one.id for one in instances])
-        else:
+        rows: dict[str, Fault | None] = {}
+        if not route.many:
             # WSGI gives the bytes of a path as Latin-1 (PEP 3333).
             wanted = fault.canonical_id(path_id.encode("latin-1").decode())
-            rows = self._look_up(service, wanted)
-        if not rows and f'"{route.shape.key}"'.encode() not in data:
+            rows[wanted] = self._look_up(self._store.last, service, wanted)
+        elif route.asks(environ.get("QUERY_STRING", "")):
+            instances = list(route.instances(data.decode()))
+            ids = [one.id for one in instances]
+            rows.update(self._look_up(self._store.last_many, service, ids) or {})
+        is_ours = any(rows.values()) or bool(route.within)
+        if not is_ours and f'"{route.shape.key}"'.encode() not in data:
             return None
 
         text = data.decode()
@@ -98,6 +104,8 @@ class FaultFilter:
             # Only where the body shows the instance that was asked for is there a row; a fault
             # that the service wrote is under the policy anywhere.
             row = rows.get(one.id)
+            if row is None and one.id in rows and (other := route.relative(one)):
+                row = self._look_up(self._store.last, service, *other)
             if row is not None or route.shape.key in one.span.value:
                 target = {"instance_id": one.id, "service": service, **route.target(one, row)}
                 sight = self._policy.sight(credentials, target)
@@ -106,14 +114,11 @@ class FaultFilter:
                     edits.append(edit)
         return body.apply(text, edits).encode() if edits else None
 
-    def _look_up(self, service: str, wanted: str | list[str]) -> dict[str, Fault]:
-        """The newest rows of instances; none while the database does not answer."""
+    def _look_up(self, ask: Callable[..., _Found], *arguments: object) -> _Found | None:
+        """What the store finds; nothing while the database does not answer."""
         try:
-            if isinstance(wanted, list):
-                return self._store.last_many(service, wanted)
-            row = self._store.last(service, wanted)
+            return ask(*arguments)
         except Exception:
             # The store's breaker has said so. What the service itself shows of a fault is under
             # the policy all the same.
-            return {}
-        return {} if row is None else {wanted: row}
+            return None

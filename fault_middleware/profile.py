@@ -116,7 +116,7 @@ def parse(file: str, text: str) -> Profile:
     data = document.data
     built: dict[str, list[Any]] = {"routes": [], "events": []}
     for key, build in (
-        ("routes", functools.partial(route.build, shape=data.get("fault", {}))),
+        ("routes", functools.partial(route.build, fault_shape=data.get("fault", {}))),
         ("events", event.build),
     ):
         for number, part in enumerate(data.get(key, [])):

@@ -5,55 +5,21 @@ import contextlib
 import dataclasses
 import itertools
 import re
+import urllib.parse
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from fault_middleware import body, fault
+from fault_middleware import body, fault, shape
 from fault_middleware.body import Edit, Span
 from fault_middleware.fault import Fault
-from fault_middleware.field import Field
+from fault_middleware.field import Field, texts
+from fault_middleware.shape import Shape
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _FIELDS = ("id", "project_id", "user_id")
-_SHAPE = {"key": "fault", "existing": "newest", "existing_details": "policy"}
-_SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
-# Services write the same failure into their own tables, a moment later.
-_SAME_FAILURE_SECONDS = 5
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Shape:
-    """How a service shows a fault.
-
-    :ivar key: the member of the instance that holds it
-    :ivar created: the format of its time, as for strftime
-    :ivar existing: which fault stays where the service wrote one itself: ``newest``, ``keep`` (the
-        service's) or ``replace`` (by ours)
-    """
-
-    key: str
-    created: str
-    existing: str
-    existing_details: str
-
-    def view(self, row: Fault, details: bool) -> dict[str, Any]:
-        """A fault as the service's clients read it."""
-        view = {"created": row.created.strftime(self.created), "message": row.message}
-        if details:
-            view["details"] = row.details
-        return view
-
-    def wins(self, row: Fault, existing: Any) -> bool:
-        """Whether our row stays rather than what the service wrote."""
-        if existing is None or self.existing == "replace":
-            return True
-        theirs = fault.parse_time(existing.get("created")) if isinstance(existing, dict) else None
-        if theirs is None or self.existing == "keep":
-            return False
-        ours = row.created.replace(microsecond=0)
-        lead = (theirs.replace(microsecond=0) - ours).total_seconds()
-        return lead <= (0 if row.deleted else _SAME_FAILURE_SECONDS)
+# Services show times without their fractions.
+_TRUNCATION = timedelta(seconds=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,6 +40,9 @@ class Route:
     :ivar keys: the keys that lead to the instance, or to the list, in the body
     :ivar id: where the id is in the instance
     :ivar owners: where its project_id and user_id are
+    :ivar query: parameters of the request, one value of which is needed; none for none
+    :ivar within: where an instance names another (``instance_id``) whose fault is its own if it
+        happened between two times (``since``, ``until``); empty where there is none
     """
 
     path: str
@@ -83,6 +52,24 @@ class Route:
     id: Field
     owners: Mapping[str, Field]
     shape: Shape
+    query: Mapping[str, set[str]]
+    within: Mapping[str, Field]
+
+    def asks(self, query: str) -> bool:
+        """Whether a request with this query string asks for faults."""
+        given = urllib.parse.parse_qsl(query, max_num_fields=100) if self.query else ()
+        return not self.query or any(
+            not self.query.get(name, set()).isdisjoint(value.split(",")) for name, value in given
+        )
+
+    def relative(self, instance: Instance) -> tuple[str, datetime, datetime] | None:
+        """The other instance whose fault may be this one's, and from when until when."""
+        found = {name: field.text(instance.span.value) for name, field in self.within.items()}
+        since, until = fault.parse_time(found.get("since")), fault.parse_time(found.get("until"))
+        other = found.get("instance_id")
+        if not other or since is None or until is None:
+            return None
+        return fault.canonical_id(other), since, until + _TRUNCATION
 
     def instances(self, text: str) -> Iterator[Instance]:
         """The instances that a body shows.
@@ -125,41 +112,27 @@ class Route:
         :param show: whether the caller may see our fault
         :param details: whether the caller may see the details of any fault
         """
-        shape, value = self.shape, instance.span.value
-        existing = value.get(shape.key)
-        if row is not None and shape.wins(row, existing):
-            if not row.deleted and show:
-                view = shape.view(row, details)
-                return body.set_member(text, instance.span, shape.key, view)
-            if row.deleted and existing is not None:
-                return body.remove_member(text, instance.span, shape.key)
-        if not isinstance(existing, dict):
+        value, key = instance.span.value, self.shape.key
+        wanted = self.shape.show(value, row, show, details)
+        if wanted == value.get(key):
             return None
-        kept = {
-            key: fault.clean(part) if isinstance(part, str) else part
-            for key, part in existing.items()
-            if key != "details" or details or shape.existing_details == "keep"
-        }
-        if kept == existing:
-            return None
-        return body.set_member(text, instance.span, shape.key, kept)
+        if wanted is None:
+            return body.remove_member(text, instance.span, key)
+        return body.set_member(text, instance.span, key, wanted)
 
 
-def build(data: Mapping[str, Any], shape: Mapping[str, str]) -> Route:
+def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
     """Build one of the ``routes`` of a profile.
 
     :param data: as the profile's schema describes it
-    :param shape: the section ``fault`` of the profile
+    :param fault_shape: the section ``fault`` of the profile
     :raises ValueError: for what a schema cannot see
     """
-    shape = {**_SHAPE, **shape, **data.get("fault", {})}
     keys = data.get("object", data.get("list"))
     if ("object" in data) == ("list" in data):
         raise ValueError("needs either 'object' or 'list'")
     if data["path"].count("{id}") != ("object" in data):
         raise ValueError("needs {id} in its path once for an 'object', never for a 'list'")
-    if fault.parse_time(_SAMPLE.strftime(shape.get("created", ""))) != _SAMPLE:
-        raise ValueError("needs in 'fault' a format 'created' of ISO 8601 to the second")
     parts = _PLACEHOLDER.split(data["path"])
     # Routers of services fold slashes.
     literals = [re.escape(part).replace("/", "/+") for part in parts[::2]]
@@ -173,5 +146,7 @@ def build(data: Mapping[str, Any], shape: Mapping[str, str]) -> Route:
         keys=tuple(keys.split(".")) if keys else (),
         id=fields.pop("id", Field((("id",),))),
         owners=fields,
-        shape=Shape(**shape),
+        shape=shape.build({**fault_shape, **data.get("fault", {})}),
+        query={name: set(texts(values)) for name, values in data.get("query", {}).items()},
+        within={name: Field.parse(value) for name, value in data.get("within", {}).items()},
     )

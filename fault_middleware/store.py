@@ -43,6 +43,10 @@ _NEWEST = (
     .order_by(_T.c.created.desc(), _T.c.id.desc())
     .limit(1)
 )
+_NEWEST_BETWEEN = _NEWEST.where(
+    sa.literal_column("created") >= sa.bindparam("since"),
+    sa.literal_column("created") <= sa.bindparam("until"),
+)
 
 
 class Store:
@@ -78,16 +82,27 @@ class Store:
         """For everything else."""
         return self._once("writer", functools.partial(engines.writer, self._options))
 
-    def last(self, service: str, instance_id: str) -> Fault | None:
+    def last(
+        self,
+        service: str,
+        instance_id: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Fault | None:
         """The newest row of an instance: a fault, a clearance, or None.
 
         One round trip.
 
+        :param since: with ``until``: only of what happened between these times
         :raises SuspendedError: when the database did not answer a moment ago
         :raises Exception: of the database, when it cannot answer
         """
         values = {"service": service, "instance_id": instance_id}
-        rows = self._read(0, values, instance_id)
+        for name, moment in (("since", since), ("until", until)):
+            if moment is not None:
+                # In the one form that every database takes.
+                values[name] = moment.isoformat(" ", "microseconds")
+        rows = self._read(0 if len(values) == 2 else -1, values, instance_id)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
@@ -146,7 +161,7 @@ class Store:
             connection.rollback()
 
     def _read(self, size: int, values: Mapping[str, Any], instance_id: str) -> list[Fault]:
-        """The newest row of the one instance (``size`` 0), or of each of several."""
+        """The newest row of each of several instances; of one: 0, or -1 for between times."""
         with self._breaker.call(f"{values['service']} {instance_id}"):
             begin = time.monotonic()
             try:
@@ -161,7 +176,7 @@ class Store:
 
     def _read_once(self, size: int, values: Mapping[str, Any]) -> list[Fault]:
         def make() -> engines.Lookup:
-            statement = _newest_of(size) if size else _NEWEST
+            statement = _newest_of(size) if size > 0 else (_NEWEST, _NEWEST_BETWEEN)[size]
             return engines.Lookup(self.reader, statement, _COLUMNS)
 
         return [Fault(*row) for row in self._once(size, make).rows(values)]
