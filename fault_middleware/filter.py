@@ -103,9 +103,10 @@ class FaultFilter:
         for one in instances or route.instances(text):
             # Only where the body shows the instance that was asked for is there a row; a fault
             # that the service wrote is under the policy anywhere.
-            row = rows.get(one.id)
-            if row is None and one.id in rows and (other := route.relative(one)):
-                row = self._look_up(self._store.last, service, *other)
+            row = rows.get(one.id) if route.takes(one) else None
+            if row is None and one.id in rows and route.takes(one):
+                other = route.relative(one)
+                row = other and self._look_up(self._store.last, service, *other)
             if row is not None or route.shape.key in one.span.value:
                 target = {"instance_id": one.id, "service": service, **route.target(one, row)}
                 sight = self._policy.sight(credentials, target)

@@ -41,6 +41,7 @@ class Route:
     :ivar id: where the id is in the instance
     :ivar owners: where its project_id and user_id are
     :ivar query: parameters of the request, one value of which is needed; none for none
+    :ivar when: members of an instance, each of which needs one of these values
     :ivar within: where an instance names another (``instance_id``) whose fault is its own if it
         happened between two times (``since``, ``until``); empty where there is none
     """
@@ -53,6 +54,7 @@ class Route:
     owners: Mapping[str, Field]
     shape: Shape
     query: Mapping[str, set[str]]
+    when: Mapping[str, list[str]]
     within: Mapping[str, Field]
 
     def asks(self, query: str) -> bool:
@@ -61,6 +63,11 @@ class Route:
         return not self.query or any(
             not self.query.get(name, set()).isdisjoint(value.split(",")) for name, value in given
         )
+
+    def takes(self, instance: Instance) -> bool:
+        """Whether an instance may have a fault at all."""
+        value = instance.span.value
+        return all(value.get(name) in values for name, values in self.when.items())
 
     def relative(self, instance: Instance) -> tuple[str, datetime, datetime] | None:
         """The other instance whose fault may be this one's, and from when until when."""
@@ -148,5 +155,6 @@ def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
         owners=fields,
         shape=shape.build({**fault_shape, **data.get("fault", {})}),
         query={name: set(texts(values)) for name, values in data.get("query", {}).items()},
+        when={name: texts(values) for name, values in data.get("when", {}).items()},
         within={name: Field.parse(value) for name, value in data.get("within", {}).items()},
     )

@@ -35,7 +35,7 @@ def test_a_fault_comes_back_as_it_was(any_store):
         event_type="dbaas.instance_create.error",
         request_id="req-1",
         project_id="p1",
-        problem='{"status": 500}',
+        problem={"status": 500},
     )
 
     assert any_store.record([made]) == 1

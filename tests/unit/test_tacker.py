@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tacker's profile on the recorded answers of the real Tacker 16."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+import webtest
+
+from fault_middleware import fault
+from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.problem import ManagementDriverException, ProblemDetails
+from tests.fixtures import Service, close, make_store, read_data
+
+SHOWS = read_data("tacker/shows.json")
+# Those within the two applications that the filter wraps.
+WITHIN = [
+    name
+    for name, show in SHOWS.items()
+    if show["status"] == "200 OK" and show["request"]["path"].startswith("/vnflcm/v")
+]
+ADMIN, MEMBER = {"X-Roles": "admin"}, {"X-Roles": "member"}
+WHOLE = ProblemDetails(
+    409,
+    "VDU1: task 'install web server' failed",
+    "https://example.com/errors/ansible",
+    "Ansible playbook failed",
+    additional={"vdu": "VDU1", "failed": [{"task": "install web server"}]},
+)
+FAILED = {version: f"{version}_op_failed_with_error" for version in ("v1", "v2")}
+
+
+class World:
+    """A recorded answer behind the filter, and the table."""
+
+    def __init__(self, conf, store):
+        self.conf = conf
+        self.store = store
+        self.service = Service()
+        self.app = webtest.TestApp(webtest.lint.middleware(FaultMiddleware(self.service, conf)))
+
+    def answer(self, name):
+        """Let the service answer as recorded; return its own body."""
+        self.service.body = json.loads(json.dumps(SHOWS[name]["body"]))
+        self.path = SHOWS[name]["request"]["path"].split("/", 3)[3]
+        return self.service.body
+
+    def get(self, headers=MEMBER):
+        return self.app.get(f"/{self.path}", headers=headers)
+
+    def record(self, instance_id, created, **values):
+        self.store.record([fault.make("tacker", instance_id, created=created, **values)])
+
+
+@pytest.fixture
+def world(configure, sqlite_url):
+    store = make_store(sqlite_url)
+    conf = configure(consumer="cohosted", credentials="headers", profiles="tacker")
+    yield World(conf, store)
+    close(deploy(conf).store)
+    close(store)
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_what_has_nothing_to_tell_is_byte_for_byte_the_services(world, name):
+    world.answer(name)
+
+    assert world.get().body == world.service.data
+
+
+@pytest.mark.parametrize("version", FAILED)
+def test_a_problem_stored_for_the_operation_is_shown_whole(world, version):
+    body = world.answer(FAILED[version])
+    world.record(
+        body["id"],
+        fault.parse_time(body["stateEnteredTime"]) - timedelta(seconds=40),
+        message=WHOLE.detail,
+        details="Traceback",
+        problem=WHOLE.to_dict(),
+    )
+
+    assert world.get().json["error"] == WHOLE.to_dict()
+    assert world.get(ADMIN).json["error"] == {**WHOLE.to_dict(), "traceback": "Traceback"}
+
+
+@pytest.mark.parametrize("version", FAILED)
+def test_a_fault_without_a_problem_is_made_one(world, version):
+    body = world.answer(FAILED[version])
+    world.record(body["id"], fault.parse_time(body["startTime"]), message="No such image")
+
+    assert world.get().json["error"] == {"status": 500, "detail": "No such image"}
+
+
+def test_an_error_that_came_long_after_ours_is_another_and_stays(world):
+    body = world.answer(FAILED["v1"])
+    entered = fault.parse_time(body["stateEnteredTime"])
+    world.record(body["id"], entered - timedelta(seconds=601), message="the first try's")
+
+    assert world.get().json == body
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"), [("startTime", True), ("stateEnteredTime", True), ("before", False)]
+)
+def test_a_fault_of_the_vnf_instance_is_the_operations_if_it_is_from_its_time(
+    world, moment, shown
+):
+    body = world.answer(FAILED["v1"])
+    created = fault.parse_time(body.get(moment, "2024-05-06T07:09:08.999999"))
+    world.record(body["vnfInstanceId"], created, message="No such image")
+
+    error = world.get().json["error"]
+
+    assert (error == {"status": 500, "detail": "No such image"}) is shown
+
+
+def test_an_operation_that_went_on_has_no_error(world):
+    body = world.answer("v1_op_completed")
+    for owner in (body["id"], body["vnfInstanceId"]):
+        world.record(owner, fault.parse_time(body["startTime"]), message="caught")
+
+    assert world.get().body == world.service.data
+
+
+def stored_by_tacker(version):
+    """What the real Tacker makes of a driver's exception (see the manual)."""
+    exc = ManagementDriverException(
+        WHOLE.status, WHOLE.detail, type=WHOLE.type, title=WHOLE.title, **WHOLE.additional
+    )
+    if version == "v1":
+        return {"title": "", "status": 500, "detail": str(exc)}
+    return {
+        "title": "Mgmt driver execution failed",
+        "status": 422,
+        "detail": f"instantiate_end failed: {WHOLE.detail.encode()!r}",
+        "userScriptErrHandlingData": {"problem": WHOLE.to_dict()},
+    }
+
+
+@pytest.mark.parametrize("version", FAILED)
+def test_a_problem_in_tackers_own_error_is_found_there(world, version):
+    body = world.answer(FAILED[version])
+    body["error"] = stored_by_tacker(version)
+
+    assert world.get().json["error"] == WHOLE.to_dict()
+
+
+def test_its_traceback_and_its_secrets_are_hidden_there_too(world):
+    body = world.answer(FAILED["v1"])
+    problem = {**WHOLE.to_dict(), "traceback": "File x", "log": ["password=hunter2"]}
+    body["error"] = {"status": 500, "detail": json.dumps(problem)}
+
+    member, admin = (world.get(headers).json["error"] for headers in (MEMBER, ADMIN))
+
+    assert "traceback" not in member
+    assert admin["traceback"] == "File x"
+    assert member["log"] == ["password=***"]
+
+
+@pytest.mark.parametrize("version", FAILED)
+def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
+    body = world.answer(f"{version}_op_list_fields_error")
+    failed = next(one for one in body if one["operationState"] == "FAILED_TEMP")
+    created = fault.parse_time(failed["startTime"])
+    world.record(failed["id"], created, message="boom", problem=WHOLE.to_dict())
+
+    shown = {one["id"]: one for one in world.get().json}
+
+    assert shown[failed["id"]]["error"] == WHOLE.to_dict()
+    assert [one for one in body if one != failed] == [
+        one for one in shown.values() if one["id"] != failed["id"]
+    ]
+
+
+def test_a_list_that_is_not_asked_for_errors_shows_none(world):
+    body = world.answer("v1_op_list")
+    for one in body:
+        world.record(one["id"], fault.parse_time(one["startTime"]), message="boom")
+
+    assert world.get().body == world.service.data
+
+
+@pytest.mark.parametrize("version", FAILED)
+def test_a_vnf_instance_shows_its_fault(world, version):
+    body = world.answer(f"{version}_instance")
+    moment = datetime(2026, 11, 20, 20, 36, 5)
+    world.record(body["id"], moment, message=WHOLE.detail, details="x", problem=WHOLE.to_dict())
+
+    expected = {"created": "2026-11-20T20:36:05Z", "message": WHOLE.detail}
+    assert world.get().json["fault"] == expected
+
+
+def test_no_consumer_starts_where_there_is_nothing_to_consume(world):
+    world.answer(FAILED["v1"])
+    world.get()
+
+    assert not deploy(world.conf).consumer.running
