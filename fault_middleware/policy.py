@@ -84,8 +84,7 @@ class Policy:
         self._enforcer.register_defaults(RULES)
         self._examined: Any = None
         try:
-            self._enforcer.load_rules()
-            self._examine()
+            self._refresh()
         except Exception:
             LOG.exception(
                 "The policy file %s cannot be read; until it can, nobody sees the details of a "
@@ -105,6 +104,8 @@ class Policy:
                 self._voucher,
             )
         try:
+            # Once a request: a list asks for each of its instances.
+            self._refresh()
             return self._read_credentials(environ)
         except Exception as exc:
             self._metrics.error("credentials", "the caller of a request is nobody", exc)
@@ -117,16 +118,12 @@ class Policy:
         :param target: what is known of the instance; no value is None
         """
         try:
-            if credentials is None:
-                self._enforcer.load_rules()
-                details = False
-            else:
-                details = self._enforcer.authorize(DETAILS, target, dict(credentials))
+            details = credentials is not None and self._enforcer.authorize(
+                DETAILS, target, dict(credentials)
+            )
             # The default is everybody, of whatever scope, and needs no asking.
             show = isinstance(self._enforcer.rules.get(SHOW), _checks.TrueCheck)
             show = show or self._enforcer.authorize(SHOW, target, dict(credentials or {}))
-            if self._enforcer.rules is not self._examined:
-                self._examine()
         except Exception as exc:
             # The rules cannot be read. The service did let the caller see the instance; whether
             # the details too, nobody can say.
@@ -134,6 +131,15 @@ class Policy:
             self._metrics.error("policy", text, exc)
             return Sight(show=True, details=False)
         return Sight(show=bool(show), details=bool(show and details))
+
+    def _refresh(self) -> None:
+        """Read the rules again if they changed."""
+        self._enforcer.use_conf = True
+        self._enforcer.load_rules()
+        if self._enforcer.rules is not self._examined:
+            self._examine()
+        # So that the enforcer does not look for itself each time that it is asked.
+        self._enforcer.use_conf = False
 
     def _examine(self) -> None:
         """Say what the rules mean that were just loaded, where it may not be what was meant."""
