@@ -4,7 +4,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import jsonschema
 import yaml
 
 from fault_middleware.conf import ConfigurationError
@@ -59,6 +58,8 @@ class Document:
 
     def validate(self, schema: Mapping[str, Any]) -> None:
         """Note what a JSON Schema finds wrong."""
+        import jsonschema  # which takes long, and is needed for deployers' own profiles only
+
         for error in jsonschema.Draft202012Validator(schema).iter_errors(self.data):
             place = tuple(error.absolute_path)
             if error.validator == "additionalProperties":

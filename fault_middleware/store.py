@@ -9,6 +9,7 @@ matter.
 
 import dataclasses
 import functools
+import importlib
 import itertools
 import os
 import time
@@ -18,7 +19,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from fault_middleware import engines, fault, models
 from fault_middleware.breaker import Breaker
@@ -221,13 +221,13 @@ def _values(row: Fault, updated: datetime) -> dict[str, Any]:
 
 
 @functools.cache
-def _insert(dialect: str) -> sa.Executable:
+def _insert(dialect: str) -> Any:
     """An INSERT that passes over a row whose id is there already.
 
     MySQL's INSERT IGNORE would also pass over data that do not fit.
     """
+    # Only the dialect in use: importing the others takes longer than all of our modules.
+    module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
     if dialect in engines.MYSQL:
-        return mysql.insert(_T).on_duplicate_key_update(id=_T.c.id)
-    if dialect == "postgresql":
-        return postgresql.insert(_T).on_conflict_do_nothing(index_elements=[_T.c.id])
-    return sqlite.insert(_T).on_conflict_do_nothing(index_elements=[_T.c.id])
+        return module.insert(_T).on_duplicate_key_update(id=_T.c.id)
+    return module.insert(_T).on_conflict_do_nothing(index_elements=[_T.c.id])

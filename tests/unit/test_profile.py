@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
 import pytest
 
 from fault_middleware import profile
@@ -166,3 +168,10 @@ def test_a_profile_of_events_alone_has_no_routes():
     table = profile.RouteTable([profile.parse("orders.yaml", text)])
 
     assert table.pattern.match("") is None
+
+
+@pytest.mark.parametrize("name", profile.shipped())
+def test_what_is_shipped_is_as_the_schema_says(name):
+    file = Path(profile.__file__).parent / "profiles" / f"{name}.yaml"
+
+    assert profile.parse(str(file), file.read_text()) == profile.load(name)
