@@ -40,6 +40,10 @@ LOG = logging.getLogger(__name__)
 _BATCHES_AHEAD = 4
 _LONGEST_PAUSE = 30.0
 _LONGEST_STOP = 5.0
+# In a worker of the API a consumer rests after each batch, this many times as long as the batch
+# took, and at most so many seconds: Python runs one thread at a time, and the others have requests.
+_REST = 3.0
+_LONGEST_REST = 0.08
 _PART = "broker"
 _LISTEN_AGAIN = (
     "no notifications come; see transport_url, and amqp_durable_queues and rabbit_quorum_queue, "
@@ -113,6 +117,7 @@ class Consumer:
 
     def run(self) -> None:
         """Listen until :meth:`stop` is called; for a process of its own."""
+        self._is_guest = False
         self.ensure()
         self._stopping.wait()
         if self._server is not None:
@@ -132,6 +137,8 @@ class Consumer:
         self._started = float("-inf")
         self._stopping = threading.Event()
         self._server: Any = None
+        self._is_guest = True
+        self._rest_until = 0.0
         self.running = False
 
     def _on_uwsgi_fork(self) -> None:
@@ -146,6 +153,7 @@ class Consumer:
         if _UWSGI is not None:
             self._check_that_time_passes()
         pause = 1.0
+        self._metrics.begin(_PART)  # a broker that is down keeps _listen() waiting
         while not self._wait(0):
             try:
                 self._server = self._listen()
@@ -231,6 +239,9 @@ class Consumer:
 
     def _on_notifications(self, priority: str, messages: Sequence[dict[str, Any]]) -> str:
         """Store what notifications say; the method of the endpoint."""
+        if self._is_guest:
+            self._wait(self._rest_until - time.monotonic())
+        begin = time.monotonic()
         rows: list[Fault] = []
         for message in messages:
             rows += self._recorder.extract(
@@ -245,6 +256,8 @@ class Consumer:
             )
         result = oslo_messaging.NotificationResult
         stored = self._recorder.record(rows, self._wait)
+        end = time.monotonic()
+        self._rest_until = end + min(_REST * (end - begin), _LONGEST_REST)
         return str(result.HANDLED if stored else result.REQUEUE)
 
     def _wait(self, seconds: float) -> bool:

@@ -76,10 +76,14 @@ class Metrics:
         if self._is_due(part):
             LOG.error("%s: %s", part, self._troubles[part])
 
+    def begin(self, part: str) -> None:
+        """Note that a part does not work yet, which is no error so far."""
+        self._troubles[part] = "it did not begin to work yet"
+
     def fine(self, part: str) -> None:
         """Note that a part works."""
-        if self._troubles.pop(part, None) is not None:
-            self._logged.pop(part, None)
+        self._troubles.pop(part, None)
+        if self._logged.pop(part, None) is not None:
             LOG.info("%s: it works again", part)
 
     def error(self, site: str, text: str, exc: BaseException) -> None:
