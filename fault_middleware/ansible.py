@@ -2,10 +2,10 @@
 """What failed in a run of ``ansible-playbook`` (core 2.15 to 2.19), as an exception.
 
 What a run prints is up to its callback plugin.  ``default`` holds everything.  With
-ANSIBLE_DISPLAY_FAILED_STDERR tasks are on another stream than failures, and are told where what
-the hosts did leaves one choice.  ``json`` does not say which failures were ignored or rescued (the
-last ones of a host are taken to count), nor anything of a run that is stopped.  Results in YAML
-leave host and task; ``minimal`` and ``oneline`` the host.
+ANSIBLE_DISPLAY_FAILED_STDERR tasks are apart from failures, and are told where what the hosts did
+leaves one choice.  ``json`` does not say which failures were ignored or rescued (the last ones of
+a host are taken to count), nor anything of a run that is stopped.  Results in YAML leave host and
+task; ``minimal`` and ``oneline`` the host.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ import json
 import os
 import re
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Mapping
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import Any, Self
 
 from fault_middleware import fault
@@ -78,8 +78,8 @@ class AnsiblePlaybookError(ManagementDriverException):
 
     :ivar vdu: the VDU that was to be configured
     :ivar failed: the first 20 failures: ``host``, ``task`` (None if unknown), ``message`` (4 KiB),
-        ``stdout`` (16 KiB; of longer texts the middle is cut out); empty where no task failed
-    :ivar failed_task: the first one's, ``stdout`` too
+        ``stdout`` (16 KiB; a longer text loses its middle); empty where no task failed
+    :ivar failed_task: that of the first; ``stdout`` too
     :ivar returncode: that of ansible-playbook, None where it did not start
     """
 
@@ -93,24 +93,21 @@ class AnsiblePlaybookError(ManagementDriverException):
         return cls._read(stdout, stderr, returncode, vdu) if returncode != 0 else None
 
     @classmethod
-    def _read(
-        cls, stdout: Any, stderr: Any, returncode: int | None, vdu: str, fate: str = ""
-    ) -> Self:
+    def _read(cls, stdout: Any, stderr: Any, code: int | None, vdu: str, fate: str = "") -> Self:
         streams = (fault.as_text(text).replace("\r\n", "\n") for text in (stdout, stderr))
         out, err = (re.sub(r"\x1b\[[\d;]*m", "", text) for text in streams)
         tasks = _read_tasks(out)
-        results = [(one, result) for one in _failures(out, err, tasks) for result in one.results]
-        told = [_describe(*one) for one in results[:FAILURES]]
-        failed = [one for one, _ in told]
+        failures = _failures(out, err, tasks)
+        told = [(one, result) for one in failures for result in one.results]
+        failed = [_describe(*one) for one in told[:FAILURES]]
         first = failed[0] if failed else {"task": None, "stdout": ""}
         if told and not fate:
-            detail = told[0][1] + (f", and {len(results) - 1} more" if len(results) > 1 else "")
+            detail = _sentence(*told[0]) + (f", and {len(told) - 1} more" if told[1:] else "")
         else:
             place = f" (in task '{tasks[-1].name}')" if tasks[-1].name else ""
-            detail = f"the playbook {fate or _fate(err, returncode, bool(place))}{place}"
-        more = {"failed": failed, "failed_task": first["task"], "stdout": first["stdout"]}
-        detail = _tidy(f"{vdu}: {detail}", 1024)
-        return cls(detail=detail, vdu=vdu, **more, returncode=returncode)
+            detail = f"the playbook {fate or _fate(err, code, bool(place))}{place}"
+        own: Any = {"failed_task": first["task"], "stdout": first["stdout"], "returncode": code}
+        return cls(detail=_tidy(f"{vdu}: {detail}", 1024), vdu=vdu, failed=failed, **own)
 
 
 def run_playbook(
@@ -130,19 +127,15 @@ def run_playbook(
     fate, out, err, returncode = "", None, None, None
     command = ["ansible-playbook", *arguments, playbook]
     environ = {**(os.environ if env is None else env), **_ENVIRON}
-    pipes: Any = {
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-    }
+    pipes: Any = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "start_new_session": True}
     try:
-        with subprocess.Popen(command, env=environ, start_new_session=True, **pipes) as run:  # noqa: S603
+        with Popen(command, env=environ, **pipes) as running:  # noqa: S603 no shell
             try:
-                out, err = run.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired as exc:
-                os.killpg(run.pid, signal.SIGKILL)
+                out, err = running.communicate(timeout=timeout)
+            except TimeoutExpired as exc:
+                os.killpg(running.pid, signal.SIGKILL)
                 out, err, fate = exc.stdout, exc.stderr, f"did not end within {timeout} s"
-        returncode = run.returncode
+        returncode = running.returncode
     except OSError as exc:
         fate = f"could not be started: {exc.strerror}"
     if returncode != 0:
@@ -153,10 +146,8 @@ def _failures(out: str, err: str, tasks: list[_Task]) -> list[_Failure]:
     """What failed, and was neither ignored nor rescued, in order."""
     failures, counts = _read_json(out)
     if not counts:
-        recap = _RECAP.findall(out, max(out.rfind("\nPLAY RECAP *"), 0))
-        counts = Counter(
-            {(h, lost): int(n[not lost]) for h, *n in recap for lost in (True, False)}
-        )
+        for host, lost, failed in _RECAP.findall(out, max(out.rfind("\nPLAY RECAP *"), 0)):
+            counts.update({(host, False): int(failed), (host, True): int(lost)})
         failures = [failure for task in tasks for failure in task.failures]
         if not failures:
             failures = [failure for task in _read_tasks(err) for failure in task.failures]
@@ -179,12 +170,12 @@ def _read_json(text: str) -> tuple[list[_Failure], Counter[tuple[str, bool]]]:
         document, end = _JSON.raw_decode(text, start.start() if start else 0)
         # No task can make one up, since the recap of other callbacks comes last.
         plays = document["plays"] if text.find("\nPLAY RECAP *", end) < 0 else []
-        for task, (host, result) in (
-            (t, h) for p in plays for t in p["tasks"] for h in t["hosts"].items()
-        ):
+        tasks = [task for play in plays for task in play["tasks"]]
+        for task, host in [(task, host) for task in tasks for host in task["hosts"]]:
+            result, name = task["hosts"][host], task["task"]["name"]
             if _is_bad(result):
                 items = [one for one in result.get("results", ()) if _is_bad(one)]
-                lost, name = bool(result.get("unreachable")), task["task"]["name"]
+                lost = bool(result.get("unreachable"))
                 failures.append(_Failure(host, lost, bool(items), items or [result], name))
         for host, n in document["stats"].items() if plays else ():
             counts.update({(host, False): n["failures"], (host, True): n["unreachable"]})
@@ -210,8 +201,8 @@ def _read_tasks(text: str) -> list[_Task]:
             task.hosts.update(names.split(", "))
         elif not host:
             task.ignoring = True
-            for failure in latest.values():
-                failure.ignored = failure.ignored or failure is latest[None]
+            if latest:
+                latest[None].ignored = True
         else:
             before = latest.get(host)
             if before and before.is_loop and (item or task.name or "censored" in result):
@@ -271,36 +262,42 @@ def _place(failures: list[_Failure], tasks: list[_Task]) -> None:
         late = [index for index in fits if index > max(shown, default=stop)]
         fits = late if len(late) >= left[host] else fits
         left[host] -= 1
-        plays = {tasks[index].play for index in (shown[-1:] if late else fits)}
+        plays = {tasks[index].play for index in (shown[-1:] if fits is late else fits)}
         if fits and plays == {tasks[fits[0]].play}:
             at = placed[host] = fits[0]
             failure.task = tasks[at].name
             failure.ignored = tasks[at].ignoring and not failure.unreachable
 
 
-def _describe(failure: _Failure, result: dict[str, Any]) -> tuple[dict[str, str | None], str]:
-    """A failure as it is told, and as a sentence."""
-    if "censored" in result:
-        result = {"msg": result["censored"]}
-    message = result.get("msg", result.get("reason", ""))
-    message = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
-    if failure.is_loop and "item" in result:
-        message = f"item {result.get('_ansible_item_label', result['item'])}: {message}"
-    stdout, stderr = (
-        fault.as_text(result.get(name) or result.get(f"module_{name}"))
-        for name in ("stdout", "stderr")
-    )
-    what = f"task '{failure.task}' failed" if failure.task else f"a task failed on {failure.host}"
-    if failure.unreachable:
-        what = what.partition(" failed")[0] + f" found {failure.host} unreachable"
-    lines = [what, message.strip().partition("\n")[0], fault.last_line(stderr)]
-    told = {
+def _describe(failure: _Failure, result: dict[str, Any]) -> dict[str, str | None]:
+    message, stdout, stderr = _texts(failure, result)
+    return {
         "host": _tidy(failure.host, 256),
         "task": failure.task and _tidy(failure.task, 1024),
         "message": _tidy(f"{message.rstrip()}: {stderr}" if stderr else message, MESSAGE_BYTES),
         "stdout": _tidy(stdout, STDOUT_BYTES),
     }
-    return told, ": ".join(filter(None, lines))
+
+
+def _sentence(failure: _Failure, result: dict[str, Any]) -> str:
+    message, _, stderr = _texts(failure, result)
+    what = f"task '{failure.task}' failed" if failure.task else f"a task failed on {failure.host}"
+    if failure.unreachable:
+        what = what.removesuffix(" failed") + f" found {failure.host} unreachable"
+    lines = [what, message.strip().partition("\n")[0], fault.last_line(stderr)]
+    return ": ".join(filter(None, lines))
+
+
+def _texts(failure: _Failure, result: dict[str, Any]) -> tuple[str, str, str]:
+    """What a module says, and what the command that it ran wrote to stdout and stderr."""
+    if "censored" in result:
+        return fault.as_text(result["censored"]), "", ""
+    message = result.get("msg", result.get("reason", ""))
+    message = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
+    if failure.is_loop and "item" in result:
+        message = f"item {result.get('_ansible_item_label', result['item'])}: {message}"
+    streams = [result.get(name) or result.get(f"module_{name}") for name in ("stdout", "stderr")]
+    return message, fault.as_text(streams[0]), fault.as_text(streams[1])
 
 
 def _fate(err: str, returncode: int | None, started: bool) -> str:
