@@ -97,15 +97,15 @@ class AnsiblePlaybookError(ManagementDriverException):
         streams = (fault.as_text(text).replace("\r\n", "\n") for text in (stdout, stderr))
         out, err = (re.sub(r"\x1b\[[\d;]*m", "", text) for text in streams)
         tasks = _read_tasks(out)
-        failures = _failures(out, err, tasks)
-        told = [(one, result) for one in failures for result in one.results]
-        failed = [_describe(*one) for one in told[:FAILURES]]
-        first = failed[0] if failed else {"task": None, "stdout": ""}
+        results = [(one, result) for one in _failures(out, err, tasks) for result in one.results]
+        told = [_describe(*one) for one in results[:FAILURES]]
+        first = told[0][0] if told else {"task": None, "stdout": ""}
         if told and not fate:
-            detail = _sentence(*told[0]) + (f", and {len(told) - 1} more" if told[1:] else "")
+            detail = told[0][1] + (f", and {len(results) - 1} more" if results[1:] else "")
         else:
             place = f" (in task '{tasks[-1].name}')" if tasks[-1].name else ""
             detail = f"the playbook {fate or _fate(err, code, bool(place))}{place}"
+        failed = [one for one, _ in told]
         own: Any = {"failed_task": first["task"], "stdout": first["stdout"], "returncode": code}
         return cls(detail=_tidy(f"{vdu}: {detail}", 1024), vdu=vdu, failed=failed, **own)
 
@@ -170,8 +170,10 @@ def _read_json(text: str) -> tuple[list[_Failure], Counter[tuple[str, bool]]]:
         document, end = _JSON.raw_decode(text, start.start() if start else 0)
         # No task can make one up, since the recap of other callbacks comes last.
         plays = document["plays"] if text.find("\nPLAY RECAP *", end) < 0 else []
-        tasks = [task for play in plays for task in play["tasks"]]
-        for task, host in [(task, host) for task in tasks for host in task["hosts"]]:
+        pairs = [
+            (task, host) for play in plays for task in play["tasks"] for host in task["hosts"]
+        ]
+        for task, host in pairs:
             result, name = task["hosts"][host], task["task"]["name"]
             if _is_bad(result):
                 items = [one for one in result.get("results", ()) if _is_bad(one)]
@@ -205,13 +207,16 @@ def _read_tasks(text: str) -> list[_Task]:
                 latest[None].ignored = True
         else:
             before = latest.get(host)
-            if before and before.is_loop and (item or task.name or "censored" in result):
-                # One more item; else the result of the loop, which no_log has printed as well.
-                before.results += [result] if item else []
-            else:
+            if (
+                before is None
+                or not before.is_loop
+                or not (item or task.name or "censored" in result)
+            ):
                 lost = bool(line["lost"] or line["gone"])
                 before = _Failure(host, lost, item, [result], task.name)
                 task.failures.append(before)
+            elif item:  # else the result of the loop, which no_log has printed as well
+                before.results.append(result)
             latest[host] = latest[None] = before
     return tasks
 
@@ -269,35 +274,27 @@ def _place(failures: list[_Failure], tasks: list[_Task]) -> None:
             failure.ignored = tasks[at].ignoring and not failure.unreachable
 
 
-def _describe(failure: _Failure, result: dict[str, Any]) -> dict[str, str | None]:
-    message, stdout, stderr = _texts(failure, result)
-    return {
-        "host": _tidy(failure.host, 256),
-        "task": failure.task and _tidy(failure.task, 1024),
-        "message": _tidy(f"{message.rstrip()}: {stderr}" if stderr else message, MESSAGE_BYTES),
-        "stdout": _tidy(stdout, STDOUT_BYTES),
-    }
-
-
-def _sentence(failure: _Failure, result: dict[str, Any]) -> str:
-    message, _, stderr = _texts(failure, result)
-    what = f"task '{failure.task}' failed" if failure.task else f"a task failed on {failure.host}"
-    if failure.unreachable:
-        what = what.removesuffix(" failed") + f" found {failure.host} unreachable"
-    lines = [what, message.strip().partition("\n")[0], fault.last_line(stderr)]
-    return ": ".join(filter(None, lines))
-
-
-def _texts(failure: _Failure, result: dict[str, Any]) -> tuple[str, str, str]:
-    """What a module says, and what the command that it ran wrote to stdout and stderr."""
-    if "censored" in result:
-        return fault.as_text(result["censored"]), "", ""
+def _describe(failure: _Failure, result: dict[str, Any]) -> tuple[dict[str, str | None], str]:
+    """A failure as it is told, and as a sentence."""
+    result = {"msg": result["censored"]} if "censored" in result else result
     message = result.get("msg", result.get("reason", ""))
     message = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
     if failure.is_loop and "item" in result:
         message = f"item {result.get('_ansible_item_label', result['item'])}: {message}"
-    streams = [result.get(name) or result.get(f"module_{name}") for name in ("stdout", "stderr")]
-    return message, fault.as_text(streams[0]), fault.as_text(streams[1])
+    texts = [result.get(name) or result.get(f"module_{name}") for name in ("stdout", "stderr")]
+    stdout, stderr = map(fault.as_text, texts)
+    what = f"task '{failure.task}'" if failure.task else "a task"
+    what += f" found {failure.host} unreachable" if failure.unreachable else " failed"
+    what += "" if failure.task or failure.unreachable else f" on {failure.host}"
+    sentence = [what, message.strip().partition("\n")[0], fault.last_line(stderr)]
+    message = f"{message.rstrip()}: {stderr}" if stderr else message
+    told = {
+        "host": _tidy(failure.host, 256),
+        "task": failure.task and _tidy(failure.task, 1024),
+        "message": _tidy(message, MESSAGE_BYTES),
+        "stdout": _tidy(stdout, STDOUT_BYTES),
+    }
+    return told, ": ".join(filter(None, sentence))
 
 
 def _fate(err: str, returncode: int | None, started: bool) -> str:
@@ -308,8 +305,8 @@ def _fate(err: str, returncode: int | None, started: bool) -> str:
         return f"was ended by signal {-returncode}"
     error = _ERROR.search(err)
     reason = " ".join(error[1].split()) if error else fault.last_line(err)
-    what = "could not be parsed" if error and returncode == 4 else "could not be run"
-    what = "stopped" if started else what
+    what = "parsed" if error and returncode == 4 else "run"
+    what = "stopped" if started else f"could not be {what}"
     return f"{what}: {reason or f'ansible-playbook returned {returncode}'}"
 
 
