@@ -134,8 +134,8 @@ class ManagementDriverException(Exception):
     ) -> None:
         if detail is None and isinstance(status, str):
             status, detail = None, status
-        status, title = (self.status if status is None else status), title or self.title
-        uri = type or self.type or ABOUT_BLANK
+        pairs: Any = (status, self.status), (title, self.title), (type, self.type or ABOUT_BLANK)
+        status, title, uri = (own if given is None else given for given, own in pairs)
         self.problem = ProblemDetails(status, detail, uri, title, instance, additional)
         own = {**vars(self.problem), "problem": self.problem}
         vars(self).update({k: v for k, v in additional.items() if not hasattr(Exception, k)} | own)
