@@ -40,8 +40,8 @@ LOG = logging.getLogger(__name__)
 _BATCHES_AHEAD = 4
 _LONGEST_PAUSE = 30.0
 _LONGEST_STOP = 5.0
-# In a worker of the API a consumer rests after each batch, this many times as long as the batch
-# took, and at most so many seconds: Python runs one thread at a time, and the others have requests.
+# In a worker of the API a consumer rests after each batch, this many times as long as the
+# batch took, and at most so many seconds: Python runs one thread at a time, others have requests.
 _REST = 3.0
 _LONGEST_REST = 0.08
 _PART = "broker"

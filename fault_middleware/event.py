@@ -14,8 +14,10 @@ from fault_middleware.field import Field, texts
 #: What an event can do: store a fault, store a clearance, or say that all is well,
 #: which is a clearance where the deployer wants it to be one.
 ACTIONS = ("record", "clear", "success")
-# How a traceback's last line, or a repr(), begins.
+# How an exception in a traceback, or a repr(), begins.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
+# In a traceback, what follows the last frame; behind it, a message may have lines of its own.
+_RAISED = re.compile(r"^  File .*\n(?:[ ].*\n)*(\S.*)", re.MULTILINE)
 _NO_EXCEPTION = "Internal error"
 
 
@@ -70,20 +72,25 @@ class Event:
         if found is None:
             return Extraction("ignore", reason="it names no instance")
         values["created"] = fault.parse_time(notification.get("timestamp"))
-        values["message_id"] = _text(notification.get("message_id"))
+        message_id = notification.get("message_id")
+        values["message_id"] = message_id if isinstance(message_id, str) else None
         values["event_type"] = notification["event_type"]
         values["deleted"] = self.action != "record"
         exception = values.pop("exception", None)
         if self.action == "record" and self.safe is not None:
             self._hide_message(values, exception, self.safe)
-        rows, wrong = [], []
+        rows: list[Fault] = []
+        wrong = []
         for value in found if isinstance(found, list) else [found]:
             try:
-                instance_id = fault.canonical_id(_text(value) or "")
+                # Masking takes time, and is done once however many instances there are.
+                one = (
+                    fault.sibling(rows[0], value) if rows else fault.make(service, value, **values)
+                )
             except ValueError as exc:
                 wrong.append(str(exc))
-                continue
-            rows.append(fault.make(service, instance_id, **values))
+            else:
+                rows.append(one)
         if not rows:
             return Extraction("ignore", reason="; ".join(wrong))
         return Extraction(self.action, tuple(rows), "; ".join(wrong))
@@ -95,7 +102,8 @@ class Event:
         know (Nova's rule, CVE-2019-14433).
         """
         message, details = map(fault.as_text, (values.get("message"), values.get("details")))
-        name = _EXCEPTION.match(fault.as_text(exception) or fault.last_line(details))
+        raised = _RAISED.findall(details)
+        name = _EXCEPTION.match(fault.as_text(exception) or (raised[-1] if raised else ""))
         if name is not None and safe.fullmatch(name[0]):
             return
         if message not in details:
@@ -126,10 +134,3 @@ def build(data: Mapping[str, Any]) -> Event:
 
 def _globs(value: str | list[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(fnmatch.translate, texts(value))) or "(?!)")
-
-
-def _text(value: Any) -> str | None:
-    """An id as text; some services count theirs."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) else None

@@ -9,6 +9,7 @@ every database, so nothing behind it has to think of secrets, surrogates or leng
 import dataclasses
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ DETAILS_BYTES = 65535
 _LONGEST = 80 * 1024
 _CUT = "[...]"
 _GAP = f"\n{_CUT}\n"
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # The namespace of our uuid5 ids; any constant will do.
 _NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 
@@ -109,6 +111,16 @@ def make(
     )
 
 
+def sibling(row: Fault, instance_id: str) -> Fault:
+    """The same report of another instance.
+
+    :raises ValueError: when ``instance_id`` cannot be an id
+    """
+    instance_id = canonical_id(instance_id)
+    name = _fault_id(row.service, row.id, instance_id)
+    return dataclasses.replace(row, id=name, instance_id=instance_id)
+
+
 def utcnow() -> datetime:
     """Now, as the table keeps it: UTC without a zone, in microseconds."""
     return datetime.now(UTC).replace(tzinfo=None)
@@ -131,21 +143,21 @@ def parse_time(value: Any) -> datetime | None:
     return moment
 
 
-def canonical_id(value: str) -> str:
+def canonical_id(value: Any) -> str:
     """The one form of an instance's id that is stored and looked up.
 
-    A UUID is lower case with dashes, as services show it; any other id is kept as it is.
+    A UUID is lower case, as services show it; a number is its digits; any other text is kept as it
+    is.
 
     :raises ValueError: for what is empty, longer than 64 characters, or has white space or control
         characters in it
     """
-    if not value or len(value) > ID_CHARACTERS:
-        raise ValueError(f"not an id: {value[:80]!r}")
-    if len(value) == 36 and value[8] == "-":
-        try:
-            return str(uuid.UUID(value))
-        except ValueError:
-            pass
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value or len(value) > ID_CHARACTERS:
+        raise ValueError(f"not an id: {value!r:.80}")
+    if _UUID.fullmatch(value):
+        return value.lower()
     if not value.isprintable() or any(map(str.isspace, value)):
         raise ValueError(f"not an id: {value!r}")
     return value

@@ -3,6 +3,7 @@
 
 from oslo_middleware.healthcheck import pluginbase
 
+from fault_middleware.conf import ConfigurationError
 from fault_middleware.deploy import deployed
 
 
@@ -19,7 +20,11 @@ class Healthcheck(pluginbase.HealthcheckBaseExtension):
         troubles: dict[str, str] = {}
         counts: list[str] = []
         matters = False
-        for deployment in deployed(self.oslo_conf):
+        try:
+            deployments = deployed(self.oslo_conf)
+        except ConfigurationError as exc:
+            deployments, troubles["configuration"] = [], str(exc)
+        for deployment in deployments:
             troubles |= deployment.metrics.troubles
             counts += deployment.metrics.counts()
             matters |= deployment.settings.health_matters

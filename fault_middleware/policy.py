@@ -8,7 +8,8 @@ is a no.
 
 import dataclasses
 import logging
-from collections.abc import Mapping, MutableMapping
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from oslo_config import cfg
@@ -21,6 +22,8 @@ LOG = logging.getLogger(__name__)
 
 SHOW = "fault_middleware:show"
 DETAILS = "fault_middleware:show:details"
+# What a check needs to know: a value of the target, or an unknown rule, which is in no target.
+_KEY = re.compile(r"(?<=%\()\w+(?=\))|^rule:.*")
 _NO_RULE = "fault_middleware:no:such:rule"
 
 _OPERATIONS: Any = [{"path": "every route of the profiles in use", "method": "GET"}]
@@ -50,6 +53,10 @@ RULES = [
         operations=_OPERATIONS,
     ),
 ]
+_UNKNOWN_RULE = (
+    "%s refers to the rule %s, which the policy file does not define (rules that the service's code "
+    "defines are not known here); that part of it says no"
+)
 
 Credentials = MutableMapping[str, Any]
 
@@ -83,6 +90,7 @@ class Policy:
         self._enforcer.skip_undefined_check = True
         self._enforcer.register_defaults(RULES)
         self._examined: Any = None
+        self._needed: set[str] = set()
         try:
             self._refresh()
         except Exception:
@@ -121,6 +129,8 @@ class Policy:
             details = credentials is not None and self._enforcer.authorize(
                 DETAILS, target, dict(credentials)
             )
+            # A "not" turns what nobody knows into a yes.
+            details = details and self._needed <= set(target)
             # The default is everybody, of whatever scope, and needs no asking.
             show = isinstance(self._enforcer.rules.get(SHOW), _checks.TrueCheck)
             show = show or self._enforcer.authorize(SHOW, target, dict(credentials or {}))
@@ -143,17 +153,20 @@ class Policy:
 
     def _examine(self) -> None:
         """Say what the rules mean that were just loaded, where it may not be what was meant."""
-        rules = self._examined = self._enforcer.rules
+        rules = self._enforcer.rules
+        self._needed = {
+            name
+            for check, negated in _leaves(rules, rules[DETAILS])
+            for name in _KEY.findall(str(check))
+            if negated
+        }
+        self._examined = rules
         if isinstance(rules.get(DETAILS), _checks.TrueCheck):
             LOG.warning("%s: everybody sees the details of faults", DETAILS)
         for name in (SHOW, DETAILS):
-            for unknown in sorted(_references(rules, rules[name], set()) - set(rules)):
-                LOG.error(
-                    "%s refers to the rule %s, which the policy file does not define (rules that "
-                    "the service's code defines are not known here); that part of it says no",
-                    name,
-                    unknown,
-                )
+            for check, _ in _leaves(rules, rules[name]):
+                if isinstance(check, _checks.RuleCheck):
+                    LOG.error(_UNKNOWN_RULE, name, check.match)
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:
@@ -161,16 +174,20 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
     return RULES
 
 
-def _references(rules: Mapping[str, Any], check: Any, seen: set[str]) -> set[str]:
-    """The names of the rules that a check refers to, through others too."""
-    if isinstance(check, _checks.RuleCheck) and check.match not in seen:
-        seen.add(check.match)
-        if check.match in rules:
-            _references(rules, rules[check.match], seen)
-    for part in (*getattr(check, "rules", ()), getattr(check, "rule", None)):
-        if part is not None:
-            _references(rules, part, seen)
-    return seen
+def _leaves(
+    rules: Mapping[str, Any], check: Any, seen: frozenset[str] = frozenset(), negated: bool = False
+) -> Iterator[tuple[Any, bool]]:
+    """The checks that a check is made of, through rules too; whether each is within a "not"."""
+    if isinstance(check, _checks.RuleCheck) and check.match in rules:
+        if check.match not in seen:
+            yield from _leaves(rules, rules[check.match], seen | {check.match}, negated)
+    elif isinstance(check, _checks.NotCheck):
+        yield from _leaves(rules, check.rule, seen, True)
+    elif isinstance(check, _checks.AndCheck | _checks.OrCheck):
+        for part in check.rules:
+            yield from _leaves(rules, part, seen, negated)
+    else:
+        yield check, negated
 
 
 def _of_keystone(environ: Mapping[str, Any]) -> Credentials | None:

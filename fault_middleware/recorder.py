@@ -8,14 +8,23 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from oslo_db import exception as db_exception
+
 from fault_middleware import fault
 from fault_middleware.fault import Fault
-from fault_middleware.metrics import Metrics
+from fault_middleware.metrics import Metrics, describe
 from fault_middleware.profile import Profile
 from fault_middleware.store import Store
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
+# How often a working database may refuse a row: with growing pauses, about six seconds.
+_PATIENCE = 7
+# Refusals that will not change.
+_OF_THE_ROW = (
+    *(db_exception.DBDataError, db_exception.DBInvalidUnicodeParameter),
+    *(db_exception.DBConstraintError, ValueError, TypeError),
+)
 _PART = "database (storing)"
 
 
@@ -61,8 +70,9 @@ class Recorder:
     def record(self, rows: Sequence[Fault], wait: Callable[[float], bool]) -> bool:
         """Store rows with one commit; if one of them cannot be stored, the others one by one.
 
-        A database that fails is tried until it works. What a working database refuses is tried
-        again in ASCII, and then dropped.
+        A database that fails is tried until it works. What a working one refuses for what is in it
+        is tried again in ASCII, and then dropped; what it refuses for another reason (a deadlock,
+        a cluster that cannot agree) is tried for some seconds before that.
 
         :param wait: waits for some seconds; returns whether to give up
         :returns: False if given up; some rows may have been stored then
@@ -73,22 +83,24 @@ class Recorder:
             try:
                 new = self._store.record(rows)
             except Exception as exc:
-                if not self._works():
-                    self._metrics.retries.inc()
-                    self._metrics.trouble(_PART, "faults wait until they can be stored", exc)
-                    if wait(pause):
-                        return False
-                    pause = min(pause * 2, _LONGEST_PAUSE)
-                elif len(rows) > 1:
+                works = self._works()
+                if works and len(rows) > 1:
                     return all(self.record([row], wait) for row in rows)
-                else:
-                    refusals += 1
-                    if refusals == 2:
-                        rows = [_in_ascii(rows[0])]
-                    elif refusals > 2:
-                        text = f"fault {rows[0].id} of {rows[0].service} {rows[0].instance_id}"
-                        self._metrics.drop("refused by the database", text)
-                        return True
+                if works:
+                    refusals = max(refusals + 1, _PATIENCE if isinstance(exc, _OF_THE_ROW) else 0)
+                if refusals > _PATIENCE:
+                    text = f"fault {rows[0].id} of {rows[0].service} {rows[0].instance_id}"
+                    self._metrics.drop("refused by the database", f"{text}: {describe(exc)}")
+                    self._metrics.fine(_PART)
+                    return True
+                if refusals == _PATIENCE:
+                    rows = [_in_ascii(rows[0])]
+                    continue
+                self._metrics.retries.inc()
+                self._metrics.trouble(_PART, "faults wait until they can be stored", exc)
+                if wait(pause):
+                    return False
+                pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 self._metrics.stored.inc(new)
                 self._metrics.duplicates.inc(len(rows) - new)

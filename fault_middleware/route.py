@@ -16,6 +16,8 @@ from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
 from fault_middleware.shape import Shape
 
+# What routers of services overlook at the end of a path; details must not pass by writing it so.
+_TAIL = r"(?:\.json)?[/\s\0]*"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _FIELDS = ("id", "project_id", "user_id")
 # Services show times without their fractions.
@@ -24,7 +26,7 @@ _TRUNCATION = timedelta(seconds=1)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Instance:
-    """An instance in a body: its id in the form of the table, and its place."""
+    """An instance in a body: its id in the form of the table (or ""), and its place."""
 
     id: str
     span: Span
@@ -93,10 +95,11 @@ class Route:
         else:
             return
         for span in spans:
-            instance_id = self.id.text(span.value)
-            if isinstance(span.value, dict) and instance_id:
+            if isinstance(span.value, dict):
+                instance_id = ""
                 with contextlib.suppress(ValueError):
-                    yield Instance(fault.canonical_id(instance_id), span)
+                    instance_id = fault.canonical_id(self.id.find(span.value))
+                yield Instance(instance_id, span)
 
     def target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
         """Whose instance it is, for the policy; what is not known is left out.
@@ -143,8 +146,9 @@ def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
     parts = _PLACEHOLDER.split(data["path"])
     # Routers of services fold slashes.
     literals = [re.escape(part).replace("/", "/+") for part in parts[::2]]
-    groups = [r"([^/\s]+)" if name == "id" else "[^/]+" for name in parts[1::2]]
+    groups = ["([^/]+?)" if name == "id" else "[^/]+" for name in parts[1::2]]
     pattern = "".join(itertools.chain(*itertools.zip_longest(literals, groups, fillvalue="")))
+    pattern += _TAIL
     fields = {name: Field.parse(data[name]) for name in _FIELDS if name in data}
     return Route(
         path=data["path"],

@@ -102,7 +102,8 @@ class Store:
             if moment is not None:
                 # In the one form that every database takes.
                 values[name] = moment.isoformat(" ", "microseconds")
-        rows = self._read(0 if len(values) == 2 else -1, values, instance_id)
+        with self._breaker.call(f"{service} {instance_id}"):
+            rows = self._read(0 if len(values) == 2 else -1, values)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
@@ -114,17 +115,23 @@ class Store:
         :raises Exception: as :meth:`last`
         """
         wanted = dict.fromkeys(instance_ids)
+        if not wanted:
+            return {}
         found: dict[str, Fault] = {}
         ids = iter(wanted)
-        while chunk := list(itertools.islice(ids, CHUNK)):
-            # Few sizes, so few statements to prepare; the gap is filled with an id that is asked
-            # for anyway.
-            size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
-            chunk += chunk[:1] * (size - len(chunk))
-            values = {f"id{n}": instance_id for n, instance_id in enumerate(chunk)}
-            for row in self._read(size, {"service": service, **values}, chunk[0]):
-                if row.instance_id in wanted:
-                    found[row.instance_id] = row
+        end = time.monotonic() + self._lookup_timeout
+        with self._breaker.call(f"{service} {next(iter(wanted))}"):
+            while chunk := list(itertools.islice(ids, CHUNK)):
+                if time.monotonic() > end:
+                    raise TimeoutError(f"{len(wanted)} look-ups took too long")
+                # Few sizes, so few statements to prepare; the gap is filled with an id that is
+                # asked for anyway.
+                size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
+                chunk += chunk[:1] * (size - len(chunk))
+                values = {f"id{n}": instance_id for n, instance_id in enumerate(chunk)}
+                for row in self._read(size, {"service": service, **values}):
+                    if row.instance_id in wanted:
+                        found[row.instance_id] = row
         return found
 
     def record(self, faults: Sequence[Fault]) -> int:
@@ -151,28 +158,27 @@ class Store:
             return result.rowcount
 
     def probe(self) -> None:
-        """Insert a row and take it back.
+        """Store a row, and take it out again.
 
         :raises Exception: of the database, when no row can be stored now
         """
-        with self.writer.connect() as connection:
-            row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
+        row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
+        with self.writer.begin() as connection:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
-            connection.rollback()
+            connection.execute(_T.delete().where(_T.c.id == row.id))
 
-    def _read(self, size: int, values: Mapping[str, Any], instance_id: str) -> list[Fault]:
+    def _read(self, size: int, values: Mapping[str, Any]) -> list[Fault]:
         """The newest row of each of several instances; of one: 0, or -1 for between times."""
-        with self._breaker.call(f"{values['service']} {instance_id}"):
-            begin = time.monotonic()
-            try:
-                return self._read_once(size, values)
-            except engines.DisconnectedError:
-                # A pooled connection that the server has closed meanwhile; asking each one before
-                # use would cost every request a round trip. The pool has dropped them all by now,
-                # so this connects anew. What took its time to fail would take it again.
-                if time.monotonic() - begin > self._lookup_timeout / 10:
-                    raise
-                return self._read_once(size, values)
+        begin = time.monotonic()
+        try:
+            return self._read_once(size, values)
+        except engines.DisconnectedError:
+            # A pooled connection that the server has closed meanwhile; asking each one before use
+            # would cost every request a round trip. The pool has dropped them all by now, so this
+            # connects anew. What took its time to fail would take it again.
+            if time.monotonic() - begin > self._lookup_timeout / 10:
+                raise
+            return self._read_once(size, values)
 
     def _read_once(self, size: int, values: Mapping[str, Any]) -> list[Fault]:
         def make() -> engines.Lookup:

@@ -129,17 +129,40 @@ def test_a_body_that_does_not_show_the_instance_is_left_alone(world, body):
     assert world.app.get(SHOW, headers=ADMIN).body == world.service.data
 
 
+@pytest.mark.parametrize("end", ["/", "//", ".json", "%0a", "%20", "%00", ".json%0a"])
+def test_a_path_with_an_end_that_routers_overlook_shows_the_same(world, end):
+    world.record()
+
+    assert world.show(SHOW + end) == world.show()
+    assert "details" not in world.show(SHOW + end)["fault"]
+
+
+@pytest.mark.parametrize("written", ["%01", "%e2%80%8b", "%ff", "x" * 64])
+def test_whatever_the_path_says_the_services_own_details_are_under_the_policy(world, written):
+    own = {"created": "2026-01-01T00:00:00", "message": "own", "details": "own details"}
+    world.service.body = {"instance": {"id": INSTANCE, "fault": own}}
+
+    assert "details" not in world.show(SHOW + written)["fault"]
+
+
+@pytest.mark.parametrize("instance_id", [None, 7, "", "a b", ["x"]])
+def test_whatever_the_id_is_the_services_own_details_are_under_the_policy(world, instance_id):
+    own = {"created": "2026-01-01T00:00:00", "message": "own", "details": "own details"}
+    world.service.body = {"instance": {"id": instance_id, "fault": own}}
+
+    assert "details" not in world.show()["fault"]
+
+
+def test_an_id_that_is_a_number_is_its_digits(world):
+    world.record(instance_id=4711)
+    world.service.body = {"instance": {"id": 4711}}
+
+    assert world.show(f"/{PROJECT}/instances/4711")["fault"]["message"] == "No valid host"
+
+
 @pytest.mark.parametrize(
     "path",
-    [
-        f"/{PROJECT}/instances",
-        f"{SHOW}/backups",
-        f"{SHOW}/",
-        f"{SHOW}.json",
-        f"{SHOW}%0a",
-        f"/v1.0{SHOW}",
-        f"/{PROJECT}/instances/{OTHER}",
-    ],
+    [f"/{PROJECT}/instances", f"{SHOW}/backups", f"/v1.0{SHOW}", f"/{PROJECT}/instances/{OTHER}"],
 )
 def test_other_paths_show_no_fault(world, path):
     world.record()

@@ -136,6 +136,19 @@ def test_a_rule_that_means_nothing_shows_no_details(make, rule):
     assert sight(policy, keystone("admin")) == MESSAGE
 
 
+@pytest.mark.parametrize("rule", ["not rule:of_the_service", "not project_id:%(project_id)s"])
+def test_a_not_makes_no_yes_of_what_nobody_knows(make, rule):
+    policy = make(f'"fault_middleware:show:details": "{rule}"')
+
+    assert sight(policy, keystone("admin")) == MESSAGE
+
+
+def test_a_not_counts_where_everything_is_known(make):
+    policy = make('"fault_middleware:show:details": "not project_id:%(project_id)s"')
+
+    assert sight(policy, keystone("admin"), project_id="another") == ALL
+
+
 def test_a_filter_that_is_not_behind_authtoken_is_an_error_in_the_log_once(make, caplog):
     policy = make()
 

@@ -189,11 +189,11 @@ TRAPS = [
         {},
         False,
     ),
-    ("trailing slash", simple(), {"path": f"{SHOW}/"}, False),
-    (".json", simple(), {"path": f"{SHOW}.json"}, False),
+    ("trailing slash", simple(), {"path": f"{SHOW}/"}, True),
+    (".json", simple(), {"path": f"{SHOW}.json"}, True),
     ("a slash in the id", simple(), {"path": "/p1/instances/a%2Fb"}, False),
     ("a path that is not UTF-8", simple(), {"path": "/p1/instances/%ff"}, False),
-    ("a line feed in the path", simple(), {"path": f"{SHOW}%0a"}, False),
+    ("a line feed in the path", simple(), {"path": f"{SHOW}%0a"}, True),
 ]
 
 
