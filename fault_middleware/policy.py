@@ -54,8 +54,8 @@ RULES = [
     ),
 ]
 _UNKNOWN_RULE = (
-    "%s refers to the rule %s, which the policy file does not define (rules that the service's code "
-    "defines are not known here); that part of it says no"
+    "%s refers to the rule %s, which the policy file does not define (those of the service's code "
+    "are not known here); that part of it says no"
 )
 
 Credentials = MutableMapping[str, Any]
