@@ -12,12 +12,12 @@ import json
 import shutil
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 import traceback
 import urllib.request
 import warnings
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from wsgiref import simple_server
@@ -26,71 +26,42 @@ from wsgiref.types import WSGIApplication
 import prettytable
 import webob
 import webob.dec
-from oslo_config import cfg
 from paste import deploy as paste_deploy
 
 from fault_middleware import deploy, migration
+from fault_middleware.field import Field
 
-PROGRAM = "fault-middleware-demo"
 PROJECT = "f00d5e1f0b6e4c2a9d3c7a5b1e8d4c60"
 INSTANCE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
 PATH = f"/{PROJECT}/instances/{INSTANCE}"
-
-_CONFIGURATION = """\
-[DEFAULT]
-transport_url = fake://
-control_exchange = trove
-
-[oslo_messaging_notifications]
-driver = messagingv2
-topics = notifications,fault_middleware
-
-[fault_middleware]
-profiles = trove
-# There is no Keystone here, so the filter believes the X-Roles header.
-credentials = headers
-
-[fault_middleware_database]
-connection = sqlite:///{folder}/faults.sqlite
-"""
-_PASTE = """\
-[pipeline:main]
-pipeline = fault instances
-
-[filter:fault]
-use = egg:fault_middleware
-oslo_config_file = {folder}/demo.conf
-
-[app:instances]
-paste.app_factory = fault_middleware.cmd.demo:instances_factory
-oslo_config_file = {folder}/demo.conf
-"""
+_DATA = resources.files("fault_middleware") / "demo"
+_SHOWN = ("id", "name", "status", "fault.created", "fault.message", "fault.details")
 
 
 class Instances:
-    """An API with one database instance, whose volume cannot be resized.
+    """An API with one database instance, at any path; its volume cannot be resized.
 
     It knows nothing of faults: it sets the status, as services do, and notifies, as services do.
     """
 
     def __init__(self, notifier: Any) -> None:
         self._notifier = notifier
-        self._status = "ACTIVE"
+        self._instance = {"id": INSTANCE, "name": "orders", "status": "ACTIVE"}
 
     @webob.dec.wsgify  # type: ignore[untyped-decorator]
     def __call__(self, request: webob.Request) -> webob.Response:
-        if (request.method, request.path) == ("GET", PATH):
-            instance = {"id": INSTANCE, "name": "orders", "status": self._status}
-            return webob.Response(json_body={"instance": instance})
-        if (request.method, request.path) == ("POST", f"{PATH}/action"):
-            threading.Thread(target=self._resize_volume).start()
-            return webob.Response(status=202)
-        return webob.Response(status=404)
+        if request.method == "GET":
+            return webob.Response(json_body={"instance": self._instance})
+        threading.Thread(target=self._resize_volume).start()
+        return webob.Response(status=202)
 
     def _resize_volume(self) -> None:
         try:
-            _extend_volume(50)
-        except Exception as exc:
+            raise RuntimeError(
+                "Cannot extend the volume to 50 GB: the quota of your project is 40 GB. Delete a "
+                "volume, or ask for more quota."
+            )
+        except RuntimeError as exc:
             payload = {
                 "instance_id": INSTANCE,
                 "tenant_id": PROJECT,
@@ -98,23 +69,15 @@ class Instances:
                 "message": str(exc),
                 "exception": traceback.format_exception(exc),
             }
-            self._status = "ERROR"
+            self._instance["status"] = "ERROR"
             self._notifier.info({}, "dbaas.instance_resize_volume.error", payload)
-
-
-def _extend_volume(gigabytes: int) -> None:
-    raise RuntimeError(
-        f"Cannot extend the volume to {gigabytes} GB: the quota of your project is 40 GB. Delete "
-        "a volume, or ask for more quota."
-    )
 
 
 def instances_factory(global_conf: dict[str, str], *, oslo_config_file: str) -> Instances:
     """The paste factory of the API."""
     import oslo_messaging
 
-    conf = cfg.ConfigOpts()
-    conf([], default_config_files=[oslo_config_file])
+    conf = deploy.configuration(None, oslo_config_file, None)
     transport = oslo_messaging.get_notification_transport(conf)
     return Instances(oslo_messaging.Notifier(transport, publisher_id="api.demo"))
 
@@ -125,29 +88,25 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: those of the command line; None for ``sys.argv``
     :returns: 0 when the fault was shown, else 1
     """
-    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__)
+    parser = argparse.ArgumentParser(prog="fault-middleware-demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="show it once and end")
-    parser.add_argument(
-        "--port", type=int, default=0, help="where to serve on 127.0.0.1 (any free one)"
-    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")
     options = parser.parse_args(arguments)
     # That oslo.messaging still loads eventlet is not for this story; it warns when it is imported,
     # which is why that comes later.
     warnings.simplefilter("ignore")
-    folder = Path(tempfile.mkdtemp(prefix="fault-middleware-demo-"))
-    try:
-        server = simple_server.make_server(
-            "127.0.0.1", options.port, _build(folder), handler_class=_QuietHandler
-        )
-        with server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            seen = _tell(f"http://127.0.0.1:{server.server_port}{PATH}")
-            if seen and not options.once:
-                with contextlib.suppress(KeyboardInterrupt):
-                    threading.Event().wait()
-            server.shutdown()
-    finally:
-        shutil.rmtree(folder)
+    with (
+        tempfile.TemporaryDirectory(prefix="fault-middleware-demo-") as folder,
+        simple_server.make_server(
+            "127.0.0.1", options.port, _build(Path(folder)), handler_class=_QuietHandler
+        ) as server,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        seen = _tell(f"http://127.0.0.1:{server.server_port}{PATH}")
+        if seen and not options.once:
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+        server.shutdown()
     return 0 if seen else 1
 
 
@@ -158,73 +117,41 @@ class _QuietHandler(simple_server.WSGIRequestHandler):
 
 def _build(folder: Path) -> WSGIApplication:
     """Do what a deployer does: write two files, make the table, load the API."""
-    (folder / "demo.conf").write_text(_CONFIGURATION.format(folder=folder))
-    (folder / "api-paste.ini").write_text(_PASTE.format(folder=folder))
-    application: WSGIApplication = paste_deploy.loadapp(f"config:{folder}/api-paste.ini")
-    conf = cfg.ConfigOpts()
-    conf([], default_config_files=[str(folder / "demo.conf")])
+    for name in ("demo.conf", "api-paste.ini"):
+        text = (_DATA / name).read_text("utf-8")
+        (folder / name).write_text(text.replace("{folder}", str(folder)))
+    conf = deploy.configuration(None, f"{folder}/demo.conf", None)
     migration.sync(deploy.deploy(conf).store.writer)
+    application: WSGIApplication = paste_deploy.loadapp(f"config:{folder}/api-paste.ini")
     return application
 
 
 def _tell(url: str) -> bool:
     """Make the operation fail and show who sees what; whether it was seen."""
-    _say(
-        "1. A database instance, as its owner sees it before anything happens. The first request "
-        "also starts the co-hosted consumer."
-    )
-    print(json.dumps(_show(url, "member"), indent=2))
-    _say("2. The owner asks for a larger volume; the service accepts, and fails.")
-    with urllib.request.urlopen(f"{url}/action", data=b"") as answer:  # noqa: S310 it is ours
-        print(f"POST {PATH}/action -> {answer.status} {answer.reason}")
+    before = json.dumps(_show(url, "member"), indent=2)
+    with urllib.request.urlopen(f"{url}/action", data=b"") as response:  # noqa: S310 it is ours
+        answer = f"POST {PATH}/action -> {response.status} {response.reason}"
     end = time.monotonic() + 10
     while "fault" not in _show(url, "member"):
         if time.monotonic() > end:
             print("No fault came within 10 seconds.", file=sys.stderr)
             return False
         time.sleep(0.05)
-    _say(
-        "3. The service sent a notification, the consumer stored its fault, and the filter shows "
-        "it in the same request as before. The rule fault_middleware:show:details lets only an "
-        "administrator see the details."
-    )
-    print(_side_by_side(_show(url, "member"), _show(url, "admin")))
-    _say("4. Try it; without --once, the API serves until you press Ctrl-C.")
-    for role in ("member", "admin"):
-        print(f"curl -s -H 'X-Roles: {role}' {url}")
-    _say(
-        "The filter believes X-Roles because this configuration says credentials = headers; by "
-        "default only a token verified by Keystone counts."
-    )
-    sys.stdout.flush()
+    table = prettytable.PrettyTable(["", "the owner sees", "an administrator sees"])
+    table.align, table.hrules = "l", prettytable.HRuleStyle.ALL
+    table.max_width = max(40, (shutil.get_terminal_size((130, 24)).columns - 26) // 2)
+    views = [_show(url, role) for role in ("member", "admin")]
+    for path in _SHOWN:
+        table.add_row([path, *(Field.parse(path).find(view) or "" for view in views)])
+    story = (_DATA / "story.txt").read_text("utf-8")
+    print(story.format(before=before, answer=answer, table=table, url=url), flush=True)
     return True
 
 
-def _show(url: str, role: str) -> dict[str, Any]:
+def _show(url: str, role: str) -> Any:
     request = urllib.request.Request(url, headers={"X-Roles": role})  # noqa: S310
     with urllib.request.urlopen(request) as answer:  # noqa: S310
-        instance: dict[str, Any] = json.load(answer)["instance"]
-    return instance
-
-
-def _side_by_side(owner: dict[str, Any], admin: dict[str, Any]) -> str:
-    table = prettytable.PrettyTable(["", "the owner sees", "an administrator sees"])
-    table.align = "l"
-    table.hrules = prettytable.HRuleStyle.ALL
-    table.max_width = max(40, (shutil.get_terminal_size((130, 24)).columns - 26) // 2)
-    columns = [_flat(instance) for instance in (owner, admin)]
-    for key in columns[1]:
-        table.add_row([key, *(column.get(key, "") for column in columns)])
-    return table.get_string()
-
-
-def _flat(instance: dict[str, Any]) -> dict[str, str]:
-    fault = instance.pop("fault")
-    return {**instance, **{f"fault.{key}": text for key, text in fault.items()}}
-
-
-def _say(text: str) -> None:
-    print("\n" + textwrap.fill(text, 88) + "\n")
+        return json.load(answer)["instance"]
 
 
 if __name__ == "__main__":
