@@ -7,11 +7,11 @@ of keys names; the rules of ``masking-rules.yaml`` add the shapes that it does n
 
 import functools
 import re
-from collections.abc import Iterable
 from importlib import resources
 from typing import NamedTuple
 
 import yaml
+from ahocorasick_rs import AhoCorasick
 from oslo_utils import strutils
 
 _MASK = "***"
@@ -21,10 +21,12 @@ _PASSWORD = re.compile(r"([^:/@,]{0,64}:)[^@,]{1,256}@")
 
 
 class _Rules(NamedTuple):
-    stems: list[str]
-    oslo: list[str]
-    # For each rule: its needles (None for the stems), its pattern, what comes in its place.
-    rules: list[tuple[list[str] | None, re.Pattern[str], str]]
+    # All needles, to be found in one pass over a text: most texts have none.
+    needles: list[str]
+    finder: AhoCorasick
+    oslo: frozenset[str]
+    # For each rule: its needles, its pattern, what comes in its place.
+    rules: list[tuple[frozenset[str], re.Pattern[str], str]]
 
 
 def mask(text: str) -> str:
@@ -32,19 +34,18 @@ def mask(text: str) -> str:
 
     What it does not find are secrets in free prose ("bind with X failed").
     """
-    stems, oslo, rules = _load()
-    lower = text.lower()
-    has_stem = _has(lower, stems)
-    if "://" in lower:
+    needles, finder, oslo, rules = _load()
+    # A surrogate is no character, and is in no needle.
+    lower = text.lower().encode("utf-8", "replace").decode()
+    found = {needles[hit] for hit, _, _ in finder.find_matches_as_indexes(lower, overlapping=True)}
+    if not found:
+        return text
+    if "://" in found:
         text = _AUTHORITY.sub(lambda url: _PASSWORD.sub(rf"\1{_MASK}@", url[0]), text)
-    for needles, pattern, replacement in rules:
-        if has_stem if needles is None else _has(lower, needles):
+    for wanted, pattern, replacement in rules:
+        if not found.isdisjoint(wanted):
             text = pattern.sub(replacement, text)
-    return str(strutils.mask_password(text)) if _has(lower, oslo) else text
-
-
-def _has(text: str, needles: Iterable[str]) -> bool:
-    return any(needle in text for needle in needles)
+    return text if found.isdisjoint(oslo) else str(strutils.mask_password(text))
 
 
 @functools.cache
@@ -60,5 +61,7 @@ def _load() -> _Rules:
             text = text.replace(f"<{name}>", part)
         pattern = re.compile(text, re.IGNORECASE | re.MULTILINE)
         kept = r"\1" if pattern.groups else ""
-        rules.append((rule.get("needles"), pattern, f"{kept}{_MASK}"))
-    return _Rules(data["stems"] + data["short_stems"], data["oslo"], rules)
+        wanted = rule.get("needles", data["stems"] + data["short_stems"])
+        rules.append((frozenset(wanted), pattern, f"{kept}{_MASK}"))
+    needles = sorted({"://", *data["oslo"]}.union(*(wanted for wanted, _, _ in rules)))
+    return _Rules(needles, AhoCorasick(needles), frozenset(data["oslo"]), rules)

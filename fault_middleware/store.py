@@ -223,7 +223,8 @@ def _newest_of(size: int) -> sa.ClauseElement:
 def _values(row: Fault, updated: datetime) -> dict[str, Any]:
     """A row of the table."""
     deleted_at = row.created if row.deleted else None
-    return {**dataclasses.asdict(row), "updated": updated, "deleted_at": deleted_at}
+    values = {column.name: getattr(row, column.name) for column in _COLUMNS}
+    return {**values, "updated": updated, "deleted_at": deleted_at}
 
 
 @functools.cache
