@@ -53,7 +53,7 @@ class Settings:
         topic, as long as somebody also reads the topic's plain queue. It is the queue's name, so
         let it name the service too. Unset: no pool.
     :ivar batch_size: The most notifications that are stored with one commit.
-    :ivar batch_timeout: The most seconds that a notification waits for others to be stored with.
+    :ivar batch_timeout: Seconds; notifications that come no further apart share a commit.
     :ivar lookup_timeout: The most seconds that a database which does not answer may add to a
         request. PostgreSQL's client library takes no less than 2 seconds for a connection.
     :ivar clear_on_success: Whether an event that the profile calls a success clears the faults of
@@ -87,7 +87,7 @@ class Settings:
     )
     pool: str | None = _option(cfg.StrOpt)
     batch_size: int = _option(cfg.IntOpt, 64, min=1, max=1000)
-    batch_timeout: float = _option(cfg.FloatOpt, 0.05, min=0.001, max=10)
+    batch_timeout: float = _option(cfg.FloatOpt, 0.005, min=0.001, max=10)
     lookup_timeout: float = _option(cfg.FloatOpt, 2.0, min=0.1, max=60)
     clear_on_success: bool = _option(cfg.BoolOpt, False)
     health_matters: bool = _option(cfg.BoolOpt, False)

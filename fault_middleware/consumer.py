@@ -7,37 +7,30 @@ in a process of its own (``fault-middleware-consumer``); the code is the same.
 """
 
 import contextlib
-import functools
 import importlib
 import logging
 import os
 import sys
 import threading
 import time
-import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # In the main thread, and not when the first request comes: eventlet, which both bring along, makes
 # Python 3.11 and 3.12 hang at exit now and then if another thread was the first to import it, or
 # its copy of threading. The executors of oslo.messaging's listeners are futurist's.
 import futurist  # noqa: F401
-import oslo_messaging
 from oslo_config import cfg
-from oslo_messaging import opts as messaging_opts
 from oslo_utils import eventletutils
 
+from fault_middleware import listener
 from fault_middleware.conf import Settings
-from fault_middleware.fault import Fault
 from fault_middleware.metrics import Metrics
 from fault_middleware.profile import Profile
 from fault_middleware.recorder import Recorder
 
 LOG = logging.getLogger(__name__)
 
-# Messages that the broker may send ahead of their acknowledgement, in batches. oslo.messaging's
-# default is no limit, which is a queue in memory.
-_BATCHES_AHEAD = 4
 _LONGEST_PAUSE = 30.0
 _LONGEST_STOP = 5.0
 # In a worker of the API a consumer rests after each batch, this many times as long as the
@@ -153,10 +146,12 @@ class Consumer:
         if _UWSGI is not None:
             self._check_that_time_passes()
         pause = 1.0
-        self._metrics.begin(_PART)  # a broker that is down keeps _listen() waiting
+        self._metrics.begin(_PART)  # a broker that is down keeps the listener waiting
         while not self._wait(0):
             try:
-                self._server = self._listen()
+                self._server = listener.start(
+                    self._conf, self._settings, self._profiles, self._store, self._metrics
+                )
             except Exception as exc:
                 self._metrics.trouble(_PART, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
                 self._wait(pause)
@@ -172,93 +167,16 @@ class Consumer:
         if time.monotonic() - begin > 4 * _GLANCE:
             LOG.error(_UWSGI_WITHOUT_THREADS)
 
-    def _listen(self) -> Any:
-        """Make a listener and start it. Blocks for as long as the broker is down."""
-        settings = self._settings
-        transport = oslo_messaging.get_notification_transport(
-            self._conf, url=self._transport_url()
-        )
-        exchanges = settings.exchanges or (
-            self._conf.control_exchange,
-            *(name for profile in self._profiles for name in profile.exchanges),
-        )
-        targets = [
-            oslo_messaging.Target(topic=topic, exchange=exchange)
-            for topic in settings.topics
-            for exchange in dict.fromkeys(exchanges)
-        ]
-        priorities = frozenset[str]().union(*(profile.priorities for profile in self._profiles))
-        endpoint = types.SimpleNamespace(
-            **{
-                priority: functools.partial(self._on_notifications, priority)
-                for priority in priorities
-            }
-        )
-        server = oslo_messaging.get_batch_notification_listener(
-            transport,
-            targets,
-            [endpoint],
-            allow_requeue=True,
-            pool=settings.pool,
-            batch_size=settings.batch_size,
-            batch_timeout=settings.batch_timeout,
-        )
-        server.dispatcher = _ReadableOnly(server.dispatcher, self._metrics)
-        try:
-            # One thread, so that notifications are stored in their order; the default of 64 would
-            # also be as many database connections.
-            server.start(override_pool_size=1)
-        except Exception:
-            transport.cleanup()
-            raise
-        LOG.info(
-            "Listening for %s notifications of %s",
-            " and ".join(settings.topics),
-            ", ".join(profile.service for profile in self._profiles),
-        )
-        return server
-
-    def _transport_url(self) -> oslo_messaging.TransportURL:
-        """Where to listen; for RabbitMQ with a bound on what it sends ahead.
-
-        The bound stands in the URL because the option of that name is also the service's, for its
-        own connections.
-        """
-        group = "oslo_messaging_notifications"
-        for name, options in messaging_opts.list_opts():
-            if name == group:
-                self._conf.register_opts(options, group=group)
-        url = oslo_messaging.TransportURL.parse(
-            self._conf, self._settings.transport_url or self._conf[group].transport_url
-        )
-        if url.transport.startswith(("rabbit", "kombu")):
-            url.query.setdefault(
-                "rabbit_qos_prefetch_count", str(self._settings.batch_size * _BATCHES_AHEAD)
-            )
-        return url
-
-    def _on_notifications(self, priority: str, messages: Sequence[dict[str, Any]]) -> str:
-        """Store what notifications say; the method of the endpoint."""
+    def _store(self, notifications: Sequence[Mapping[str, Any]]) -> bool:
+        """Store what notifications say; False for giving them back."""
         if self._is_guest:
             self._wait(self._rest_until - time.monotonic())
         begin = time.monotonic()
-        rows: list[Fault] = []
-        for message in messages:
-            rows += self._recorder.extract(
-                {
-                    "priority": priority,
-                    "event_type": message["event_type"],
-                    "publisher_id": message["publisher_id"],
-                    "payload": message["payload"],
-                    "context": message["ctxt"],
-                    **message["metadata"],
-                }
-            )
-        result = oslo_messaging.NotificationResult
+        rows = [row for one in notifications for row in self._recorder.extract(one)]
         stored = self._recorder.record(rows, self._wait)
         end = time.monotonic()
         self._rest_until = end + min(_REST * (end - begin), _LONGEST_REST)
-        return str(result.HANDLED if stored else result.REQUEUE)
+        return stored
 
     def _wait(self, seconds: float) -> bool:
         """Wait; return True, and soon, if the process is ending."""
@@ -272,31 +190,6 @@ class Consumer:
             if left <= 0:
                 return False
             self._stopping.wait(min(left, _GLANCE))
-
-
-class _ReadableOnly:
-    """A dispatcher before oslo.messaging's, which it spares what would upset it.
-
-    A message without a text as its priority makes the batch dispatcher raise, and all others of
-    its batch are requeued with it, for ever.
-    """
-
-    def __init__(self, dispatcher: Any, metrics: Metrics) -> None:
-        self._dispatcher = dispatcher
-        self._metrics = metrics
-        self.supported_priorities = dispatcher.supported_priorities
-
-    def dispatch(self, incoming: Sequence[Any]) -> set[Any]:
-        """Hand on what can be read; what is left out counts as done."""
-        readable = []
-        for item in incoming:
-            message = item.message
-            if isinstance(message, dict) and isinstance(message.get("priority"), str):
-                readable.append(item)
-            else:
-                self._metrics.drop("unreadable", "a message that is no notification")
-        requeue: set[Any] = self._dispatcher.dispatch(readable) if readable else set()
-        return requeue
 
 
 def _shut_down(server: Any) -> None:

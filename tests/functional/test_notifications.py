@@ -98,7 +98,7 @@ def start(broker, sqlite_url, tmp_path):
     started = []
 
     def start(**values):
-        values = {"transport_url": broker.url, "batch_timeout": "0.05", **values}
+        values = {"transport_url": broker.url, **values}
         file = write_configuration(tmp_path / f"{len(started)}.conf", sqlite_url, **values)
         deployment = deploy(parse(file))
         deployment.consumer.ensure()

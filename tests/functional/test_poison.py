@@ -107,27 +107,19 @@ def world(broker, tmp_path_factory):
     url = f"sqlite:///{folder}/faults.sqlite"
     store = make_store(url)
     topic = uuid.uuid4().hex
-    file = write_configuration(
-        folder / "x.conf", url, transport_url=broker.url, topics=topic, batch_timeout="0.05"
-    )
+    file = write_configuration(folder / "x.conf", url, transport_url=broker.url, topics=topic)
     deployment = deploy(parse(file))
     deliveries = []
-    listen = deployment.consumer._listen
-
-    def counting():
-        server = listen()
-        dispatch = server.dispatcher.dispatch
-
-        def dispatch_and_count(incoming):
-            deliveries.extend(incoming)
-            return dispatch(incoming)
-
-        server.dispatcher.dispatch = dispatch_and_count
-        return server
-
-    deployment.consumer._listen = counting
     deployment.consumer.ensure()
     wait_until(lambda: deployment.consumer._server)
+    dispatcher = deployment.consumer._server.dispatcher
+    dispatch = dispatcher.dispatch
+
+    def dispatch_and_count(incoming):
+        deliveries.extend(incoming)
+        return dispatch(incoming)
+
+    dispatcher.dispatch = dispatch_and_count
     with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
         channel = connection.channel()
 

@@ -29,7 +29,7 @@ def world(configure, sqlite_url):
     made = []
 
     def make(**values):
-        values = {"topics": f"t{uuid.uuid4().hex}", "batch_timeout": "0.02", **values}
+        values = {"topics": f"t{uuid.uuid4().hex}", **values}
         deployment = deploy(configure("[DEFAULT]\ntransport_url = fake://\n", **values))
         made.append(deployment)
         return World(deployment)
