@@ -15,7 +15,8 @@ from tests.bench.tables import Goal, Table
 
 _LIBRARIES = (
     "import oslo_config.cfg, oslo_context.context, oslo_db.options, oslo_db.exception\n"
-    "import oslo_db.sqlalchemy.engines, oslo_policy.policy, oslo_utils.strutils\n"
+    "import oslo_db.sqlalchemy.engines, oslo_policy.policy, oslo_policy._external\n"
+    "import oslo_utils.strutils\n"
 )
 _MESSAGING = "import oslo_messaging\n"
 _MAKE = (
