@@ -50,7 +50,9 @@ def main() -> None:
             except services.Missing as exc:
                 print(f"{name} is skipped: {exc}", flush=True)
     if options.json:
-        text = {name: [dataclasses.asdict(table) for table in found] for name, found in tables.items()}
+        text = {
+            name: [dataclasses.asdict(table) for table in found] for name, found in tables.items()
+        }
         options.json.write_text(json.dumps(text, indent=1))
     if options.plot:
         from tests.bench import drawing

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import fixtures, services
-from tests.bench import consuming, filling, measuring, peers
+from tests.bench import consuming, filling, measuring, peers, service
 from tests.bench.backlog import Backlog
 from tests.bench.measuring import Case, Figures
 from tests.bench.rig import Rig
@@ -33,7 +33,9 @@ def measure(rig_: Rig) -> Iterator[Table]:
             with rig_.database(kind) as url:
                 store = fixtures.make_store(url)
                 ids = filling.fill(store, 10, 10)
-                cases = {name: _storm(rig_, url, name, ids[0]) for name in (IDLE, EXTERNAL, COHOSTED)}
+                cases = {
+                    name: _storm(rig_, url, name, ids[0]) for name in (IDLE, EXTERNAL, COHOSTED)
+                }
                 count = 5000 if rig_.quick else 20000
                 rounds = 3 if rig_.quick else 5
                 results = measuring.interleave(cases, count, rounds, warm=False)
@@ -86,7 +88,7 @@ def _storm(rig_: Rig, url: str, name: str, instance_id: str) -> Case:
 def main() -> None:
     file, instance_id = sys.argv[1:]
     filtered = peers.build("fault_middleware", Path(file))
-    served = peers.environ(f"/p1/instances/{instance_id}")
+    served = service.environ(f"/p1/instances/{instance_id}")
     import fault_middleware.consumer  # noqa: F401 takes long to load
 
     print("{}", flush=True)
@@ -97,7 +99,7 @@ def main() -> None:
     cpu = time.thread_time()
     while not told.is_set():
         begin = time.perf_counter()
-        peers.request(filtered, served)
+        service.request(filtered, served)
         times.append(time.perf_counter() - begin)
         time.sleep(THINK)
     times = times[20:]  # the first ones connect

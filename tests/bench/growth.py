@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 from tests import fixtures, services
-from tests.bench import filling, measuring, peers
+from tests.bench import filling, measuring, peers, service
 from tests.bench.lists import KINDS
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
@@ -50,8 +50,8 @@ def _random_show(rig_: Rig, stack: contextlib.ExitStack, kind: str, copies: int)
     """Shows of one instance after the other, each with 10 faults."""
     filtered, store = _filter(rig_, stack, kind)
     ids = filling.fill(store, 100, 10, copies=copies, size=500)
-    shows = itertools.cycle([peers.environ(f"/p1/instances/{one}") for one in ids])
-    return lambda: peers.request(filtered, next(shows))
+    shows = itertools.cycle([service.environ(f"/p1/instances/{one}") for one in ids])
+    return lambda: service.request(filtered, next(shows))
 
 
 def _hot_shows(rig_: Rig, stack: contextlib.ExitStack, kind: str) -> dict:
@@ -61,9 +61,9 @@ def _hot_shows(rig_: Rig, stack: contextlib.ExitStack, kind: str) -> dict:
         filtered, store = _filter(rig_, stack, kind)
         filling.fill(store, 10, 10, copies=99, size=500)
         hot = filling.add(store, count)
-        served = peers.environ(f"/p1/instances/{hot}")
+        served = service.environ(f"/p1/instances/{hot}")
         name = f"{count:,} faults of the instance"
-        cases[name] = functools.partial(peers.request, filtered, served)
+        cases[name] = functools.partial(service.request, filtered, served)
     return cases
 
 

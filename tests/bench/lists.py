@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from fault_middleware.deploy import FaultMiddleware
 from tests import fixtures, services
-from tests.bench import filling, measuring, peers, rig
+from tests.bench import filling, measuring, peers, service
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
 
@@ -69,13 +69,11 @@ def _measure(rig_: Rig, kind: str, table: Table, url: str, hot_url: str) -> None
 
 
 def _interleave(rig_: Rig, cases: dict, rounds: int) -> measuring.Results:
-    results = measuring.interleave(
-        {name: measuring.calls(one) for name, one in cases.items()}, 2, rig_.rounds(rounds)
+    return measuring.in_milliseconds(
+        measuring.interleave(
+            {name: measuring.calls(one) for name, one in cases.items()}, 2, rig_.rounds(rounds)
+        )
     )
-    return {
-        name: [{key: value / 1000 for key, value in one.items()} for one in figures]
-        for name, figures in results.items()
-    }
 
 
 def _each(look_up, ids: list[str]) -> list:
@@ -85,18 +83,16 @@ def _each(look_up, ids: list[str]) -> list:
 def _requests(rig_: Rig, url: str, ids: list[str]) -> dict:
     """Whole requests of lists, in which no or all instances have a fault."""
     conf = fixtures.parse(rig_.configuration(url))
-    served = peers.environ("/p1/instances/detail")
+    served = service.environ("/p1/instances/detail")
     cases = {}
+    shown = json.loads(service.request(service.application, service.environ("/p1/instances/x")))
     for name, names in (("without", [f"no-{one}" for one in ids]), ("with", ids)):
-        shown = json.loads(peers.request(peers.application, peers.environ("/p1/instances/x")))
         body = {"instances": [{**shown["instance"], "id": one} for one in names]}
-        service = peers.Fixed(json.dumps(body).encode())
-        filtered = FaultMiddleware(service, conf)
+        lists = service.Fixed(json.dumps(body).encode())
+        filtered = FaultMiddleware(lists, conf)
         if not cases:
-            cases["JSON parsed and written"] = lambda data=service.data: json.dumps(
-                json.loads(data)
-            )
-        request = functools.partial(peers.request, filtered, served)
+            cases["JSON parsed and written"] = lambda data=lists.data: json.dumps(json.loads(data))
+        request = functools.partial(service.request, filtered, served)
         assert request().count(b'"fault"') == (len(ids) if name == "with" else 0)
         cases[f"list of {len(ids)} {name} faults"] = request
     return cases

@@ -63,6 +63,13 @@ def interleave(
     return results
 
 
+def in_milliseconds(results: Results) -> Results:
+    return {
+        name: [{key: value / 1000 for key, value in one.items()} for one in figures]
+        for name, figures in results.items()
+    }
+
+
 def median(figures: Sequence[Figures], name: str = "wall") -> float:
     return statistics.median(one[name] for one in figures)
 

@@ -14,7 +14,7 @@ import psutil
 
 from fault_middleware.deploy import FaultMiddleware
 from tests import fixtures, services
-from tests.bench import consuming, peers
+from tests.bench import consuming, service
 from tests.bench.backlog import Backlog
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
@@ -76,7 +76,7 @@ def main() -> None:
         return (bytes(65536) for _ in range(environ["bench.size"] // 65536))
 
     filtered = FaultMiddleware(application, fixtures.parse(Path(sys.argv[1])))
-    served = peers.environ("/p1/instances/x")
+    served = service.environ("/p1/instances/x")
 
     def pass_on(size: int) -> int:
         chunks = filtered({**served, "bench.size": size}, lambda *start: None)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import measuring, peers
+from tests.bench import measuring, peers, service
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
 
@@ -34,9 +34,9 @@ def measure(rig: Rig) -> Iterator[Table]:
     built = {name: peers.build(name, file) for name in CASES}
     table = Table("A request that is not ours")
     for what, path in PATHS.items():
-        served = peers.environ(path)
+        served = service.environ(path)
         cases = {
-            f"{name}{what}": measuring.calls(functools.partial(peers.request, one, served))
+            f"{name}{what}": measuring.calls(functools.partial(service.request, one, served))
             for name, one in built.items()
         }
         results = measuring.interleave(cases, 300, rig.rounds(200))
@@ -87,12 +87,12 @@ def main() -> None:
     """
     built = [peers.build(name, Path(sys.argv[1])) for name in CASES]
     for path, one, count in itertools.product(PATHS.values(), built, (FEW, MANY)):
-        served = peers.environ(path)
-        peers.request(one, served)
+        served = service.environ(path)
+        service.request(one, served)
         pid = os.fork()
         if pid == 0:
             for _ in range(count):
-                peers.request(one, served)
+                service.request(one, served)
             os._exit(0)
         os.waitpid(pid, 0)
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An application, and what may stand around it: nothing, the least, our filter, the usual way.
+"""What may stand around the application: nothing, the least, our filter, the usual way.
 
 Each is built from a configuration file, so the same ones run here and in a server.
 """
 
-import io
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,39 +20,15 @@ from sqlalchemy import orm
 
 from fault_middleware import models
 from fault_middleware.deploy import FaultMiddleware
-from tests.fixtures import parse, read_data
+from tests.bench.service import application
+from tests.fixtures import parse
 
-MESSAGE = "No valid host was found. There are not enough hosts available. (HTTP 500)"
-DETAILS = (
-    '  File "/usr/lib/python3/dist-packages/trove/taskmanager/models.py", line 895, in create\n'
-    "    server = self._create_server(name, image_id, flavor_id, nics=nics)\n"
-)
 ROUTE = re.compile(r"/[^/]+/(?:mgmt/)?instances/([^/]+)\Z")
 RULE = "fault:details"
-_SHOWN = json.dumps(read_data("trove/shows.json")["mgmt show active, admin"]["body"])
-_HEAD, _TAIL = _SHOWN.encode().split(b"fa17ab1e-c0de-4bad-8ace-000000000001", 1)
 _SELECT = (
     "SELECT created, message, details FROM instance_faults WHERE instance_id = {0}"
     " AND service = {0} ORDER BY created DESC, id DESC LIMIT 1"
 )
-
-
-def application(environ: Any, start_response: Any) -> list[bytes]:
-    """Trove's answer, for any instance."""
-    data = b"".join([_HEAD, environ["PATH_INFO"].rpartition("/")[2].encode(), _TAIL])
-    return Fixed(data)(environ, start_response)
-
-
-class Fixed:
-    """An application with one answer."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-
-    def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(self.data)))]
-        start_response("200 OK", headers)
-        return [self.data]
 
 
 class Minimal:
@@ -176,31 +150,6 @@ def raw_look_up(url: str) -> Callable[[str], Any]:
 
     look_up.connection = connection  # or it would be closed
     return look_up
-
-
-def environ(path: str) -> dict[str, Any]:
-    """A request of an administrator, as authtoken hands it on."""
-    return {
-        **{"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/v1.0", "PATH_INFO": path, "QUERY_STRING": ""},
-        **{"SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8779", "SERVER_PROTOCOL": "HTTP/1.1"},
-        **{"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8779"},
-        **{"HTTP_ACCEPT": "application/json", "HTTP_USER_AGENT": "python-troveclient"},
-        **{"HTTP_X_AUTH_TOKEN": "x" * 180, "HTTP_X_IDENTITY_STATUS": "Confirmed"},
-        **{"HTTP_X_USER_ID": "u" * 32, "HTTP_X_PROJECT_ID": "p1", "HTTP_X_ROLES": "admin,member"},
-        **{"HTTP_X_USER_DOMAIN_ID": "default", "HTTP_X_PROJECT_DOMAIN_ID": "default"},
-        **{"wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.multithread": True},
-        **{"wsgi.multiprocess": True, "wsgi.run_once": False},
-        **{"wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr},
-    }
-
-
-def request(application: Any, template: dict[str, Any]) -> bytes:
-    """Serve one request as a server would."""
-    iterable = application(dict(template), lambda *start: None)
-    data = b"".join(iterable)
-    if hasattr(iterable, "close"):
-        iterable.close()
-    return data
 
 
 def _enforcer(conf: Any) -> policy.Enforcer:

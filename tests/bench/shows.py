@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterator
 
 from tests import fixtures, services
-from tests.bench import filling, measuring, peers, rig, trove
-from tests.bench.measuring import Figures
+from tests.bench import filling, measuring, peers, rig, service, trove
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
 
@@ -40,20 +39,20 @@ def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) ->
     ours, reference, usual = (
         peers.build(name, file) for name in ("fault_middleware", "reference", "usual")
     )
-    path = peers.environ(f"/p1/instances/{with_fault}")
-    other_path = peers.environ("/p1/instances/nothing-failed-here")
+    path = service.environ(f"/p1/instances/{with_fault}")
+    other_path = service.environ("/p1/instances/nothing-failed-here")
     for one in (ours, reference, usual):
-        assert "details" in json.loads(peers.request(one, path))["instance"]["fault"]
-        assert peers.request(one, other_path) == peers.request(peers.application, other_path)
+        assert "details" in json.loads(service.request(one, path))["instance"]["fault"]
+        assert service.request(one, other_path) == service.request(service.application, other_path)
     served = {
-        "no filter": (peers.application, path),
+        "no filter": (service.application, path),
         WITHOUT: (ours, other_path),
         WITH: (ours, path),
         REFERENCE: (reference, path),
         USUAL: (usual, path),
     }
     cases = {
-        name: measuring.calls(functools.partial(peers.request, *what))
+        name: measuring.calls(functools.partial(service.request, *what))
         for name, what in served.items()
     }
     cases[BARE] = measuring.calls(lambda: store.last("trove", "nothing-failed-here"))
@@ -86,8 +85,8 @@ def _count_trips(rig_: Rig, relay: services.Relay, table: Table, served: dict) -
     filtered = peers.build("fault_middleware", rig_.configuration(relay.url))
     for name, path in served.items():
         for _ in range(10):  # psycopg prepares a statement when it has seen it five times
-            peers.request(filtered, path)
+            service.request(filtered, path)
         before = relay.trips
         for _ in range(10):
-            peers.request(filtered, path)
+            service.request(filtered, path)
         table.count(name, "round trips", (relay.trips - before) / 10, Goal(1))

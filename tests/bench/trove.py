@@ -61,12 +61,12 @@ def main() -> None:
     def serve(conf: Any) -> None:
         from trove.instance import models, tasks, views
 
-        from tests.bench import measuring, peers
+        from tests.bench import measuring, service
 
-        text = peers.DETAILS * (2800 // len(peers.DETAILS))
+        text = service.DETAILS * (2800 // len(service.DETAILS))
         status = tasks.InstanceTasks.NONE
         models.DBInstance.create(id=INSTANCE, name="x", tenant_id="p1", task_status=status)
-        models.save_instance_fault(INSTANCE, peers.MESSAGE, text)
+        models.save_instance_fault(INSTANCE, service.MESSAGE, text)
         context = types.SimpleNamespace(is_admin=True)
         found = types.SimpleNamespace(id=INSTANCE, datastore_version_id=None)
         view = views.InstanceDetailView.__new__(views.InstanceDetailView)
@@ -75,7 +75,7 @@ def main() -> None:
             view.instance = models.SimpleInstance(context, found, None)
             return view._build_fault_info() if view.instance.fault else None
 
-        assert look_up()["message"] == peers.MESSAGE
+        assert look_up()["message"] == service.MESSAGE
         for line in sys.stdin:
             print(json.dumps(measuring.calls(look_up)(int(line))), flush=True)
 
