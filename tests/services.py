@@ -108,8 +108,11 @@ def wait_for_port(
 
 
 @contextlib.contextmanager
-def mariadb(folder: Path) -> Iterator[int]:
-    """A MariaDB whose user root has no password; yields its port."""
+def mariadb(folder: Path, *, durable: bool = False) -> Iterator[int]:
+    """A MariaDB whose user root has no password; yields its port.
+
+    :param durable: whether a commit is on the disk, as it is by default
+    """
     server, install = _find("mariadbd"), _find("mariadb-install-db")
     data, user = folder / "data", _account("mysql")
     folder.mkdir(parents=True)
@@ -138,15 +141,18 @@ def mariadb(folder: Path) -> Iterator[int]:
         f"--pid-file={folder}/pid",
         # The worst that a server may have for a default.
         "--character-set-server=latin1",
-        "--innodb-flush-log-at-trx-commit=2",
+        f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
     ]
     with process(arguments, folder / "log", port=port, user=user):
         yield port
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path) -> Iterator[int]:
-    """A PostgreSQL that trusts user postgres; yields its port."""
+def postgresql(folder: Path, *, durable: bool = False) -> Iterator[int]:
+    """A PostgreSQL that trusts user postgres; yields its port.
+
+    :param durable: whether a commit is on the disk, as it is by default
+    """
     initdb = _find("initdb", *sorted(Path("/usr/lib/postgresql").glob("*/bin")))
     server = str(Path(initdb).with_name("postgres"))
     data, user = folder / "data", _account("postgres")
@@ -164,7 +170,7 @@ def postgresql(folder: Path) -> Iterator[int]:
     arguments = [
         server,
         *("-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)),
-        *("-c", "fsync=off", "-c", "max_connections=300"),
+        *("-c", f"fsync={'on' if durable else 'off'}", "-c", "max_connections=300"),
     ]
     with process(arguments, folder / "log", port=port, user=user, cwd=folder):
         yield port

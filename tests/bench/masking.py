@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What masking costs: an ordinary traceback, and texts made to take long.
 
-Run as ``python -m tests.bench.masking``. "growth" is the time of a text against that of its half:
-2 is linear, 4 is quadratic. The goal is 0.2 s for 64 KiB of anything.
+A text that takes twice as long as its half is linear, four times is quadratic.
 """
 
-import time
+import functools
+from collections.abc import Iterator
 
-import prettytable
 from oslo_utils import strutils
 
 from fault_middleware import fault, masking
+from tests.bench.measuring import calls, in_milliseconds, interleave
+from tests.bench.rig import Rig
+from tests.bench.tables import Goal, Table
+
+LINEAR = Goal(3)
 
 HOSTILE = [
     *("password " * 7000, "password='" * 6500, '{"password": "' * 4600, "a" * 65536),
@@ -32,36 +36,35 @@ TRACEBACK = (
 )
 
 
-def seconds(function, text):
-    """The least processor time of a few calls."""
-    times = []
-    for _ in range(5):
-        begin = time.process_time()
-        function(text)
-        times.append(time.process_time() - begin)
-    return min(times)
+def measure(rig: Rig) -> Iterator[Table]:
+    table = Table("Masking", "ms")
+    ordinary = "an ordinary traceback"
+    cases = {
+        "mask_password of oslo.utils": calls(functools.partial(strutils.mask_password, TRACEBACK)),
+        ordinary: calls(functools.partial(masking.mask, TRACEBACK)),
+    }
+    results = in_milliseconds(interleave(cases, 20, rig.rounds(40)))
+    base, _ = cases
+    table.show(results, base)
+    table.compare(results, ordinary, base)
+    yield table
 
-
-def main():
-    table = prettytable.PrettyTable(["text", "length", "ms", "growth", "of mask_password"])
-    table.align = "r"
-    for text in [TRACEBACK, *HOSTILE]:
-        whole, half = (seconds(masking.mask, part) for part in (text, text[: len(text) // 2]))
-        oslo = seconds(strutils.mask_password, text)
-        row = [repr(text[:24]), len(text), whole * 1000, whole / half, whole / oslo]
-        table.add_row([*row[:2], *(f"{value:.2f}" for value in row[2:])])
+    table = Table("Masking texts made to take long; growth against the half of the text", "ms")
+    for text in HOSTILE:
+        name = repr(text[:24])
+        cases = {
+            f"{name}, half": calls(functools.partial(masking.mask, text[: len(text) // 2])),
+            name: calls(functools.partial(masking.mask, text)),
+        }
+        results = in_milliseconds(interleave(cases, 1, rig.rounds(12), warm=False))
+        table.compare(results, name, f"{name}, half", LINEAR, "cpu")
     megabyte = "password " * 120000
-    table.add_row(
-        [
-            "1 MB, as it is stored",
-            len(megabyte),
-            f"{seconds(fault.clean, megabyte) * 1000:.2f}",
-            "",
-            "",
-        ]
+    results = in_milliseconds(
+        interleave(
+            {"1 MB, as it is stored": calls(functools.partial(fault.clean, megabyte))}, 1, 3
+        )
     )
-    print(table)
-
-
-if __name__ == "__main__":
-    main()
+    table.show(results, "1 MB, as it is stored")
+    slowest = max(row.cpu for row in table.rows)
+    table.count("the slowest of them", "ms of CPU", slowest, Goal(200))
+    yield table

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m tests.bench``: prints a table for each question on speed and size.
+
+Every figure is a ratio between cases that took turns on the same machine, so it means the same
+on a slow one.  Nothing here fails for being slow; "holds" says what became of the goal.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+# oslo.messaging loads eventlet, which complains of itself.
+warnings.simplefilter("ignore")
+
+from tests import services  # noqa: E402
+from tests.bench.rig import Rig  # noqa: E402
+from tests.bench.tables import Table  # noqa: E402
+
+QUESTIONS = [
+    *("passing", "shows", "lists", "growth", "serving", "start"),
+    *("draining", "latency", "cohosting", "memory", "masking"),
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=QUESTIONS, help="ask this question")
+    parser.add_argument("--quick", action="store_true", help="be short rather than exact")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the tables here")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="also draw the goals here")
+    parser.add_argument(
+        "--trove", metavar="PYTHON", help="the Python of a virtualenv with Trove in it"
+    )
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    tables: dict[str, list[Table]] = {}
+    with Rig(quick=options.quick, trove=options.trove) as rig:
+        for name in options.only or QUESTIONS:
+            rig.say(name)
+            tables[name] = []
+            try:
+                for table in importlib.import_module(f"tests.bench.{name}").measure(rig):
+                    tables[name].append(table)
+                    print(table, flush=True)
+            except services.Missing as exc:
+                print(f"{name} is skipped: {exc}", flush=True)
+    if options.json:
+        text = {
+            name: [dataclasses.asdict(table) for table in found] for name, found in tables.items()
+        }
+        options.json.write_text(json.dumps(text, indent=1))
+    if options.plot:
+        from tests.bench import drawing
+
+        drawing.draw([table for found in tables.values() for table in found], options.plot)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

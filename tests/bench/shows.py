@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a show costs: without a fault, with one, and in what others do for it."""
+
+import contextlib
+import functools
+import json
+from collections.abc import Iterator
+
+from tests import fixtures, services
+from tests.bench import filling, measuring, peers, rig, service, trove
+from tests.bench.rig import Rig
+from tests.bench.tables import Goal, Table
+
+BARE = "bare look-up, none found"
+WITHOUT = "show without a fault"
+WITH = "show with a fault"
+REFERENCE = "reference, with a fault"
+USUAL = "oslo.middleware and ORM, with a fault"
+TROVE = "Trove's own look-up"
+
+
+def measure(rig_: Rig) -> Iterator[Table]:
+    for kind in rig.DATABASES:
+        table = Table(f"A show ({kind})")
+        try:
+            with contextlib.ExitStack() as stack:
+                _measure(rig_, kind, table, stack)
+        except services.Missing as exc:
+            table.skip(str(exc))
+        yield table
+
+
+def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) -> None:
+    url = stack.enter_context(rig_.database(kind))
+    store = fixtures.make_store(url)
+    stack.callback(fixtures.close, store)
+    with_fault = filling.fill(store, 100, 10, copies=19)[0]
+    file = rig_.configuration(url)
+    ours, reference, usual = (
+        peers.build(name, file) for name in ("fault_middleware", "reference", "usual")
+    )
+    path = service.environ(f"/p1/instances/{with_fault}")
+    other_path = service.environ("/p1/instances/nothing-failed-here")
+    for one in (ours, reference, usual):
+        assert "details" in json.loads(service.request(one, path))["instance"]["fault"]
+        assert service.request(one, other_path) == service.request(service.application, other_path)
+    served = {
+        "no filter": (service.application, path),
+        WITHOUT: (ours, other_path),
+        WITH: (ours, path),
+        REFERENCE: (reference, path),
+        USUAL: (usual, path),
+    }
+    cases = {
+        name: measuring.calls(functools.partial(service.request, *what))
+        for name, what in served.items()
+    }
+    cases[BARE] = measuring.calls(lambda: store.last("trove", "nothing-failed-here"))
+    cases["raw look-up"] = measuring.calls(lambda: reference.look_up(with_fault))
+    if kind == "MariaDB, PyMySQL":
+        if rig_.trove is None:
+            table.skip("Trove is not installed, or --trove does not name its Python")
+        else:
+            cases[TROVE] = stack.enter_context(trove.peer(rig_, rig_.trove))
+    results = measuring.interleave(cases, 50, rig_.rounds(40))
+    table.show(results, "no filter")
+    table.show(results, "raw look-up")
+    table.show(results, BARE)
+    table.compare(results, WITHOUT, BARE, Goal(1.3))
+    table.show(results, REFERENCE)
+    table.compare(results, WITH, REFERENCE, Goal(1.5, stretch=1.2))
+    table.compare(results, USUAL, REFERENCE)
+    if TROVE in cases:
+        results["added to a show with a fault"] = measuring.difference(
+            results[WITH], results["no filter"]
+        )
+        table.show(results, TROVE)
+        table.compare(results, "added to a show with a fault", TROVE, Goal(0.5))
+    if kind != "SQLite":
+        with fixtures.relayed(url) as relay:
+            _count_trips(rig_, relay, table, {WITHOUT: other_path, WITH: path})
+
+
+def _count_trips(rig_: Rig, relay: services.Relay, table: Table, served: dict) -> None:
+    filtered = peers.build("fault_middleware", rig_.configuration(relay.url))
+    for name, path in served.items():
+        for _ in range(10):  # psycopg prepares a statement when it has seen it five times
+            service.request(filtered, path)
+        before = relay.trips
+        for _ in range(10):
+            service.request(filtered, path)
+        table.count(name, "round trips", (relay.trips - before) / 10, Goal(1))

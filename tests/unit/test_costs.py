@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a request may cost, where it can be counted; what is measured is in ``tests/bench``."""
+
+import json
+import pkgutil
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+import sqlalchemy as sa
+
+from fault_middleware import fault
+from fault_middleware.deploy import FaultMiddleware, deploy
+from tests.fixtures import INSTANCE, PROJECT, close, make_store
+
+SHOW = f"/{PROJECT}/instances/{INSTANCE}"
+LIST = f"/{PROJECT}/instances/detail"
+OWN = {"message": "own", "created": "2026-11-20T20:36:05"}
+
+
+class Answer(list):
+    """An iterable that can be told from all others."""
+
+
+class Costs:
+    """A filter, and how often it did what takes time."""
+
+    def __init__(self, conf, store, monkeypatch):
+        self.store = store
+        self.counts = Counter()
+        self.answer = Answer()
+        self.environ = None
+        self._filter = FaultMiddleware(self._application, conf)
+        parts = deploy(conf)
+        parts.store.last("trove", "x")  # connects
+        sa.event.listen(parts.store.reader, "before_cursor_execute", self._on_statement)
+        for target, name in (
+            ("fault_middleware.body.locate", "parse"),
+            ("fault_middleware.filter.Response", "response"),
+            ("oslo_policy.policy.Enforcer.authorize", "authorize"),
+        ):
+            self._watch(monkeypatch, target, name)
+
+    def record(self, *instance_ids):
+        self.store.record([fault.make("trove", one, message="m") for one in instance_ids])
+
+    def ask(self, path, body=None, method="GET"):
+        """The counts of one request, and the iterable that the server is given."""
+        if body is not None:
+            self.answer = Answer([json.dumps(body).encode()])
+        self.counts.clear()
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_X_ROLES": "admin"}
+        given = self._filter(environ, lambda *start: None)
+        self.data = b"".join(given)
+        return dict(self.counts), given
+
+    def _application(self, environ, start_response):
+        self.environ = environ
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return self.answer
+
+    def _on_statement(self, *arguments):
+        self.counts["statement"] += 1
+
+    def _watch(self, monkeypatch, target, name):
+        original = pkgutil.resolve_name(target)
+
+        def watched(*arguments, **named):
+            self.counts[name] += 1
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(target, watched)
+
+
+@pytest.fixture
+def costs(configure, sqlite_url, monkeypatch):
+    store = make_store(sqlite_url)
+    conf = configure(consumer="external", credentials="headers")
+    yield Costs(conf, store, monkeypatch)
+    close(deploy(conf).store)
+    close(store)
+
+
+def shown(instance_id=INSTANCE, **values):
+    return {"id": instance_id, **values}
+
+
+@pytest.mark.parametrize(
+    ("path", "method"), [(f"{SHOW}/backups", "GET"), ("/", "GET"), (SHOW, "DELETE")]
+)
+def test_what_does_not_match_costs_nothing(costs, path, method):
+    costs.record(INSTANCE)
+
+    counts, given = costs.ask(path, {"instance": shown()}, method)
+
+    assert counts == {}
+    assert given is costs.answer
+
+
+def test_a_show_without_a_fault_is_one_statement_and_no_more(costs):
+    counts, _ = costs.ask(SHOW, {"instance": shown()})
+
+    assert counts == {"response": 1, "statement": 1}
+    assert costs.data is costs.answer[0]
+
+
+def test_a_show_with_a_fault_is_one_statement_and_two_questions(costs):
+    costs.record(INSTANCE)
+
+    counts, _ = costs.ask(SHOW, {"instance": shown()})
+
+    assert counts == {"response": 1, "statement": 1, "parse": 1, "authorize": 2}
+
+
+def test_a_fault_of_the_service_itself_costs_the_same(costs):
+    counts, _ = costs.ask(SHOW, {"instance": shown(fault=OWN)})
+
+    assert counts == {"response": 1, "statement": 1, "parse": 1, "authorize": 2}
+
+
+def test_the_body_of_an_answer_that_is_not_ours_is_not_copied(costs):
+    counts, _ = costs.ask(SHOW, [])
+
+    assert "parse" not in counts
+    assert costs.data is costs.answer[0]
+
+
+@pytest.mark.parametrize(("count", "statements"), [(1, 1), (200, 1), (201, 2), (1000, 5)])
+def test_a_list_is_a_statement_for_each_200_instances(costs, count, statements):
+    body = {"instances": [shown(f"instance-{number}") for number in range(count)]}
+
+    counts, _ = costs.ask(LIST, body)
+
+    assert counts == {"response": 1, "statement": statements, "parse": 1}
+
+
+def test_in_a_list_policy_is_asked_for_those_with_a_fault(costs):
+    costs.record("instance-1", "instance-3")
+    body = {"instances": [shown(f"instance-{number}") for number in range(5)]}
+
+    counts, _ = costs.ask(LIST, body)
+
+    assert counts["authorize"] == 4
+    assert counts["statement"] == 1
+
+
+HELP = """
+import contextlib
+from fault_middleware.cmd import manage
+with contextlib.suppress(SystemExit):
+    manage.main(["--help"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "absent"),
+    [
+        ("import fault_middleware", {"oslo_config", "oslo_messaging", "sqlalchemy"}),
+        ("import fault_middleware.filter", {"oslo_messaging"}),
+        (HELP, {"oslo_messaging"}),
+    ],
+    ids=["package", "filter", "help"],
+)
+def test_what_is_not_needed_is_not_loaded(script, absent):
+    text = f"{script}\nimport sys\nprint('LOADED', *sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", text]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    loaded = set(ended.stdout.rpartition("LOADED")[2].split())
+    assert "fault_middleware" in loaded
+    assert not loaded & absent
