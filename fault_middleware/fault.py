@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fault: the stored error of an instance, as it travels through the project.
 
-Whatever comes in from a notification, a driver or a command becomes a
-:class:`Fault` through :func:`make`.  That is the one edge where text is masked and made fit for
-every database, so nothing behind it has to think of secrets, surrogates or lengths again.
+Whatever comes in from a notification, a driver or a command becomes a :class:`Fault` through
+:func:`make`, the one edge where text is masked and made fit for every database: nothing behind it
+has to think of secrets, surrogates or lengths again.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,11 +17,8 @@ from typing import Any
 
 from fault_middleware import masking
 
-#: Limits of the table's columns: characters of ``message`` and of ids, bytes
-#: (UTF-8) of ``details``, whose column is MySQL's TEXT.
-MESSAGE_CHARACTERS = 255
-ID_CHARACTERS = 64
-DETAILS_BYTES = 65535
+#: Limits of columns: characters of ``message`` and of ids, bytes (UTF-8) of ``details`` (TEXT).
+MESSAGE_CHARACTERS, ID_CHARACTERS, DETAILS_BYTES = 255, 64, 65535
 
 # Of a longer text its two ends are looked at: what lies between could not be stored, and masking
 # takes time. More than is kept, so that no secret is half in what is masked.
@@ -91,11 +89,12 @@ def make(
         message = last_line(details)
     elif len(message) > MESSAGE_CHARACTERS and message not in details:
         details = f"{message}\n\n{details}" if details else message
-    report = message_id or _digest(
-        deleted, message, details, created or now, request_id, event_type
-    )
+    # A report that came without an identity has its content for one.
+    content = (deleted, message, details, created or now, request_id, event_type)
+    report = message_id or hashlib.sha256(_joined(*content)).hexdigest()
     return Fault(
-        id=_fault_id(service, report, instance_id),
+        # The same for the same report, whoever records it.
+        id=str(uuid.uuid5(_NAMESPACE, _joined(service, report, instance_id).decode())),
         service=service,
         instance_id=instance_id,
         created=min(created or now, now),
@@ -120,15 +119,11 @@ def parse_time(value: Any) -> datetime | None:
     Returns None for whatever is not one; a time without a zone is UTC, as all OpenStack services
     mean it.
     """
-    if not isinstance(value, str):
-        return None
     try:
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError):
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (TypeError, ValueError, OverflowError):
         return None
-    return moment
 
 
 def canonical_id(value: str) -> str:
@@ -139,15 +134,12 @@ def canonical_id(value: str) -> str:
     :raises ValueError: for what is empty, longer than 64 characters, or has white space or control
         characters in it
     """
-    if not value or len(value) > ID_CHARACTERS:
-        raise ValueError(f"not an id: {value[:80]!r}")
     if len(value) == 36 and value[8] == "-":
-        try:
+        with contextlib.suppress(ValueError):
             return str(uuid.UUID(value))
-        except ValueError:
-            pass
-    if not value.isprintable() or any(map(str.isspace, value)):
-        raise ValueError(f"not an id: {value!r}")
+    # Of white space, only the space is printable.
+    if not 0 < len(value) <= ID_CHARACTERS or not value.isprintable() or " " in value:
+        raise ValueError(f"not an id: {value[:80]!r}")
     return value
 
 
@@ -192,17 +184,13 @@ def cut_bytes(text: str, limit: int) -> str:
     if len(data) <= limit:
         return text
     half = (limit - len(_GAP)) // 2
-    head = data[:half].decode("utf-8", "ignore")
-    tail = data[-half:].decode("utf-8", "ignore")
-    return head + _GAP + tail
+    return _GAP.join(part.decode("utf-8", "ignore") for part in (data[:half], data[-half:]))
 
 
 def as_text(value: Any) -> str:
     """Text of a field whose type differs from service to service."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
+    if value is None or isinstance(value, str):
+        return value or ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, Iterable) and not isinstance(value, dict):
@@ -218,11 +206,9 @@ def last_line(text: str) -> str:
 
 def _as_json(problem: Mapping[str, Any]) -> str | None:
     """The text of a problem that fits; None where cutting its texts does not make it fit."""
-    for limit in (DETAILS_BYTES, 8192, 1024, 128):
-        text = json.dumps(clean_all(dict(problem), limit), allow_nan=False)
-        if len(text) <= DETAILS_BYTES:
-            return text
-    return None
+    limits = (DETAILS_BYTES, 8192, 1024, 128)
+    texts = (json.dumps(clean_all(dict(problem), limit), allow_nan=False) for limit in limits)
+    return next((text for text in texts if len(text) <= DETAILS_BYTES), None)
 
 
 def _label(value: Any, limit: int) -> str | None:
@@ -230,13 +216,5 @@ def _label(value: Any, limit: int) -> str | None:
     return cut_characters(clean(value), limit) if isinstance(value, str) else None
 
 
-def _digest(*parts: object) -> str:
-    """An identity for a report that came without one: its content."""
-    text = "\0".join(map(str, parts))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _fault_id(service: str, report: str, instance_id: str) -> str:
-    """The primary key: the same for the same report, whoever records it."""
-    name = "\0".join((service, report, instance_id))
-    return str(uuid.uuid5(_NAMESPACE, name.encode("utf-8", "replace").decode()))
+def _joined(*parts: object) -> bytes:
+    return "\0".join(map(str, parts)).encode("utf-8", "replace")
