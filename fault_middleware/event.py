@@ -11,8 +11,8 @@ from fault_middleware import fault
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
 
-#: What an event can do: store a fault, store a clearance, or say that all is well,
-#: which is a clearance where the deployer wants it to be one.
+#: What an event can do: store a fault, store a clearance, or say that all is well, which is a
+#: clearance where the deployer wants it to be one.
 ACTIONS = ("record", "clear", "success")
 # How a traceback's last line, or a repr(), begins.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
@@ -53,8 +53,7 @@ class Event:
 
     def matches(self, notification: Mapping[str, Any]) -> bool:
         """Whether a notification is of this kind."""
-        event_type = notification.get("event_type")
-        priority = notification.get("priority")
+        event_type, priority = notification.get("event_type"), notification.get("priority")
         return (
             isinstance(event_type, str)
             and self.event_type.fullmatch(event_type) is not None
@@ -82,11 +81,9 @@ class Event:
                 instance_id = fault.canonical_id(_text(value) or "")
             except ValueError as exc:
                 wrong.append(str(exc))
-                continue
-            rows.append(fault.make(service, instance_id, **values))
-        if not rows:
-            return Extraction("ignore", reason="; ".join(wrong))
-        return Extraction(self.action, tuple(rows), "; ".join(wrong))
+            else:
+                rows.append(fault.make(service, instance_id, **values))
+        return Extraction(self.action if rows else "ignore", tuple(rows), "; ".join(wrong))
 
     def _hide_message(self, values: dict[str, Any], exception: Any, safe: re.Pattern[str]) -> None:
         """Let the exception's class be the message, and put the text into the details.
