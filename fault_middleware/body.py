@@ -6,11 +6,10 @@ clients rely on them.  So the body of a response is not written anew: the decode
 library says where a value begins and ends, and only that piece of text is exchanged.
 """
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -21,8 +20,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 _WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A JSON value and where it stands: ``text[start:end]``."""
 
     value: Any
@@ -30,21 +28,12 @@ class Span:
     end: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """``text[start:end]`` becomes ``new``."""
 
     start: int
     end: int
     new: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Member:
-    """A member of an object: where its key begins, and its value."""
-
-    start: int
-    value: Span
 
 
 def locate(text: str, keys: Iterable[str]) -> Span | None:
@@ -57,19 +46,18 @@ def locate(text: str, keys: Iterable[str]) -> Span | None:
     :raises RecursionError: for JSON nested too deep to decode
     """
     start = _skip(text, 0)
-    end = None
+    end = 0
     span = None
     for key in keys:
         if text[start : start + 1] != "{":
             return None
         members, object_end = _members(text, start)
-        end = end or object_end
         if key not in members:
             return None
-        span = members[key].value
+        end = end or object_end
+        _, span = members[key]
         start = span.start
-    if span is None:
-        span = _decode(text, start)
+    span = span or _decode(text, start)
     if _skip(text, end or span.end) != len(text):
         raise ValueError("more than one JSON value")
     return span
@@ -93,7 +81,7 @@ def set_member(text: str, target: Span, key: str, value: Any) -> Edit:
     """
     new = json.dumps(value, allow_nan=False)
     if key in target.value:
-        old = _members(text, target.start)[0][key].value
+        _, old = _members(text, target.start)[0][key]
         return Edit(old.start, old.end, new)
     comma = ", " if target.value else ""
     return Edit(target.end - 1, target.end - 1, f"{comma}{json.dumps(key)}: {new}")
@@ -105,30 +93,27 @@ def remove_member(text: str, target: Span, key: str) -> Edit:
     :raises ValueError: when the object has a key twice
     """
     members, _ = _members(text, target.start)
-    keys = list(members)
-    position = keys.index(key)
-    if position:
-        # With the comma before it.
-        return Edit(members[keys[position - 1]].value.end, members[key].value.end, "")
-    if len(keys) > 1:
-        # With the comma behind it.
-        return Edit(members[key].start, members[keys[1]].start, "")
-    return Edit(members[key].start, members[key].value.end, "")
+    position = list(members).index(key)
+    starts, spans = zip(*members.values(), strict=True)
+    if position:  # With the comma before it.
+        return Edit(spans[position - 1].end, spans[position].end, "")
+    # With the comma behind it, where there is one.
+    return Edit(starts[0], starts[1] if len(starts) > 1 else spans[0].end, "")
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """The text with every edit made; edits must not overlap."""
     pieces = []
     index = 0
-    for edit in sorted(edits, key=lambda edit: edit.start):
-        pieces += [text[index : edit.start], edit.new]
-        index = edit.end
+    for start, end, new in sorted(edits):
+        pieces += [text[index:start], new]
+        index = end
     return "".join([*pieces, text[index:]])
 
 
-def _members(text: str, start: int) -> tuple[dict[str, _Member], int]:
-    """The members of the object that begins at ``start``, and where it ends."""
-    members: dict[str, _Member] = {}
+def _members(text: str, start: int) -> tuple[dict[str, tuple[int, Span]], int]:
+    """An object's members by key (where the key begins, and the value), and where it ends."""
+    members: dict[str, tuple[int, Span]] = {}
     index = _skip(text, start + 1)
     while text[index : index + 1] != "}":
         if members:
@@ -139,7 +124,7 @@ def _members(text: str, start: int) -> tuple[dict[str, _Member], int]:
         if key.value in members:
             raise ValueError(f"the key {key.value!r} stands twice in one object")
         value = _decode(text, _expect(text, key.end, ":"))
-        members[key.value] = _Member(index, value)
+        members[key.value] = index, value
         index = _skip(text, value.end)
     return members, index + 1
 

@@ -38,23 +38,22 @@ class Document:
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             self.data: Any = yaml.safe_load(text)
-        except yaml.MarkedYAMLError as exc:
-            line = exc.problem_mark.line + 1 if exc.problem_mark else 1
-            raise DocumentError([f"{file}:{line}: not YAML: {exc.problem}"]) from exc
         except yaml.YAMLError as exc:
-            raise DocumentError([f"{file}:1: not YAML: {str(exc).splitlines()[0]}"]) from exc
+            mark = getattr(exc, "problem_mark", None)
+            what = getattr(exc, "problem", None) or str(exc).splitlines()[0]
+            line = mark.line + 1 if mark else 1
+            raise DocumentError([f"{file}:{line}: not YAML: {what}"]) from exc
         if node is None:
             raise DocumentError([f"{file}:1: the document is empty"])
         self._walk(node, ())
 
     def mistake(self, place: Place, what: str) -> None:
         """Note that something is wrong at a place."""
-        name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+        name = "".join(parts).lstrip(".") or "the document"
         while place not in self._lines:
             place = place[:-1]
-        self._mistakes.append(
-            (self._lines[place], f"{name.lstrip('.') or 'the document'}: {what}")
-        )
+        self._mistakes.append((self._lines[place], f"{name}: {what}"))
 
     def validate(self, schema: Mapping[str, Any]) -> None:
         """Note what a JSON Schema finds wrong."""

@@ -11,8 +11,8 @@ from fault_middleware import fault
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
 
-#: What an event can do: store a fault, store a clearance, or say that all is well,
-#: which is a clearance where the deployer wants it to be one.
+#: What an event can do: store a fault, store a clearance, or say that all is well, which is a
+#: clearance where the deployer wants it to be one.
 ACTIONS = ("record", "clear", "success")
 # How an exception in a traceback, or a repr(), begins.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
@@ -55,8 +55,7 @@ class Event:
 
     def matches(self, notification: Mapping[str, Any]) -> bool:
         """Whether a notification is of this kind."""
-        event_type = notification.get("event_type")
-        priority = notification.get("priority")
+        event_type, priority = notification.get("event_type"), notification.get("priority")
         return (
             isinstance(event_type, str)
             and self.event_type.fullmatch(event_type) is not None
@@ -91,9 +90,7 @@ class Event:
                 wrong.append(str(exc))
             else:
                 rows.append(one)
-        if not rows:
-            return Extraction("ignore", reason="; ".join(wrong))
-        return Extraction(self.action, tuple(rows), "; ".join(wrong))
+        return Extraction(self.action if rows else "ignore", tuple(rows), "; ".join(wrong))
 
     def _hide_message(self, values: dict[str, Any], exception: Any, safe: re.Pattern[str]) -> None:
         """Let the exception's class be the message, and put the text into the details.

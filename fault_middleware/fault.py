@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fault: the stored error of an instance, as it travels through the project.
 
-Whatever comes in from a notification, a driver or a command becomes a
-:class:`Fault` through :func:`make`.  That is the one edge where text is masked and made fit for
-every database, so nothing behind it has to think of secrets, surrogates or lengths again.
+Whatever comes in from a notification, a driver or a command becomes a :class:`Fault` through
+:func:`make`, the one edge where text is masked and made fit for every database: nothing behind it
+has to think of secrets, surrogates or lengths again.
 """
 
 import dataclasses
@@ -17,11 +17,8 @@ from typing import Any
 
 from fault_middleware import masking
 
-#: Limits of the table's columns: characters of ``message`` and of ids, bytes
-#: (UTF-8) of ``details``, whose column is MySQL's TEXT.
-MESSAGE_CHARACTERS = 255
-ID_CHARACTERS = 64
-DETAILS_BYTES = 65535
+#: Limits of columns: characters of ``message`` and of ids, bytes (UTF-8) of ``details`` (TEXT).
+MESSAGE_CHARACTERS, ID_CHARACTERS, DETAILS_BYTES = 255, 64, 65535
 
 # Of a longer text its two ends are looked at: what lies between could not be stored, and masking
 # takes time. More than is kept, so that no secret is half in what is masked.
@@ -93,11 +90,11 @@ def make(
         message = last_line(details)
     elif len(message) > MESSAGE_CHARACTERS and message not in details:
         details = f"{message}\n\n{details}" if details else message
-    report = message_id or _digest(
-        deleted, message, details, created or now, request_id, event_type
-    )
+    # A report that came without an identity has its content for one.
+    content = (deleted, message, details, created or now, request_id, event_type)
+    report = message_id or hashlib.sha256(_joined(*content)).hexdigest()
     return Fault(
-        id=_fault_id(service, report, instance_id),
+        id=_identity(service, report, instance_id),
         service=service,
         instance_id=instance_id,
         created=min(created or now, now),
@@ -117,8 +114,9 @@ def sibling(row: Fault, instance_id: str) -> Fault:
     :raises ValueError: when ``instance_id`` cannot be an id
     """
     instance_id = canonical_id(instance_id)
-    name = _fault_id(row.service, row.id, instance_id)
-    return dataclasses.replace(row, id=name, instance_id=instance_id)
+    return dataclasses.replace(
+        row, id=_identity(row.service, row.id, instance_id), instance_id=instance_id
+    )
 
 
 def utcnow() -> datetime:
@@ -132,15 +130,11 @@ def parse_time(value: Any) -> datetime | None:
     Returns None for whatever is not one; a time without a zone is UTC, as all OpenStack services
     mean it.
     """
-    if not isinstance(value, str):
-        return None
     try:
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError):
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (TypeError, ValueError, OverflowError):
         return None
-    return moment
 
 
 def canonical_id(value: Any) -> str:
@@ -154,12 +148,16 @@ def canonical_id(value: Any) -> str:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value or len(value) > ID_CHARACTERS:
-        raise ValueError(f"not an id: {value!r:.80}")
-    if _UUID.fullmatch(value):
+    if isinstance(value, str) and _UUID.fullmatch(value):
         return value.lower()
-    if not value.isprintable() or any(map(str.isspace, value)):
-        raise ValueError(f"not an id: {value!r}")
+    # Of white space, only the space is printable.
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= ID_CHARACTERS
+        or not value.isprintable()
+        or " " in value
+    ):
+        raise ValueError(f"not an id: {value!r:.80}")
     return value
 
 
@@ -204,17 +202,13 @@ def cut_bytes(text: str, limit: int) -> str:
     if len(data) <= limit:
         return text
     half = (limit - len(_GAP)) // 2
-    head = data[:half].decode("utf-8", "ignore")
-    tail = data[-half:].decode("utf-8", "ignore")
-    return head + _GAP + tail
+    return _GAP.join(part.decode("utf-8", "ignore") for part in (data[:half], data[-half:]))
 
 
 def as_text(value: Any) -> str:
     """Text of a field whose type differs from service to service."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
+    if value is None or isinstance(value, str):
+        return value or ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, Iterable) and not isinstance(value, dict):
@@ -228,13 +222,16 @@ def last_line(text: str) -> str:
     return lines[-1].strip() if lines else ""
 
 
+def _identity(*parts: str) -> str:
+    """The primary key: the same for the same report, whoever records it."""
+    return str(uuid.uuid5(_NAMESPACE, _joined(*parts).decode()))
+
+
 def _as_json(problem: Mapping[str, Any]) -> str | None:
     """The text of a problem that fits; None where cutting its texts does not make it fit."""
-    for limit in (DETAILS_BYTES, 8192, 1024, 128):
-        text = json.dumps(clean_all(dict(problem), limit), allow_nan=False)
-        if len(text) <= DETAILS_BYTES:
-            return text
-    return None
+    limits = (DETAILS_BYTES, 8192, 1024, 128)
+    texts = (json.dumps(clean_all(dict(problem), limit), allow_nan=False) for limit in limits)
+    return next((text for text in texts if len(text) <= DETAILS_BYTES), None)
 
 
 def _label(value: Any, limit: int) -> str | None:
@@ -242,13 +239,5 @@ def _label(value: Any, limit: int) -> str | None:
     return cut_characters(clean(value), limit) if isinstance(value, str) else None
 
 
-def _digest(*parts: object) -> str:
-    """An identity for a report that came without one: its content."""
-    text = "\0".join(map(str, parts))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _fault_id(service: str, report: str, instance_id: str) -> str:
-    """The primary key: the same for the same report, whoever records it."""
-    name = "\0".join((service, report, instance_id))
-    return str(uuid.uuid5(_NAMESPACE, name.encode("utf-8", "replace").decode()))
+def _joined(*parts: object) -> bytes:
+    return "\0".join(map(str, parts)).encode("utf-8", "replace")

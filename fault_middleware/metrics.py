@@ -6,6 +6,7 @@ counted here for Prometheus, and logged when it begins, once a minute while it g
 it ends.
 """
 
+import functools
 import logging
 import threading
 import time
@@ -27,24 +28,19 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = prometheus.CollectorRegistry()
-        self.received = self._counter("notifications_received", "Notifications taken from a queue")
-        self.stored = self._counter("faults_stored", "New rows in the table of faults")
-        self.duplicates = self._counter("duplicates", "Rows that were in the table already")
-        self.dropped = self._counter("dropped", "Notifications and rows given up", "reason")
-        self.retries = self._counter("retries", "Times that storing failed and was tried again")
-        self.errors = self._counter("errors", "Errors that were kept from the service", "site")
-        self.lag = prometheus.Gauge(
-            f"{_PREFIX}_lag_seconds",
-            "Age of the notification that was stored last, when it was stored",
-            registry=self.registry,
-            multiprocess_mode="max",
-        )
-        self.suspended = prometheus.Gauge(
-            f"{_PREFIX}_lookups_suspended",
-            "Whether requests are spared the wait for a database that does not answer",
-            registry=self.registry,
-            multiprocess_mode="livesum",
-        )
+        ours: Any = {"namespace": _PREFIX, "registry": self.registry}
+        counter: Any = functools.partial(prometheus.Counter, **ours)
+        gauge: Any = functools.partial(prometheus.Gauge, **ours)
+        self.received = counter("notifications_received", "Notifications taken from a queue")
+        self.stored = counter("faults_stored", "New rows in the table of faults")
+        self.duplicates = counter("duplicates", "Rows that were in the table already")
+        self.dropped = counter("dropped", "Notifications and rows given up", ["reason"])
+        self.retries = counter("retries", "Times that storing failed and was tried again")
+        self.errors = counter("errors", "Errors that were kept from the service", ["site"])
+        text = "Age of the notification that was stored last, when it was stored"
+        self.lag = gauge("lag_seconds", text, multiprocess_mode="max")
+        text = "Whether requests are spared the wait for a database that does not answer"
+        self.suspended = gauge("lookups_suspended", text, multiprocess_mode="livesum")
         self._troubles: dict[str, str] = {}
         self._logged: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -109,13 +105,10 @@ class Metrics:
         """Whether to log a line of a kind again."""
         now = time.monotonic()
         with self._lock:
-            is_due = now - self._logged.get(key, float("-inf")) >= _SECONDS_BETWEEN_LINES
-            if is_due:
-                self._logged[key] = now
-        return is_due
-
-    def _counter(self, name: str, text: str, *labels: str) -> Any:
-        return prometheus.Counter(f"{_PREFIX}_{name}", text, labels, registry=self.registry)
+            if now - self._logged.get(key, float("-inf")) < _SECONDS_BETWEEN_LINES:
+                return False
+            self._logged[key] = now
+        return True
 
 
 def describe(exc: BaseException) -> str:

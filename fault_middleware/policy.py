@@ -26,31 +26,31 @@ DETAILS = "fault_middleware:show:details"
 _KEY = re.compile(r"(?<=%\()\w+(?=\))|^rule:.*")
 _NO_RULE = "fault_middleware:no:such:rule"
 
-_OPERATIONS: Any = [{"path": "every route of the profiles in use", "method": "GET"}]
-_SCOPE_TYPES = ["project", "system"]
 _IDENTITY = ("user_id", "user_domain_id", "project_id", "project_domain_id", "domain_id")
 _TARGET = (
     "The target has instance_id and service, and project_id and user_id of the instance where "
     "they are known."
 )
+_FOR_ALL: Any = {
+    "operations": [{"path": "every route of the profiles in use", "method": "GET"}],
+    "scope_types": ["project", "system"],
+}
 RULES = [
     policy.DocumentedRuleDefault(
-        name=SHOW,
-        check_str="@",
-        scope_types=_SCOPE_TYPES,
-        description="See the time and the message of an instance's fault, in the response in "
-        "which the service shows the instance. The default is everybody whom the service lets "
-        f"see the instance. {_TARGET}",
-        operations=_OPERATIONS,
+        SHOW,
+        "@",
+        "See the time and the message of an instance's fault, in the response in which the "
+        "service shows the instance. The default is everybody whom the service lets see the "
+        f"instance. {_TARGET}",
+        **_FOR_ALL,
     ),
     policy.DocumentedRuleDefault(
-        name=DETAILS,
-        check_str="role:admin",
-        scope_types=_SCOPE_TYPES,
-        description="See the details of an instance's fault, which may be a traceback and name "
-        "hosts, paths and other tenants' resources. The rule also holds for the details of a "
-        f"fault that the service itself shows. {_TARGET}",
-        operations=_OPERATIONS,
+        DETAILS,
+        "role:admin",
+        "See the details of an instance's fault, which may be a traceback and name hosts, paths "
+        "and other tenants' resources. The rule also holds for the details of a fault that the "
+        f"service itself shows. {_TARGET}",
+        **_FOR_ALL,
     ),
 ]
 _UNKNOWN_RULE = (
@@ -94,22 +94,18 @@ class Policy:
         try:
             self._refresh()
         except Exception:
-            LOG.exception(
-                "The policy file %s cannot be read; until it can, nobody sees the details of a "
-                "fault",
-                self._enforcer.policy_file,
-            )
+            text = "The policy file %s cannot be read; until it can, nobody sees a fault's details"
+            LOG.exception(text, self._enforcer.policy_file)
 
     def credentials(self, environ: Mapping[str, Any]) -> Credentials | None:
         """The caller of a request, or None where nobody vouches for one."""
         if self._trace not in environ and not self._warned:
             self._warned = True
             LOG.error(
-                "A request came without %s in its environment, so nobody vouches for "
-                "its caller and the details of faults are not shown. Place the filter "
-                "behind %s in the pipeline, or change [fault_middleware] credentials",
-                self._trace,
-                self._voucher,
+                "A request came without %s in its environment, so nobody vouches for its caller "
+                "and the details of faults are not shown. Place the filter behind "
+                "keystonemiddleware.%s in the pipeline, or change [fault_middleware] credentials",
+                *(self._trace, self._voucher),
             )
         try:
             # Once a request: a list asks for each of its instances.
@@ -229,13 +225,9 @@ def _of_headers(environ: Mapping[str, Any]) -> Credentials | None:
 
 
 # For each choice of the option: who reads the credentials, the trace that the filter which vouches
-# leaves in the environment, and that filter.
+# leaves in the environment, and that filter; everybody leaves the one of headers.
 _VOUCHERS = {
-    "keystone": (_of_keystone, "keystone.token_auth", "keystonemiddleware.auth_token"),
-    "external_oauth2": (
-        _of_external_oauth2,
-        "external.token_info",
-        "keystonemiddleware.external_oauth2_token",
-    ),
-    "headers": (_of_headers, "REQUEST_METHOD", "the server"),
+    "keystone": (_of_keystone, "keystone.token_auth", "auth_token"),
+    "external_oauth2": (_of_external_oauth2, "external.token_info", "external_oauth2_token"),
+    "headers": (_of_headers, "REQUEST_METHOD", ""),
 }

@@ -9,10 +9,10 @@ carry a fault (:mod:`fault_middleware.event`).  Profiles are YAML files, those t
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -20,9 +20,11 @@ from fault_middleware import event, route
 from fault_middleware.conf import GROUP, ConfigurationError
 from fault_middleware.document import Document
 from fault_middleware.event import Event, Extraction
+from fault_middleware.field import texts
 from fault_middleware.route import Route
 
 _PACKAGE = "fault_middleware"
+_Built = TypeVar("_Built")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,19 +87,17 @@ def load(name: str) -> Profile:
     """
     if "/" in name or name.endswith((".yaml", ".yml")):
         try:
-            text = Path(name).read_text(encoding="utf-8")
+            return parse(name, Path(name).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigurationError(f"[{GROUP}] profiles: {name}: {exc}") from exc
-        return parse(name, text)
     if name not in shipped():
         raise ConfigurationError(
             f"[{GROUP}] profiles: there is no profile {name!r}; shipped are "
             f"{', '.join(shipped())}, and a path names a file of your own"
         )
-    file = resources.files(_PACKAGE) / "profiles" / f"{name}.yaml"
-    return parse(
-        f"{_PACKAGE}/profiles/{name}.yaml", file.read_text(encoding="utf-8"), is_shipped=True
-    )
+    file = f"profiles/{name}.yaml"
+    text = (resources.files(_PACKAGE) / file).read_text("utf-8")
+    return parse(f"{_PACKAGE}/{file}", text, is_shipped=True)
 
 
 def shipped() -> list[str]:
@@ -118,26 +118,22 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
         document.validate(_schema())
         document.close()
     data = document.data
-    built: dict[str, list[Any]] = {"routes": [], "events": []}
-    for key, build in (
-        ("routes", functools.partial(route.build, fault_shape=data.get("fault", {}))),
-        ("events", event.build),
-    ):
+
+    def build(key: str, make: Callable[[Any], _Built]) -> Iterator[_Built]:
         for number, part in enumerate(data.get(key, [])):
             try:
-                built[key].append(build(part))
+                yield make(part)
             except ValueError as exc:
                 document.mistake((key, number), str(exc))
-    if not (built["routes"] or built["events"]):
+
+    make_route = functools.partial(route.build, fault_shape=data.get("fault", {}))
+    routes = sorted(build("routes", make_route), key=_generality)
+    events = tuple(build("events", event.build))
+    if not (routes or events):
         document.mistake((), "has neither routes nor events")
     document.close()
-    exchanges = data.get("exchanges", ())
-    return Profile(
-        service=data["service"],
-        exchanges=(exchanges,) if isinstance(exchanges, str) else tuple(exchanges),
-        routes=tuple(sorted(built["routes"], key=_generality)),
-        events=tuple(built["events"]),
-    )
+    exchanges = tuple(texts(data.get("exchanges", [])))
+    return Profile(data["service"], exchanges, tuple(routes), events)
 
 
 def _generality(way: Route) -> list[bool]:

@@ -121,17 +121,14 @@ class Recorder:
 
 def _in_ascii(row: Fault) -> Fault:
     """A row whose texts are ASCII; what identifies it stays."""
-    message, details = (
-        text.encode("ascii", "backslashreplace").decode() for text in (row.message, row.details)
-    )
+    texts = (row.message, row.details)
+    message, details = (text.encode("ascii", "backslashreplace").decode() for text in texts)
+    nothing: Any = dict.fromkeys(("event_type", "request_id", "project_id", "problem"))
     return dataclasses.replace(
         row,
         message=fault.cut_characters(message, fault.MESSAGE_CHARACTERS),
         details=fault.cut_bytes(details, fault.DETAILS_BYTES),
-        event_type=None,
-        request_id=None,
-        project_id=None,
-        problem=None,
+        **nothing,
     )
 
 

@@ -39,8 +39,7 @@ class Response:
 
     def __init__(self, start_response: StartResponse) -> None:
         self._start_response = start_response
-        # The arguments of start_response, once the application gave them.
-        self._start: tuple[Any, ...] = ()
+        self._start: tuple[Any, ...] = ()  # the application's arguments of start_response
         self._write: Callable[[bytes], object] | None = None
         self._released = False
         self._chunks: list[bytes] = []
@@ -62,9 +61,7 @@ class Response:
         conditions = {key: environ.pop(key) for key in _CONDITIONS if key in environ}
         try:
             self._iterable = application(environ, self._on_start)
-            if self._released:
-                return self._iterable
-            return self._hold()
+            return self._iterable if self._released else self._hold()
         finally:
             environ.update(conditions)
 
@@ -75,9 +72,7 @@ class Response:
         """
         status, headers, *exc_info = self._start
         if body is not None:
-            headers = [
-                (name, value) for name, value in headers if name.lower() not in _ABOUT_THE_BYTES
-            ]
+            headers = [header for header in headers if header[0].lower() not in _ABOUT_THE_BYTES]
             headers.append(("Content-Length", str(len(body))))
             self._chunks = [body]
         self._released = True
@@ -98,7 +93,7 @@ class Response:
                 if self._start and not self._released and self._is_whole():
                     return None
         except BaseException:
-            _close(self._iterable)
+            _Closing(chunks, self._iterable).close()
             raise
         held, self._chunks = self._chunks, []
         if not self._released:
@@ -162,27 +157,22 @@ class _Closing:
         return self._chunks
 
     def close(self) -> None:
-        _close(self._iterable)
-
-
-def _close(iterable: Iterable[bytes]) -> None:
-    close = getattr(iterable, "close", None)
-    if close is not None:
-        close()
+        close = getattr(self._iterable, "close", None)
+        if close is not None:
+            close()
 
 
 def _is_plain_json(headers: Headers) -> bool:
     """Whether a body is a whole JSON body, in UTF-8 and of limited size."""
     values = {name.lower(): value for name, value in headers}
-    kind, *parameters = values.get("content-type", "").lower().split(";")
-    kind = kind.strip()
-    if kind != "application/json" and not kind.endswith("+json"):
-        return False
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "charset" and value.strip(' "') not in ("utf-8", "us-ascii"):
-            return False
-    if values.get("content-encoding", "identity").lower() != "identity":
-        return False
+    content_type = "".join(values.get("content-type", "").lower().split())
+    kind, *parameters = content_type.replace('"', "").split(";")
+    charsets = {part for part in parameters if part.startswith("charset=")}
     length = values.get("content-length", "0")
-    return length.isdecimal() and int(length) <= LIMIT
+    return (
+        (kind == "application/json" or kind.endswith("+json"))
+        and charsets <= {"charset=utf-8", "charset=us-ascii"}
+        and values.get("content-encoding", "identity").lower() == "identity"
+        and length.isdecimal()
+        and int(length) <= LIMIT
+    )

@@ -6,7 +6,6 @@ Ends on SIGTERM and SIGINT with exit code 0, and with 2 when the configuration i
 
 import signal
 import sys
-from types import FrameType
 
 from oslo_config import cfg
 from oslo_log import log
@@ -32,12 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (cfg.Error, ConfigurationError) as exc:
         print(f"{PROGRAM}: {exc}", file=sys.stderr)
         return 2
-
-    def stop(signal_number: int, frame: FrameType | None) -> None:
-        consumer.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: consumer.stop())
     consumer.run()
     return 0
 

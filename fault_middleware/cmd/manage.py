@@ -35,30 +35,18 @@ class Manage(app.App):
             deferred_help=True,
         )
 
-    def build_option_parser(
-        self,
-        description: str | None,
-        version: str | None,
-        argparse_kwargs: dict[str, Any] | None = None,
-    ) -> argparse.ArgumentParser:
+    def build_option_parser(self, *args: Any, **options: Any) -> argparse.ArgumentParser:
         """Add the options that name the configuration, as oslo.config does."""
-        parser: argparse.ArgumentParser = super().build_option_parser(
-            description, version, {"prog": PROGRAM, **(argparse_kwargs or {})}
+        options["argparse_kwargs"] = {"prog": PROGRAM}
+        parser: argparse.ArgumentParser = super().build_option_parser(*args, **options)
+        text = (
+            "A configuration file; may be given several times. Default: those of the project "
+            "fault_middleware that oslo.config finds, e.g. "
+            "/etc/fault_middleware/fault_middleware.conf."
         )
-        parser.add_argument(
-            "--config-file",
-            action="append",
-            metavar="PATH",
-            help="A configuration file; may be given several times. Default: those "
-            "of the project fault_middleware that oslo.config finds, e.g. "
-            "/etc/fault_middleware/fault_middleware.conf.",
-        )
-        parser.add_argument(
-            "--config-dir",
-            action="append",
-            metavar="DIR",
-            help="A directory of *.conf files, read in the order of their names.",
-        )
+        parser.add_argument("--config-file", action="append", metavar="PATH", help=text)
+        text = "A directory of *.conf files, read in the order of their names."
+        parser.add_argument("--config-dir", action="append", metavar="DIR", help=text)
         return parser
 
 
@@ -94,10 +82,9 @@ class Command(command.Command):
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; a database's error becomes one line."""
         try:
-            result: int = super().run(parsed_args)
+            return int(super().run(parsed_args))
         except db_exception.DBError as exc:
             raise RuntimeError(f"The database: {str(exc).splitlines()[0]}") from exc
-        return result
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -106,10 +93,8 @@ def main(arguments: list[str] | None = None) -> int:
     :param arguments: those of the command line; None for ``sys.argv``
     :returns: 0 on success, 1 when the command failed, 2 when it was misspelt
     """
-    if arguments is None:
-        arguments = sys.argv[1:]
-    result: int = Manage().run(arguments or ["--help"])
-    return result
+    given = sys.argv[1:] if arguments is None else arguments
+    return int(Manage().run(given or ["--help"]))
 
 
 if __name__ == "__main__":

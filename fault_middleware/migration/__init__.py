@@ -27,9 +27,8 @@ def sync(engine: sa.Engine, revision: str = "head") -> None:
         changed then
     """
     with engine.connect() as connection:
-        if version(engine) is None and sa.inspect(connection).has_table(
-            models.instance_faults.name
-        ):
+        has_table = sa.inspect(connection).has_table(models.instance_faults.name)
+        if has_table and version(engine) is None:
             raise ForeignTableError(
                 f"the database {engine.url.render_as_string()} has a table "
                 f"{models.instance_faults.name!r} that fault_middleware did not make "
@@ -48,15 +47,12 @@ def version(engine: sa.Engine) -> str | None:
         context = alembic.runtime.migration.MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE}
         )
-        revision: str | None = context.get_current_revision()
-        return revision
+        return context.get_current_revision()
 
 
 def newest() -> str | None:
     """The revision that this release needs."""
-    script = alembic.script.ScriptDirectory.from_config(_config())
-    revision: str | None = script.get_current_head()
-    return revision
+    return alembic.script.ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config() -> alembic.config.Config:

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 
 import pytest
-import sqlalchemy as sa
 
 from fault_middleware import fault
 from fault_middleware.deploy import FaultMiddleware, deploy
@@ -34,8 +33,8 @@ class Costs:
         self._filter = FaultMiddleware(self._application, conf)
         parts = deploy(conf)
         parts.store.last("trove", "x")  # connects
-        sa.event.listen(parts.store.reader, "before_cursor_execute", self._on_statement)
         for target, name in (
+            ("fault_middleware.engines.Lookup.rows", "statement"),
             ("fault_middleware.body.locate", "parse"),
             ("fault_middleware.filter.Response", "response"),
             ("oslo_policy.policy.Enforcer.authorize", "authorize"),
@@ -59,9 +58,6 @@ class Costs:
         self.environ = environ
         start_response("200 OK", [("Content-Type", "application/json")])
         return self.answer
-
-    def _on_statement(self, *arguments):
-        self.counts["statement"] += 1
 
     def _watch(self, monkeypatch, target, name):
         original = pkgutil.resolve_name(target)
@@ -105,18 +101,18 @@ def test_a_show_without_a_fault_is_one_statement_and_no_more(costs):
     assert costs.data is costs.answer[0]
 
 
-def test_a_show_with_a_fault_is_one_statement_and_two_questions(costs):
+def test_a_show_with_a_fault_is_one_statement_and_one_question(costs):
     costs.record(INSTANCE)
 
     counts, _ = costs.ask(SHOW, {"instance": shown()})
 
-    assert counts == {"response": 1, "statement": 1, "parse": 1, "authorize": 2}
+    assert counts == {"response": 1, "statement": 1, "parse": 1, "authorize": 1}
 
 
 def test_a_fault_of_the_service_itself_costs_the_same(costs):
     counts, _ = costs.ask(SHOW, {"instance": shown(fault=OWN)})
 
-    assert counts == {"response": 1, "statement": 1, "parse": 1, "authorize": 2}
+    assert counts == {"response": 1, "statement": 1, "parse": 1, "authorize": 1}
 
 
 def test_the_body_of_an_answer_that_is_not_ours_is_not_copied(costs):
@@ -141,7 +137,7 @@ def test_in_a_list_policy_is_asked_for_those_with_a_fault(costs):
 
     counts, _ = costs.ask(LIST, body)
 
-    assert counts["authorize"] == 4
+    assert counts["authorize"] == 2
     assert counts["statement"] == 1
 
 
