@@ -8,23 +8,17 @@ of keys names; the rules of ``masking-rules.yaml`` add the shapes that it does n
 import functools
 import re
 from collections.abc import Iterable
-from importlib import resources
-from typing import NamedTuple
 
-import yaml
 from oslo_utils import strutils
+
+from fault_middleware import files
 
 _MASK = "***"
 # The part of a URL before the path, where names and passwords are, of several hosts perhaps.
 _AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,512}@")
 _PASSWORD = re.compile(r"([^:/@,]{0,64}:)[^@,]{1,256}@")
-
-
-class _Rules(NamedTuple):
-    stems: list[str]
-    oslo: list[str]
-    # For each rule: its needles (None for the stems), its pattern, what comes in its place.
-    rules: list[tuple[list[str] | None, re.Pattern[str], str]]
+# A rule's needles (None: the stems), its pattern, and what comes in place of what it matches.
+_Rule = tuple[list[str] | None, re.Pattern[str], str]
 
 
 def mask(text: str) -> str:
@@ -48,10 +42,9 @@ def _has(text: str, needles: Iterable[str]) -> bool:
 
 
 @functools.cache
-def _load() -> _Rules:
-    file = resources.files("fault_middleware") / "masking-rules.yaml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data = yaml.load(file.read_text("utf-8"), loader)  # noqa: S506
+def _load() -> tuple[list[str], list[str], list[_Rule]]:
+    """The stems, what oslo.utils needs, and the rules."""
+    data = files.load("masking-rules.yaml")
     parts = {**data["parts"], "stems": "|".join(data["stems"])}
     rules = []
     for rule in data["rules"]:
@@ -61,4 +54,4 @@ def _load() -> _Rules:
         pattern = re.compile(text, re.IGNORECASE | re.MULTILINE)
         kept = r"\1" if pattern.groups else ""
         rules.append((rule.get("needles"), pattern, f"{kept}{_MASK}"))
-    return _Rules(data["stems"] + data["short_stems"], data["oslo"], rules)
+    return data["stems"] + data["short_stems"], data["oslo"], rules
