@@ -6,15 +6,15 @@ is answered with yes only when it is certain who asks and what the rule says; an
 is a no.
 """
 
-import dataclasses
 import logging
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from oslo_config import cfg
 from oslo_context import context
 from oslo_policy import _checks, policy
 
+from fault_middleware import files
 from fault_middleware.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
@@ -24,38 +24,12 @@ DETAILS = "fault_middleware:show:details"
 _NO_RULE = "fault_middleware:no:such:rule"
 
 _IDENTITY = ("user_id", "user_domain_id", "project_id", "project_domain_id", "domain_id")
-_TARGET = (
-    "The target has instance_id and service, and project_id and user_id of the instance where "
-    "they are known."
-)
-_FOR_ALL: Any = {
-    "operations": [{"path": "every route of the profiles in use", "method": "GET"}],
-    "scope_types": ["project", "system"],
-}
-RULES = [
-    policy.DocumentedRuleDefault(
-        SHOW,
-        "@",
-        "See the time and the message of an instance's fault, in the response in which the "
-        "service shows the instance. The default is everybody whom the service lets see the "
-        f"instance. {_TARGET}",
-        **_FOR_ALL,
-    ),
-    policy.DocumentedRuleDefault(
-        DETAILS,
-        "role:admin",
-        "See the details of an instance's fault, which may be a traceback and name hosts, paths "
-        "and other tenants' resources. The rule also holds for the details of a fault that the "
-        f"service itself shows. {_TARGET}",
-        **_FOR_ALL,
-    ),
-]
+RULES = [policy.DocumentedRuleDefault(**rule) for rule in files.load("policy-rules.yaml")]
 
 Credentials = MutableMapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """What a caller may see of a fault: it at all, and its details."""
 
     show: bool
@@ -98,7 +72,8 @@ class Policy:
                 "A request came without %s in its environment, so nobody vouches for its caller "
                 "and the details of faults are not shown. Place the filter behind "
                 "keystonemiddleware.%s in the pipeline, or change [fault_middleware] credentials",
-                *(self._trace, self._voucher),
+                self._trace,
+                self._voucher,
             )
         try:
             return self._read_credentials(environ)
@@ -168,12 +143,10 @@ def _of_keystone(environ: Mapping[str, Any]) -> Credentials | None:
     Not the headers: a service token's scope overwrites the user's in them.
     """
     plugin = environ.get("keystone.token_auth")
-    if (
-        environ.get("keystone.token_info") is None
-        or environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed"
-        or plugin is None
-        or not plugin.has_user_token
-    ):
+    is_valid = environ.get("HTTP_X_IDENTITY_STATUS") == "Confirmed"
+    if environ.get("keystone.token_info") is None or not is_valid:
+        return None
+    if plugin is None or not plugin.has_user_token:
         return None
     user = plugin.user
     return {

@@ -120,14 +120,11 @@ def parse(file: str, text: str) -> Profile:
                 document.mistake((key, number), str(exc))
 
     make_route = functools.partial(route.build, fault_shape=data.get("fault", {}))
-    routes = sorted(build("routes", make_route), key=_generality)
+    routes = list(build("routes", make_route))
+    routes.sort(key=lambda way: [part.startswith("{") for part in way.path.split("/")])
     events = tuple(build("events", event.build))
     if not (routes or events):
         document.mistake((), "has neither routes nor events")
     document.close()
     exchanges = tuple(texts(data.get("exchanges", [])))
     return Profile(data["service"], exchanges, tuple(routes), events)
-
-
-def _generality(way: Route) -> list[bool]:
-    return [part.startswith("{") for part in way.path.split("/")]
