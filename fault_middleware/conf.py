@@ -7,8 +7,6 @@ notification is served.
 """
 
 import dataclasses
-import functools
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,84 +21,122 @@ class ConfigurationError(Exception):
     """Something in a file that a deployer wrote; names file, key and value."""
 
 
-def _option(kind: type[cfg.Opt], default: Any = None, **others: Any) -> Any:
-    """A field of :class:`Settings`, and the option that has its name."""
-    option = functools.partial(kind, default=default, **others)
-    return dataclasses.field(metadata={"option": option})
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """The values of group ``[fault_middleware]``, those of paste on top.
 
-    Lists are tuples, seconds are floats. What is said here of a field is its option's help.
-
-    :ivar profiles: The profiles to use: names of those shipped with fault_middleware, or paths of
-        YAML files. A profile says which requests of a service show an instance and which of its
-        notifications carry a fault.
-    :ivar consumer: Who consumes the notifications and fills the table.
-    :ivar transport_url: Where the notifications come from, as in oslo.messaging. Unset:
-        [oslo_messaging_notifications] transport_url, else [DEFAULT] transport_url.
-    :ivar topics: The topics to consume. The default is a topic of our own, which publishers name
-        beside theirs ([oslo_messaging_notifications] topics = notifications,fault_middleware),
-        because a message of a shared topic reaches only one of its consumers.
-    :ivar exchanges: The exchanges that the services publish to. Unset: the control_exchange of
-        this configuration and those of the profiles.
-    :ivar credentials: Who vouches for the caller of a request. A caller for whom nobody vouches
-        sees no details. 'headers' is for pipelines without authentication and for tests: a client
-        may send any header.
-    :ivar pool: The name of a listener pool. Each pool gets a copy of every message of a shared
-        topic, as long as somebody also reads the topic's plain queue. It is the queue's name, so
-        let it name the service too. Unset: no pool.
-    :ivar batch_size: The most notifications that are stored with one commit.
-    :ivar batch_timeout: Seconds; notifications that come no further apart share a commit.
-    :ivar lookup_timeout: The most seconds that a database which does not answer may add to a
-        request. PostgreSQL's client library takes no less than 2 seconds for a connection.
-    :ivar clear_on_success: Whether an event that the profile calls a success clears the faults of
-        its instance. (Trove has none: its .end does not mean success.)
-    :ivar health_matters: Whether the service's healthcheck fails when ours does. The service
-        itself works without its faults being shown, so the default is no.
-    :ivar policy_file: The policy file with the rules fault_middleware:*. Unset: the service's own,
-        [oslo_policy] policy_file.
+    Lists are tuples, seconds are floats; the fields are the options.
     """
 
-    profiles: tuple[str, ...] = _option(cfg.ListOpt, ["trove"])
-    consumer: str = _option(
-        cfg.StrOpt,
-        "cohosted",
+    profiles: tuple[str, ...]
+    consumer: str
+    transport_url: str | None
+    topics: tuple[str, ...]
+    exchanges: tuple[str, ...]
+    credentials: str
+    pool: str | None
+    batch_size: int
+    batch_timeout: float
+    lookup_timeout: float
+    clear_on_success: bool
+    health_matters: bool
+    policy_file: str | None
+
+
+OPTIONS = [
+    cfg.ListOpt(
+        "profiles",
+        default=["trove"],
+        help="The profiles to use: names of those shipped with fault_middleware, or paths of YAML "
+        "files. A profile says which requests of a service show an instance and which of its "
+        "notifications carry a fault.",
+    ),
+    cfg.StrOpt(
+        "consumer",
+        default="cohosted",
         choices=[
             ("cohosted", "each API worker consumes notifications in a thread"),
             ("external", "fault-middleware-consumer, or another API process, does"),
         ],
-    )
-    transport_url: str | None = _option(cfg.StrOpt, secret=True)
-    topics: tuple[str, ...] = _option(cfg.ListOpt, ["fault_middleware"])
-    exchanges: tuple[str, ...] = _option(cfg.ListOpt)
-    credentials: str = _option(
-        cfg.StrOpt,
-        "keystone",
+        help="Who consumes the notifications and fills the table.",
+    ),
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        help="Where the notifications come from, as in oslo.messaging. Unset: "
+        "[oslo_messaging_notifications] transport_url, else [DEFAULT] transport_url.",
+    ),
+    cfg.ListOpt(
+        "topics",
+        default=["fault_middleware"],
+        help="The topics to consume. The default is a topic of our own, which publishers name "
+        "beside theirs ([oslo_messaging_notifications] topics = notifications,fault_middleware), "
+        "because a message of a shared topic reaches only one of its consumers.",
+    ),
+    cfg.ListOpt(
+        "exchanges",
+        help="The exchanges that the services publish to. Unset: the control_exchange of this "
+        "configuration and those of the profiles.",
+    ),
+    cfg.StrOpt(
+        "credentials",
+        default="keystone",
         choices=[
             ("keystone", "keystonemiddleware.auth_token"),
             ("external_oauth2", "keystonemiddleware.external_oauth2_token"),
             ("headers", "nobody: the X-* headers are believed as they come"),
         ],
-    )
-    pool: str | None = _option(cfg.StrOpt)
-    batch_size: int = _option(cfg.IntOpt, 64, min=1, max=1000)
-    batch_timeout: float = _option(cfg.FloatOpt, 0.005, min=0.001, max=10)
-    lookup_timeout: float = _option(cfg.FloatOpt, 2.0, min=0.1, max=60)
-    clear_on_success: bool = _option(cfg.BoolOpt, False)
-    health_matters: bool = _option(cfg.BoolOpt, False)
-    policy_file: str | None = _option(cfg.StrOpt)
-
-
-# Names and texts by turns; nothing where Python leaves out docstrings (-OO).
-_, *_help = re.split(r":ivar (\w+):", Settings.__doc__ or "")
-_HELP = dict(zip(_help[::2], _help[1::2], strict=True))
-OPTIONS = [
-    field.metadata["option"](field.name, help=" ".join(_HELP.get(field.name, "").split()))
-    for field in dataclasses.fields(Settings)
+        help="Who vouches for the caller of a request. A caller for whom nobody vouches sees no "
+        "details. 'headers' is for pipelines without authentication and for tests: a client may "
+        "send any header.",
+    ),
+    cfg.StrOpt(
+        "pool",
+        help="The name of a listener pool. Each pool gets a copy of every message of a shared "
+        "topic, as long as somebody also reads the topic's plain queue. It is the queue's name, "
+        "so let it name the service too. Unset: no pool.",
+    ),
+    cfg.IntOpt(
+        "batch_size",
+        default=64,
+        min=1,
+        max=1000,
+        help="The most notifications that are stored with one commit.",
+    ),
+    cfg.FloatOpt(
+        "batch_timeout",
+        default=0.005,
+        min=0.001,
+        max=10,
+        help="Seconds; notifications that come no further apart share a commit.",
+    ),
+    cfg.FloatOpt(
+        "lookup_timeout",
+        default=2.0,
+        min=0.1,
+        max=60,
+        help="The most seconds that a database which does not answer may add to a request. "
+        "PostgreSQL's client library takes no less than 2 seconds for a connection.",
+    ),
+    cfg.BoolOpt(
+        "clear_on_success",
+        default=False,
+        help="Whether an event that the profile calls a success clears the faults of its "
+        "instance. (Trove has none: its .end does not mean success.)",
+    ),
+    cfg.BoolOpt(
+        "health_matters",
+        default=False,
+        help="Whether the service's healthcheck fails when ours does. The service itself works "
+        "without its faults being shown, so the default is no.",
+    ),
+    cfg.StrOpt(
+        "policy_file",
+        help="The policy file with the rules fault_middleware:*. Unset: the service's own, "
+        "[oslo_policy] policy_file.",
+    ),
 ]
+
 # What has a meaning for our two engines; see store.py for the use of each.
 _DATABASE_OPTION_NAMES = (
     *("connection", "slave_connection", "connection_parameters", "connection_recycle_time"),

@@ -7,12 +7,11 @@ of keys names; the rules of ``masking-rules.yaml`` add the shapes that it does n
 
 import functools
 import re
-from importlib import resources
-from typing import NamedTuple
 
-import yaml
 from ahocorasick_rs import AhoCorasick
 from oslo_utils import strutils
+
+from fault_middleware import files
 
 _MASK = "***"
 # The part of a URL before the path, where names and passwords are, of several hosts perhaps.
@@ -20,13 +19,8 @@ _AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,512}@")
 _PASSWORD = re.compile(r"([^:/@,]{0,64}:)[^@,]{1,256}@")
 
 
-class _Rules(NamedTuple):
-    # All needles, to be found in one pass over a text: most texts have none.
-    needles: list[str]
-    finder: AhoCorasick
-    oslo: frozenset[str]
-    # For each rule: its needles, its pattern, what comes in its place.
-    rules: list[tuple[frozenset[str], re.Pattern[str], str]]
+# A rule's needles, its pattern, and what comes in place of what it matches.
+_Rule = tuple[frozenset[str], re.Pattern[str], str]
 
 
 def mask(text: str) -> str:
@@ -49,10 +43,9 @@ def mask(text: str) -> str:
 
 
 @functools.cache
-def _load() -> _Rules:
-    file = resources.files("fault_middleware") / "masking-rules.yaml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data = yaml.load(file.read_text("utf-8"), loader)  # noqa: S506
+def _load() -> tuple[list[str], AhoCorasick, frozenset[str], list[_Rule]]:
+    """All needles, what finds them in one pass, those of oslo.utils, and the rules."""
+    data = files.load("masking-rules.yaml")
     parts = {**data["parts"], "stems": "|".join(data["stems"])}
     rules = []
     for rule in data["rules"]:
@@ -64,4 +57,4 @@ def _load() -> _Rules:
         wanted = rule.get("needles", data["stems"] + data["short_stems"])
         rules.append((frozenset(wanted), pattern, f"{kept}{_MASK}"))
     needles = sorted({"://", *data["oslo"]}.union(*(wanted for wanted, _, _ in rules)))
-    return _Rules(needles, AhoCorasick(needles), frozenset(data["oslo"]), rules)
+    return needles, AhoCorasick(needles), frozenset(data["oslo"]), rules

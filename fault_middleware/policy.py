@@ -6,11 +6,10 @@ is answered with yes only when it is certain who asks and what the rule says; an
 is a no.
 """
 
-import dataclasses
 import logging
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from oslo_config import cfg
 from oslo_context import context
@@ -61,8 +60,7 @@ _UNKNOWN_RULE = (
 Credentials = MutableMapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """What a caller may see of a fault: it at all, and its details."""
 
     show: bool

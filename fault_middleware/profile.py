@@ -10,20 +10,16 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from fault_middleware import event, route
+from fault_middleware import event, files, route
 from fault_middleware.conf import GROUP, ConfigurationError
 from fault_middleware.document import Document
 from fault_middleware.event import Event, Extraction
 from fault_middleware.field import texts
 from fault_middleware.route import Route
 
-_PACKAGE = "fault_middleware"
 _Built = TypeVar("_Built")
 
 
@@ -96,14 +92,13 @@ def load(name: str) -> Profile:
             f"{', '.join(shipped())}, and a path names a file of your own"
         )
     file = f"profiles/{name}.yaml"
-    text = (resources.files(_PACKAGE) / file).read_text("utf-8")
-    return parse(f"{_PACKAGE}/{file}", text, is_shipped=True)
+    return parse(f"fault_middleware/{file}", files.read(file), is_shipped=True)
 
 
 def shipped() -> list[str]:
     """The names of the profiles that come with the package."""
-    files = (resources.files(_PACKAGE) / "profiles").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+    names = [file.name for file in (files.FOLDER / "profiles").iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
@@ -115,7 +110,7 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
     """
     document = Document(file, text)
     if not is_shipped:
-        document.validate(_schema())
+        document.validate(files.load("profile-schema.yaml"))
         document.close()
     data = document.data
 
@@ -127,19 +122,11 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
                 document.mistake((key, number), str(exc))
 
     make_route = functools.partial(route.build, fault_shape=data.get("fault", {}))
-    routes = sorted(build("routes", make_route), key=_generality)
+    routes = list(build("routes", make_route))
+    routes.sort(key=lambda way: [part.startswith("{") for part in way.path.split("/")])
     events = tuple(build("events", event.build))
     if not (routes or events):
         document.mistake((), "has neither routes nor events")
     document.close()
     exchanges = tuple(texts(data.get("exchanges", [])))
     return Profile(data["service"], exchanges, tuple(routes), events)
-
-
-def _generality(way: Route) -> list[bool]:
-    return [part.startswith("{") for part in way.path.split("/")]
-
-
-@functools.cache
-def _schema() -> Any:
-    return yaml.safe_load((resources.files(_PACKAGE) / "profile-schema.yaml").read_text())

@@ -96,8 +96,7 @@ class Response:
             _Closing(chunks, self._iterable).close()
             raise
         held, self._chunks = self._chunks, []
-        if not self._released:
-            self._release()
+        self._release()
         return _Closing(itertools.chain(held, chunks), self._iterable)
 
     def _is_whole(self) -> bool:
@@ -133,17 +132,17 @@ class Response:
 
     def _flush(self) -> None:
         """Hand on what is held, while the application is still at work."""
-        if not self._released:
-            self._release()
+        self._release()
         held, self._chunks = self._chunks, []
         for chunk in held:
             self._on_write(chunk)
 
     def _release(self) -> None:
-        """Start the answer as the application did; it is not ours."""
-        self._released = True
-        if self._start:
-            self._write = self._start_response(*self._start)
+        """Start the answer as the application did, once; it is not ours."""
+        if not self._released:
+            self._released = True
+            if self._start:
+                self._write = self._start_response(*self._start)
 
 
 class _Closing:

@@ -15,9 +15,7 @@ import tempfile
 import threading
 import time
 import traceback
-import urllib.request
 import warnings
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from wsgiref import simple_server
@@ -28,14 +26,12 @@ import webob
 import webob.dec
 from paste import deploy as paste_deploy
 
-from fault_middleware import deploy, migration
+from fault_middleware import deploy, files, migration
 from fault_middleware.field import Field
 
 PROJECT = "f00d5e1f0b6e4c2a9d3c7a5b1e8d4c60"
 INSTANCE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
 PATH = f"/{PROJECT}/instances/{INSTANCE}"
-_DATA = resources.files("fault_middleware") / "demo"
-_SHOWN = ("id", "name", "status", "fault.created", "fault.message", "fault.details")
 
 
 class Instances:
@@ -95,30 +91,20 @@ def main(arguments: list[str] | None = None) -> int:
     # That oslo.messaging still loads eventlet is not for this story; it warns when it is imported,
     # which is why that comes later.
     warnings.simplefilter("ignore")
-    with (
-        tempfile.TemporaryDirectory(prefix="fault-middleware-demo-") as folder,
-        simple_server.make_server(
-            "127.0.0.1", options.port, _build(Path(folder)), handler_class=_QuietHandler
-        ) as server,
-    ):
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        seen = _tell(f"http://127.0.0.1:{server.server_port}{PATH}")
-        if seen and not options.once:
-            with contextlib.suppress(KeyboardInterrupt):
-                threading.Event().wait()
-        server.shutdown()
+    with tempfile.TemporaryDirectory(prefix="fault-middleware-demo-") as folder:
+        application = _build(Path(folder))
+        with simple_server.make_server("127.0.0.1", options.port, application) as server:
+            seen = _tell(application, f"http://127.0.0.1:{server.server_port}{PATH}")
+            if seen and not options.once:
+                with contextlib.suppress(KeyboardInterrupt):
+                    server.serve_forever()
     return 0 if seen else 1
-
-
-class _QuietHandler(simple_server.WSGIRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        """Leave the terminal to the story."""
 
 
 def _build(folder: Path) -> WSGIApplication:
     """Do what a deployer does: write two files, make the table, load the API."""
     for name in ("demo.conf", "api-paste.ini"):
-        text = (_DATA / name).read_text("utf-8")
+        text = files.read(f"demo/{name}")
         (folder / name).write_text(text.replace("{folder}", str(folder)))
     conf = deploy.configuration(None, f"{folder}/demo.conf", None)
     migration.sync(deploy.deploy(conf).store.writer)
@@ -126,13 +112,18 @@ def _build(folder: Path) -> WSGIApplication:
     return application
 
 
-def _tell(url: str) -> bool:
+def _tell(application: WSGIApplication, url: str) -> bool:
     """Make the operation fail and show who sees what; whether it was seen."""
-    before = json.dumps(_show(url, "member"), indent=2)
-    with urllib.request.urlopen(f"{url}/action", data=b"") as response:  # noqa: S310 it is ours
-        answer = f"POST {PATH}/action -> {response.status} {response.reason}"
+
+    def show(role: str) -> Any:
+        request = webob.Request.blank(PATH, headers={"X-Roles": role})
+        return request.get_response(application).json["instance"]
+
+    before = json.dumps(show("member"), indent=2)
+    action = webob.Request.blank(f"{PATH}/action", method="POST")
+    answer = f"POST {action.path} -> {action.get_response(application).status}"
     end = time.monotonic() + 10
-    while "fault" not in _show(url, "member"):
+    while "fault" not in show("member"):
         if time.monotonic() > end:
             print("No fault came within 10 seconds.", file=sys.stderr)
             return False
@@ -140,18 +131,12 @@ def _tell(url: str) -> bool:
     table = prettytable.PrettyTable(["", "the owner sees", "an administrator sees"])
     table.align, table.hrules = "l", prettytable.HRuleStyle.ALL
     table.max_width = max(40, (shutil.get_terminal_size((130, 24)).columns - 26) // 2)
-    views = [_show(url, role) for role in ("member", "admin")]
-    for path in _SHOWN:
+    views = [show(role) for role in ("member", "admin")]
+    for path in ("id", "name", "status", "fault.created", "fault.message", "fault.details"):
         table.add_row([path, *(Field.parse(path).find(view) or "" for view in views)])
-    story = (_DATA / "story.txt").read_text("utf-8")
+    story = files.read("demo/story.txt")
     print(story.format(before=before, answer=answer, table=table, url=url), flush=True)
     return True
-
-
-def _show(url: str, role: str) -> Any:
-    request = urllib.request.Request(url, headers={"X-Roles": role})  # noqa: S310
-    with urllib.request.urlopen(request) as answer:  # noqa: S310
-        return json.load(answer)["instance"]
 
 
 if __name__ == "__main__":

@@ -44,9 +44,8 @@ def sync(engine: sa.Engine, revision: str = "head") -> None:
 def version(engine: sa.Engine) -> str | None:
     """The revision of the database, or None where :func:`sync` never ran."""
     with engine.connect() as connection:
-        context = alembic.runtime.migration.MigrationContext.configure(
-            connection, opts={"version_table": VERSION_TABLE}
-        )
+        options = {"version_table": VERSION_TABLE}
+        context = alembic.runtime.migration.MigrationContext.configure(connection, opts=options)
         return context.get_current_revision()
 
 
