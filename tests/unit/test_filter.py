@@ -243,6 +243,79 @@ class TestAFaultThatTheServiceWroteItself:
         assert "details" not in world.show(f"/{PROJECT}/instances/{OTHER}")["fault"]
 
 
+PROFILE = """\
+service: trove
+fault: {created: "%Y-%m-%dT%H:%M:%S", existing_details: keep}
+routes:
+  - path: /{project_id}/instances/{id}
+    object: instance
+  - path: /ours/{id}
+    object: instance
+    fault: {existing_details: policy}
+events:
+  - event_type: dbaas.*
+    priority: info
+    message: class
+    safe_exceptions: TroveError
+    record:
+      instance_id: payload.instance_id
+      message: payload.message
+      details: payload.exception
+"""
+
+
+class TestAProfileOfTheDeployers:
+    OWN = TestAFaultThatTheServiceWroteItself.OWN
+
+    @pytest.fixture
+    def world(self, configure, sqlite_url, tmp_path):
+        file = tmp_path / "mine.yaml"
+        file.write_text(PROFILE)
+        conf = configure(consumer="external", credentials="headers", profiles=str(file))
+        store = make_store(sqlite_url)
+        world = World(conf, store)
+        world.recorder = deploy(conf).recorder
+        yield world
+        close(deploy(conf).store)
+        close(store)
+
+    def test_the_details_of_the_service_stay_where_it_has_its_own_rule(self, world):
+        world.service.body = {"instance": {"id": INSTANCE, "fault": self.OWN}}
+
+        assert world.show(headers=MEMBER)["fault"] == self.OWN
+        assert "details" not in world.show(f"/ours/{INSTANCE}", headers=MEMBER)["fault"]
+
+    def test_they_are_masked_where_they_stay(self, world):
+        own = {**self.OWN, "details": "admin_password = S3cr3t"}
+        world.service.body = {"instance": {"id": INSTANCE, "fault": own}}
+
+        assert "S3cr3t" not in json.dumps(world.show(headers=ADMIN))
+
+    def test_our_details_are_under_the_policy_all_the_same(self, world):
+        world.service.body = {"instance": {"id": INSTANCE, "fault": self.OWN}}
+        world.record(created=MOMENT + timedelta(minutes=1))
+
+        assert "details" not in world.show(headers=MEMBER)["fault"]
+        assert world.show(headers=ADMIN)["fault"]["details"] == "Traceback"
+
+    @pytest.mark.parametrize(
+        ("kind", "message"), [("TroveError", "node-7 is full"), ("RuntimeError", "RuntimeError")]
+    )
+    def test_a_member_sees_the_texts_of_safe_exceptions_only(self, world, kind, message):
+        payload = {
+            "instance_id": INSTANCE,
+            "message": "node-7 is full",
+            "exception": ["Traceback\n", f"{kind}: node-7 is full\n"],
+        }
+        notification = {"event_type": "dbaas.x", "priority": "info", "payload": payload}
+        world.recorder.record(world.recorder.extract(notification), lambda seconds: True)
+
+        assert world.show(headers=MEMBER)["fault"]["message"] == message
+        assert "details" not in world.show(headers=MEMBER)["fault"]
+        details = world.show(headers=ADMIN)["fault"]["details"]
+        assert details == f"Traceback\n{kind}: node-7 is full\n"
+
+
 def test_a_database_that_fails_leaves_the_response_as_it_is(world, caplog):
     with world.store.writer.begin() as connection:
         connection.exec_driver_sql("DROP TABLE instance_faults")
