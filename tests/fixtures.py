@@ -36,14 +36,15 @@ def require(name: str, reason: str) -> None:
 
 
 @contextlib.contextmanager
-def _server(name: str, factory: pytest.TempPathFactory) -> Iterator[Any]:
+def start(name: str, factory: pytest.TempPathFactory, **options: Any) -> Iterator[Any]:
+    """One of the servers of :mod:`tests.services`; the test is skipped where it is missing."""
     folder = factory.mktemp(name)
     # Servers that do not run as root must be able to get there.
     for parent in (folder, *folder.parents[:2]):
         parent.chmod(0o755)
     with contextlib.ExitStack() as stack:
         try:
-            server = stack.enter_context(getattr(services, name)(folder / "run"))
+            server = stack.enter_context(getattr(services, name)(folder / "run", **options))
         except services.Missing as exc:
             require(name, str(exc))
         yield server
@@ -52,21 +53,21 @@ def _server(name: str, factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a private MariaDB, without a database."""
-    with _server("mariadb", tmp_path_factory) as port:
+    with start("mariadb", tmp_path_factory) as port:
         yield f"mysql+pymysql://root@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a private PostgreSQL, without a database."""
-    with _server("postgresql", tmp_path_factory) as port:
+    with start("postgresql", tmp_path_factory) as port:
         yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Broker]:
     """A private RabbitMQ."""
-    with _server("rabbitmq", tmp_path_factory) as running:
+    with start("rabbitmq", tmp_path_factory) as running:
         yield running
 
 
