@@ -127,6 +127,8 @@ def test_a_fault_without_a_time_stays_unless_the_profile_says_otherwise(
         ("/instances/{id}", {"instance": {"id": ""}}, []),
         ("/instances/{id}", {"instance": {"id": 5}}, []),
         ("/instances", {"instances": {"id": "A"}}, []),
+        ("/instances", {"instances": {"a": {"id": "A"}, "b": {"id": "B"}}}, []),
+        ("/instances", {"instances": "text"}, []),
         ("/instances", {"instances": []}, []),
         (
             "/instances",
