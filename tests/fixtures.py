@@ -41,7 +41,7 @@ def start(name: str, factory: pytest.TempPathFactory, **options: Any) -> Iterato
     folder = factory.mktemp(name)
     # Servers that do not run as root must be able to get there.
     for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
+        parent.chmod(parent.stat().st_mode | 0o055)
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(getattr(services, name)(folder / "run", **options))
