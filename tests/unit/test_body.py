@@ -106,3 +106,25 @@ def test_a_key_that_stands_twice_is_not_edited():
 
     with pytest.raises(ValueError, match="'fault' stands twice"):
         body.set_member(text, span, "fault", 3)
+
+
+def test_keys_lead_to_what_is_nested():
+    text = '{"z": 1, "a": {"b": {"c": 5}, "x": []}, "y": 2}'
+
+    span = body.locate(text, ["a", "b"])
+
+    assert span.value == {"c": 5}
+    assert text[span.start : span.end] == '{"c": 5}'
+    assert body.locate(text, ["a", "z"]) is None
+    assert body.locate(text, ["a", "b", "c", "d"]) is None
+    with pytest.raises(ValueError, match="more than one"):
+        body.locate(text + "{}", ["a", "b"])
+
+
+def test_several_edits_are_made_in_their_places():
+    text = '[{"a": 1}, {"a": 2}, {"a": 3}]'
+    spans = list(body.elements(text, body.locate(text, [])))
+
+    edits = [body.set_member(text, span, "a", "new") for span in reversed(spans[1:])]
+
+    assert body.apply(text, edits) == '[{"a": 1}, {"a": "new"}, {"a": "new"}]'
