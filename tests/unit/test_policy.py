@@ -141,13 +141,22 @@ def test_a_rule_that_means_nothing_shows_no_details(make, rule):
     assert sight(policy, keystone("admin")) == MESSAGE
 
 
-def test_a_filter_that_is_not_behind_authtoken_is_an_error_in_the_log_once(make, caplog):
-    policy = make()
+@pytest.mark.parametrize(
+    ("credentials", "voucher"),
+    [
+        ("keystone", "keystonemiddleware.auth_token"),
+        ("external_oauth2", "keystonemiddleware.external_oauth2_token"),
+    ],
+)
+def test_a_filter_that_nobody_stands_before_is_an_error_in_the_log_once(
+    make, caplog, credentials, voucher
+):
+    policy = make(credentials=credentials)
 
     for _ in range(3):
         sight(policy, {"REQUEST_METHOD": "GET"})
 
-    assert caplog.text.count("keystonemiddleware.auth_token") == 1
+    assert caplog.text.count(f"behind {voucher} in the pipeline") == 1
 
 
 def errors(policy):
