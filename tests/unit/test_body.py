@@ -128,3 +128,19 @@ def test_several_edits_are_made_in_their_places():
     edits = [body.set_member(text, span, "a", "new") for span in reversed(spans[1:])]
 
     assert body.apply(text, edits) == '[{"a": 1}, {"a": "new"}, {"a": "new"}]'
+
+
+def test_elements_may_stand_close_together():
+    text = '{"list":[1,22,{"a":3},[4]]}'
+
+    spans = list(body.elements(text, body.locate(text, ["list"])))
+
+    assert [text[span.start : span.end] for span in spans] == ["1", "22", '{"a":3}', "[4]"]
+
+
+@pytest.mark.parametrize("key", ["a", "new"])
+def test_what_is_no_json_is_not_written(key):
+    text = '{"a": 1}'
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        body.set_member(text, body.locate(text, []), key, {"x": float("nan")})
