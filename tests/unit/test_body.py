@@ -86,6 +86,7 @@ def test_a_body_of_another_shape_has_no_such_object(text):
     [
         '{"instance": {}',
         '{"instance": {}} trailing',
+        '{"instance": {}}}',
         '{"instance": {"x": NaN}}',
         '{"instance": {"x": -Infinity}}',
         '{"instance": {}, "instance": {}}',
