@@ -87,6 +87,8 @@ def test_a_body_of_another_shape_has_no_such_object(text):
         '{"instance": {}',
         '{"instance": {}} trailing',
         '{"instance": {}}}',
+        '{"instance"; {}}',
+        '{"instance": {}; "b": 1}',
         '{"instance": {"x": NaN}}',
         '{"instance": {"x": -Infinity}}',
         '{"instance": {}, "instance": {}}',
