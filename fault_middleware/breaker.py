@@ -26,7 +26,7 @@ class Breaker:
         self._limit = limit
         self._metrics = metrics
         self._pause = 0.0
-        self._closed_until = 0.0
+        self._opened = self._closed_until = 0.0
 
     @contextmanager
     def call(self, what: str) -> Iterator[None]:
@@ -48,13 +48,14 @@ class Breaker:
             raise
         if time.monotonic() - begin > self._limit:
             self._open(what, TimeoutError(f"it took more than {self._limit} s"))
-        elif self._pause:
+        elif self._pause and begin >= self._opened:
             self._pause = 0.0
             self._metrics.suspended.set(0)
             self._metrics.fine(_PART)
 
     def _open(self, what: str, exc: Exception) -> None:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self._closed_until = time.monotonic() + self._pause
+        self._opened = time.monotonic()
+        self._closed_until = self._opened + self._pause
         self._metrics.suspended.set(1)
         self._metrics.trouble(_PART, f"faults are not shown, first of {what}", exc)

@@ -29,7 +29,7 @@ def check(options: Mapping[str, Any]) -> None:
         try:
             url = sa.make_url(options[name])
             url.get_dialect().import_dbapi()
-        except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as exc:
+        except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as exc:
             text = f"[{DATABASE_GROUP}] {name}: {type(exc).__name__}: {exc}"
             raise ConfigurationError(text) from exc
         backend = url.get_backend_name()

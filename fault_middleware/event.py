@@ -90,7 +90,8 @@ class Event:
                 wrong.append(str(exc))
             else:
                 rows.append(one)
-        return Extraction(self.action if rows else "ignore", tuple(rows), "; ".join(wrong))
+        reason = f"{len(wrong)} of {len(rows) + len(wrong)} ids: {wrong[0]}" if wrong else ""
+        return Extraction(self.action if rows else "ignore", tuple(rows), reason)
 
     def _hide_message(self, values: dict[str, Any], exception: Any, safe: re.Pattern[str]) -> None:
         """Let the exception's class be the message, and put the text into the details.

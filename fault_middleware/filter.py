@@ -69,7 +69,7 @@ class FaultFilter:
         try:
             new = self._complete(response.body, environ, match)
         except Exception as exc:
-            self._metrics.error("filter", f"no fault is shown in {match[0]}", exc)
+            self._metrics.error("filter", f"no fault is shown in {match[0]!r}", exc)
         return response.send(new)
 
     def _wake(self, consumer: "Consumer") -> None:

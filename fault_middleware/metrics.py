@@ -8,7 +8,6 @@ it ends.
 
 import functools
 import logging
-import threading
 import time
 from typing import Any
 
@@ -43,7 +42,6 @@ class Metrics:
         self.suspended = gauge("lookups_suspended", text, multiprocess_mode="livesum")
         self._troubles: dict[str, str] = {}
         self._logged: dict[str, float] = {}
-        self._lock = threading.Lock()
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -103,11 +101,11 @@ class Metrics:
 
     def _is_due(self, key: str) -> bool:
         """Whether to log a line of a kind again."""
+        # Without a lock, which a fork could leave locked: at worst a line is logged twice.
         now = time.monotonic()
-        with self._lock:
-            if now - self._logged.get(key, float("-inf")) < _SECONDS_BETWEEN_LINES:
-                return False
-            self._logged[key] = now
+        if now - self._logged.get(key, float("-inf")) < _SECONDS_BETWEEN_LINES:
+            return False
+        self._logged[key] = now
         return True
 
 

@@ -129,11 +129,12 @@ class Policy:
             show = isinstance(self._enforcer.rules.get(SHOW), _checks.TrueCheck)
             show = show or self._enforcer.authorize(SHOW, target, dict(credentials or {}))
         except Exception as exc:
-            # The rules cannot be read. The service did let the caller see the instance; whether
-            # the details too, nobody can say.
+            # The rules cannot be read, or asked. The service did let the caller see the instance,
+            # which is enough unless the deployer is known to want more.
             text = f"details of instance {target.get('instance_id')} are not shown"
             self._metrics.error("policy", text, exc)
-            return Sight(show=True, details=False)
+            known = self._examined
+            return Sight(known is None or isinstance(known.get(SHOW), _checks.TrueCheck), False)
         return Sight(show=bool(show), details=bool(show and details))
 
     def _refresh(self) -> None:

@@ -76,8 +76,13 @@ class Response:
             headers.append(("Content-Length", str(len(body))))
             self._chunks = [body]
         self._released = True
-        self._write = self._start_response(status, headers, *exc_info)
-        return _Closing(iter(self._chunks), self._iterable)
+        answer = _Closing(iter(self._chunks), self._iterable)
+        try:
+            self._write = self._start_response(status, headers, *exc_info)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
     def _hold(self) -> Iterable[bytes] | None:
         """Read the body, as long as it is worth it."""

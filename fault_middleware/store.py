@@ -155,7 +155,7 @@ class Store:
                 ids = [row.id for row in faults]
                 new = connection.scalar(_COUNT_NEW, {"ids": ids, "updated": updated})
                 return int(new or 0)
-            return result.rowcount
+            return max(result.rowcount, 0)
 
     def probe(self) -> None:
         """Store a row, and take it out again.

@@ -37,13 +37,14 @@ def require(name: str, reason: str) -> None:
 
 
 @contextlib.contextmanager
-def _server(name: str) -> Iterator[Any]:
+def start(name: str, **options: Any) -> Iterator[Any]:
+    """One of the servers of :mod:`tests.services`; the test is skipped where it is missing."""
     # Not in pytest's folder: every run of pytest that begins shuts others out of that, and so the
     # databases, which do not run as root.
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         Path(folder).chmod(0o755)
         try:
-            server = stack.enter_context(getattr(services, name)(Path(folder) / "run"))
+            server = stack.enter_context(getattr(services, name)(Path(folder) / "run", **options))
         except services.Missing as exc:
             require(name, str(exc))
         yield server
@@ -52,21 +53,21 @@ def _server(name: str) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[str]:
     """The URL of a private MariaDB, without a database."""
-    with _server("mariadb") as port:
+    with start("mariadb") as port:
         yield f"mysql+pymysql://root@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a private PostgreSQL, without a database."""
-    with _server("postgresql") as port:
+    with start("postgresql") as port:
         yield f"postgresql+psycopg://postgres@127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[services.Broker]:
     """A private RabbitMQ."""
-    with _server("rabbitmq") as running:
+    with start("rabbitmq") as running:
         yield running
 
 

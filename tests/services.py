@@ -14,7 +14,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
@@ -108,7 +108,7 @@ def wait_for_port(
 
 
 @contextlib.contextmanager
-def mariadb(folder: Path, *, durable: bool = False) -> Iterator[int]:
+def mariadb(folder: Path, options: Sequence[str] = (), *, durable: bool = False) -> Iterator[int]:
     """A MariaDB whose user root has no password; yields its port.
 
     :param durable: whether a commit is on the disk, as it is by default
@@ -142,6 +142,7 @@ def mariadb(folder: Path, *, durable: bool = False) -> Iterator[int]:
         # The worst that a server may have for a default.
         "--character-set-server=latin1",
         f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
+        *options,
     ]
     with process(arguments, folder / "log", port=port, user=user):
         yield port
@@ -177,8 +178,11 @@ def postgresql(folder: Path, *, durable: bool = False) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def rabbitmq(folder: Path) -> Iterator[Broker]:
-    """A RabbitMQ node with an epmd of its own."""
+def rabbitmq(folder: Path, options: str = "") -> Iterator[Broker]:
+    """A RabbitMQ node with an epmd of its own.
+
+    :param options: of Erlang, e.g. ``-rabbit consumer_timeout 5000``
+    """
     server = _find("rabbitmq-server", Path("/usr/lib/rabbitmq/bin"))
     epmd = _find("epmd")
     (folder / "home").mkdir(parents=True)
@@ -202,7 +206,9 @@ def rabbitmq(folder: Path) -> Iterator[Broker]:
         "RABBITMQ_DIST_PORT": str(distribution_port),
         "ERL_EPMD_PORT": str(epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ("-kernel inet_dist_use_interface {127,0,0,1}"),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            f"-kernel inet_dist_use_interface {{127,0,0,1}} {options}"
+        ),
     }
     with (
         process(

@@ -32,6 +32,7 @@ from tests.fixtures import (
     parse,
     relayed,
     rows,
+    start,
     wait_until,
     write_configuration,
 )
@@ -193,6 +194,36 @@ def test_the_broker_restarts(make_world, own_broker, sqlite_url, text):
     assert world.messages() == sorted(["before", *names])
     world.notify(["after"])
     wait_until(lambda: "after" in world.messages(), 60)
+
+
+@pytest.fixture
+def impatient_broker():
+    """A RabbitMQ that waits for an acknowledgement for seconds; by default it is half an hour."""
+    options = "-rabbit consumer_timeout 5000 -rabbit channel_tick_interval 2000"
+    with start("rabbitmq", options=options) as running:
+        yield running
+
+
+def test_the_broker_takes_back_what_was_not_acknowledged_in_time(
+    make_world, impatient_broker, postgresql
+):
+    with new_database(postgresql) as url, relayed(url) as relay:
+        world = make_world(url, impatient_broker.url, database=relay.url, batch_size="5")
+        world.start()
+        world.notify(["before"])
+        wait_until(lambda: world.messages() == ["before"])
+        port = relay.port
+        relay.close()
+        names = [f"{number:02}" for number in range(50)]
+        world.notify(names)
+
+        wait_until(lambda: "PRECONDITION_FAILED" in world.log.read_text(), 90)
+        relay.reopen(port)
+
+        wait_until(lambda: len(rows(world.store)) == 51, 60)
+        assert world.messages() == sorted(["before", *names])
+        world.notify(["after"])
+        wait_until(lambda: "after" in world.messages(), 60)
 
 
 @pytest.mark.parametrize("way", ["cut", "frozen"])

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from fault_middleware import fault
 from fault_middleware.engines import Lookup
-from tests.fixtures import INSTANCE, close, make_store, new_database, relayed, rows
+from tests.fixtures import INSTANCE, close, make_store, new_database, relayed, rows, start
 
 OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
 MOMENT = datetime(2026, 11, 20, 20, 36, 5, 250000)
+LONG = ["x" * 70000, "€" * 30000, "\U0001f4a9" * 20000]
 ON_ONE_DATABASE = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -193,10 +194,47 @@ def test_every_text_is_stored_and_read_as_it_was_cleaned(any_store, message, det
     assert (stored["message"], stored["details"]) == (made.message, made.details)
 
 
-@pytest.mark.parametrize("text", ["x" * 70000, "€" * 30000, "\U0001f4a9" * 20000])
+@pytest.mark.parametrize("text", LONG)
 def test_the_longest_texts_fit(any_store, text):
     made = make(text, details=text)
 
     any_store.record([made])
 
     assert any_store.last("trove", INSTANCE) == made
+
+
+@pytest.fixture(scope="module")
+def mariadb_of_old():
+    """A MariaDB with the defaults of old: three bytes for a character, and no strictness."""
+    options = ("--character-set-server=utf8mb3", "--sql-mode=")
+    with start("mariadb", options=options) as port:
+        yield f"mysql+pymysql://root@127.0.0.1:{port}"
+
+
+# Where sql_mode is empty oslo.db is told to leave the server's as it is.
+@pytest.mark.parametrize("sql_mode", ["TRADITIONAL", ""])
+def test_a_lax_server_cuts_and_loses_nothing(mariadb_of_old, sql_mode):
+    with new_database(mariadb_of_old) as url:
+        store = make_store(url, mysql_sql_mode=sql_mode)
+        with store.writer.connect() as connection:
+            mode, charset = connection.exec_driver_sql(
+                "SELECT @@SESSION.sql_mode, @@character_set_database"
+            ).one()
+
+        @ON_ONE_DATABASE
+        @given(st.text(st.characters()), st.text(st.characters()))
+        def check(message, details):
+            made = make(message, details=details)
+            store.record([made])
+            stored = {row["id"]: row for row in rows(store)}[made.id]
+            assert (stored["message"], stored["details"]) == (made.message, made.details)
+
+        check()
+        for number, text in enumerate(LONG, 1):
+            made = make(text, details=text, created=MOMENT + timedelta(seconds=number))
+            store.record([made])
+            assert store.last("trove", INSTANCE) == made
+        close(store)
+
+    assert ("STRICT" in mode) == bool(sql_mode)
+    assert charset == "utf8mb3"

@@ -86,6 +86,9 @@ def test_a_body_of_another_shape_has_no_such_object(text):
     [
         '{"instance": {}',
         '{"instance": {}} trailing',
+        '{"instance": {}}}',
+        '{"instance"; {}}',
+        '{"instance": {}; "b": 1}',
         '{"instance": {"x": NaN}}',
         '{"instance": {"x": -Infinity}}',
         '{"instance": {}, "instance": {}}',
@@ -106,3 +109,41 @@ def test_a_key_that_stands_twice_is_not_edited():
 
     with pytest.raises(ValueError, match="'fault' stands twice"):
         body.set_member(text, span, "fault", 3)
+
+
+def test_keys_lead_to_what_is_nested():
+    text = '{"z": 1, "a": {"b": {"c": 5}, "x": []}, "y": 2}'
+
+    span = body.locate(text, ["a", "b"])
+
+    assert span.value == {"c": 5}
+    assert text[span.start : span.end] == '{"c": 5}'
+    assert body.locate(text, ["a", "z"]) is None
+    assert body.locate(text, ["a", "b", "c", "d"]) is None
+    with pytest.raises(ValueError, match="more than one"):
+        body.locate(text + "{}", ["a", "b"])
+
+
+def test_several_edits_are_made_in_their_places():
+    text = '[{"a": 1}, {"a": 2}, {"a": 3}]'
+    spans = list(body.elements(text, body.locate(text, [])))
+
+    edits = [body.set_member(text, span, "a", "new") for span in reversed(spans[1:])]
+
+    assert body.apply(text, edits) == '[{"a": 1}, {"a": "new"}, {"a": "new"}]'
+
+
+def test_elements_may_stand_close_together():
+    text = '{"list":[1,22,{"a":3},[4]]}'
+
+    spans = list(body.elements(text, body.locate(text, ["list"])))
+
+    assert [text[span.start : span.end] for span in spans] == ["1", "22", '{"a":3}', "[4]"]
+
+
+@pytest.mark.parametrize("key", ["a", "new"])
+def test_what_is_no_json_is_not_written(key):
+    text = '{"a": 1}'
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        body.set_member(text, body.locate(text, []), key, {"x": float("nan")})

@@ -153,3 +153,129 @@ def test_no_payload_upsets_the_extraction(trove, payload):
     for row in trove.extract(notification(payload=payload)).faults:
         assert isinstance(row.message, str)
         assert isinstance(row.details, str)
+
+
+FOREIGN = """\
+service: trove
+events:
+  - event_type: dbaas.*
+    priority: info
+    publisher_id: [taskmanager.*, conductor.main]
+    message: class
+    safe_exceptions: [trove.*.exception.*, QuotaExceeded]
+    record:
+      instance_id: payload.instance_id
+      message: payload.message
+      details: payload.exception
+      exception: payload.class
+  - event_type: dbaas.*
+    priority: info
+    record: {instance_id: payload.instance_id, message: payload.message}
+"""
+FRAMES = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\n'
+SECRET = "the hypervisor node-7 of tenant blue is full"
+
+
+@pytest.fixture(scope="module")
+def foreign():
+    """A profile that trusts the texts of some exceptions only."""
+    return profile.parse("p.yaml", FOREIGN)
+
+
+def seen(read, **values):
+    """Message and details of the one fault of a notification."""
+    (row,) = read.extract(notification(payload=values.pop("payload", {}), **values)).faults
+    return row.message, row.details
+
+
+@pytest.mark.parametrize(
+    ("last_line", "message"),
+    [
+        (f"RuntimeError: {SECRET}", "RuntimeError"),
+        (f"oslo_messaging.rpc.client.RemoteError: {SECRET}", "RemoteError"),
+        ("KeyError", "KeyError"),
+        (f"NotQuotaExceeded: {SECRET}", "NotQuotaExceeded"),
+        (f"QuotaExceeded.Not: {SECRET}", "Not"),
+        (f"nova.common.exception.Gone: {SECRET}", "Gone"),
+        (f"{SECRET}.", "Internal error"),
+        (f"5xx: {SECRET}", "Internal error"),
+        (f"RuntimeError: {SECRET}\nhunter2", "RuntimeError"),
+        (f"RuntimeError: {SECRET}\nQuotaExceeded: hunter2", "RuntimeError"),
+    ],
+)
+def test_of_an_exception_of_others_the_message_is_the_class_and_the_text_a_detail(
+    foreign, last_line, message
+):
+    payload = {"message": SECRET, "exception": [FRAMES, last_line]}
+
+    shown, details = seen(foreign, payload=payload)
+
+    assert shown == message
+    assert SECRET in details
+    assert details.count(SECRET) == 1
+    assert "Traceback" in details
+
+
+@pytest.mark.parametrize(
+    "last_line", [f"trove.common.exception.Full: {SECRET}", f"QuotaExceeded: {SECRET}"]
+)
+def test_the_text_of_a_safe_exception_is_the_message(foreign, last_line):
+    payload = {"message": SECRET, "exception": [FRAMES, last_line]}
+
+    assert seen(foreign, payload=payload) == (SECRET, FRAMES + last_line)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("QuotaExceeded", SECRET),
+        (f"QuotaExceeded('{SECRET}')", SECRET),
+        ("RuntimeError", "RuntimeError"),
+        (f"RuntimeError('{SECRET}')", "RuntimeError"),
+        ("not a class", "Internal error"),
+    ],
+)
+def test_the_field_of_the_exception_goes_before_the_details(foreign, name, message):
+    payload = {"message": SECRET, "class": name, "exception": "QuotaExceeded: x"}
+
+    assert seen(foreign, payload=payload)[0] == message
+
+
+def test_without_details_the_message_is_a_fixed_text(foreign):
+    payload = {"message": SECRET, "exception": None}
+
+    assert seen(foreign, payload=payload) == ("Internal error", f"{SECRET}\n\n")
+
+
+def test_a_text_that_is_hidden_stands_before_the_details(foreign):
+    payload = {"message": SECRET, "exception": f"{FRAMES}RuntimeError"}
+
+    assert seen(foreign, payload=payload) == ("RuntimeError", f"{SECRET}\n\n{FRAMES}RuntimeError")
+
+
+@pytest.mark.parametrize(
+    ("publisher", "message"),
+    [
+        ("taskmanager.host", "RuntimeError"),
+        ("conductor.main", "RuntimeError"),
+        ("conductor.main.host", SECRET),
+        ("my-taskmanager.host", SECRET),
+        ("Taskmanager.host", SECRET),
+        (None, SECRET),
+    ],
+)
+def test_the_publisher_decides_which_event_it_is(foreign, publisher, message):
+    payload = {"message": SECRET, "exception": f"{FRAMES}RuntimeError"}
+
+    assert seen(foreign, payload=payload, publisher_id=publisher)[0] == message
+
+
+def test_a_clearance_has_no_message_to_hide():
+    text = FOREIGN.replace("    record:\n      instance_id", "    clear:\n      instance_id")
+    text = text.replace("      message: payload.message\n", "")
+    text = text.replace("      details: payload.exception\n      exception: payload.class\n", "")
+
+    (row,) = profile.parse("p.yaml", text).extract(notification()).faults
+
+    assert row.deleted
+    assert (row.message, row.details) == ("", "")

@@ -266,6 +266,81 @@ class TestAFaultThatTheServiceWroteItself:
         assert "details" not in world.show(f"/{PROJECT}/instances/{OTHER}")["fault"]
 
 
+PROFILE = """\
+service: trove
+fault: {created: "%Y-%m-%dT%H:%M:%S", existing_details: keep}
+routes:
+  - path: /{project_id}/instances/{id}
+    object: instance
+  - path: /ours/{id}
+    object: instance
+    fault: {existing_details: policy}
+events:
+  - event_type: dbaas.*
+    priority: info
+    message: class
+    safe_exceptions: TroveError
+    record:
+      instance_id: payload.instance_id
+      message: payload.message
+      details: payload.exception
+"""
+
+
+class TestAProfileOfTheDeployers:
+    OWN = TestAFaultThatTheServiceWroteItself.OWN
+
+    @pytest.fixture
+    def world(self, configure, sqlite_url, tmp_path):
+        file = tmp_path / "mine.yaml"
+        file.write_text(PROFILE)
+        conf = configure(consumer="external", credentials="headers", profiles=str(file))
+        store = make_store(sqlite_url)
+        world = World(conf, store)
+        world.recorder = deploy(conf).recorder
+        yield world
+        close(deploy(conf).store)
+        close(store)
+
+    FRAMES = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\n'
+
+    def test_the_details_of_the_service_stay_where_it_has_its_own_rule(self, world):
+        world.service.body = {"instance": {"id": INSTANCE, "fault": self.OWN}}
+
+        assert world.show(headers=MEMBER)["fault"] == self.OWN
+        assert "details" not in world.show(f"/ours/{INSTANCE}", headers=MEMBER)["fault"]
+
+    def test_they_are_masked_where_they_stay(self, world):
+        own = {**self.OWN, "details": "admin_password = S3cr3t"}
+        world.service.body = {"instance": {"id": INSTANCE, "fault": own}}
+
+        assert "S3cr3t" not in json.dumps(world.show(headers=ADMIN))
+
+    def test_our_details_are_under_the_policy_all_the_same(self, world):
+        world.service.body = {"instance": {"id": INSTANCE, "fault": self.OWN}}
+        world.record(created=MOMENT + timedelta(minutes=1))
+
+        assert "details" not in world.show(headers=MEMBER)["fault"]
+        assert world.show(headers=ADMIN)["fault"]["details"] == "Traceback"
+
+    @pytest.mark.parametrize(
+        ("kind", "message"), [("TroveError", "node-7 is full"), ("RuntimeError", "RuntimeError")]
+    )
+    def test_a_member_sees_the_texts_of_safe_exceptions_only(self, world, kind, message):
+        payload = {
+            "instance_id": INSTANCE,
+            "message": "node-7 is full",
+            "exception": [self.FRAMES, f"{kind}: node-7 is full\n"],
+        }
+        notification = {"event_type": "dbaas.x", "priority": "info", "payload": payload}
+        world.recorder.record(world.recorder.extract(notification), lambda seconds: True)
+
+        assert world.show(headers=MEMBER)["fault"]["message"] == message
+        assert "details" not in world.show(headers=MEMBER)["fault"]
+        details = world.show(headers=ADMIN)["fault"]["details"]
+        assert details == f"{self.FRAMES}{kind}: node-7 is full\n"
+
+
 def test_a_database_that_fails_leaves_the_response_as_it_is(world, caplog):
     with world.store.writer.begin() as connection:
         connection.exec_driver_sql("DROP TABLE instance_faults")
@@ -284,3 +359,68 @@ def test_errors_of_the_application_are_its_own(world):
 
     with pytest.raises(RuntimeError, match="the service's own"):
         webtest.TestApp(world.filter).get(SHOW)
+
+
+def test_a_body_that_is_no_json_is_nobodys_error_while_there_is_nothing_to_show(world, caplog):
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "5")])
+        return [b"{oops"]
+
+    world.filter._application = application
+
+    assert world.app.get(SHOW, headers=ADMIN).body == b"{oops"
+    assert caplog.text == ""
+
+
+def test_a_response_in_which_nothing_changes_keeps_its_validators(world):
+    def application(environ, start_response):
+        headers = [("Content-Length", str(len(world.service.data))), ("ETag", '"x"')]
+        start_response("200 OK", [("Content-Type", "application/json"), *headers])
+        return [world.service.data]
+
+    own = TestAFaultThatTheServiceWroteItself.OWN
+    world.service.body = {"instance": {"id": INSTANCE, "fault": own}}
+    world.filter._application = application
+
+    assert world.app.get(SHOW, headers=ADMIN).headers["ETag"] == '"x"'
+    assert "ETag" not in world.app.get(SHOW, headers=MEMBER).headers
+
+
+def test_an_instance_of_a_list_that_stays_as_it_is_holds_up_no_other(world):
+    own = TestAFaultThatTheServiceWroteItself.OWN
+    world.service.body = {"instances": [{"id": OTHER, "fault": own}, {"id": INSTANCE}]}
+    world.record()
+
+    first, second = world.app.get(f"/{PROJECT}/instances/detail", headers=ADMIN).json["instances"]
+
+    assert first["fault"] == own
+    assert second["fault"]["message"] == "No valid host"
+
+
+@pytest.mark.parametrize("path", [SHOW, f"/{PROJECT}/instances/detail"])
+def test_without_a_database_the_services_own_details_are_under_the_policy(world, path):
+    with world.store.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE instance_faults")
+    own = {"id": INSTANCE, "fault": dict(TestAFaultThatTheServiceWroteItself.OWN)}
+    world.service.body = {"instance": own} if path == SHOW else {"instances": [own]}
+
+    assert "own details" not in world.app.get(path, headers=MEMBER).text
+    assert "own details" in world.app.get(path, headers=ADMIN).text
+
+
+def test_a_rule_may_name_an_instance_and_a_service(configure, sqlite_url, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        f'"fault_middleware:show:details": "\'{INSTANCE}\':%(instance_id)s and '
+        "'trove':%(service)s and 't1':%(project_id)s\""
+    )
+    store = make_store(sqlite_url)
+    conf = configure(consumer="external", credentials="headers", policy_file=str(policy))
+    world = World(conf, store)
+    for one in (INSTANCE, OTHER):
+        world.record(one)
+        world.service.body = {"instance": {"id": one, "tenant_id": "t1"}}
+        shown = world.show(f"/{PROJECT}/instances/{one}")["fault"]
+        assert ("details" in shown) == (one == INSTANCE)
+    close(deploy(conf).store)
+    close(store)

@@ -15,6 +15,12 @@ fault: {{created: "%Y-%m-%dT%H:%M:%S", existing: {existing}}}
 routes:
   - path: /instances/{{id}}
     object: instance
+  - path: /owned/{{id}}
+    object: instance
+    project_id: [tenant_id, owner.project]
+    user_id: user_id
+  - path: /instances
+    list: instances
   - path: /bare/{{id}}
     object: ""
     fault: {{key: error, created: "%Y-%m-%dT%H:%M:%SZ"}}
@@ -85,3 +91,109 @@ def test_a_fault_of_another_shape_is_not_touched():
     document = {"instance": {"id": INSTANCE, "fault": "it broke"}}
 
     assert shown(routes()["/instances/{id}"], document, None) == document
+
+
+@pytest.mark.parametrize(
+    ("existing", "other", "ours_is_shown"),
+    [
+        ("newest", "it broke", False),
+        ("newest", {"message": "own", "created": "yesterday"}, False),
+        ("newest", {"message": "own"}, False),
+        ("keep", "it broke", False),
+        ("replace", "it broke", True),
+        ("replace", {"message": "own"}, True),
+    ],
+)
+def test_a_fault_without_a_time_stays_unless_the_profile_says_otherwise(
+    existing, other, ours_is_shown
+):
+    document = {"instance": {"id": INSTANCE, "fault": other}}
+    row = fault.make("trove", INSTANCE, message="ours")
+
+    after = shown(routes(existing)["/instances/{id}"], document, row)
+
+    assert (after != document) == ours_is_shown
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "ids"),
+    [
+        ("/instances/{id}", {"instance": {"id": "A"}}, ["A"]),
+        ("/instances/{id}", {"instance": {"id": INSTANCE.upper()}}, [INSTANCE]),
+        ("/instances/{id}", {"other": 1}, []),
+        ("/instances/{id}", {"instance": "text"}, []),
+        ("/instances/{id}", {"instance": [{"id": "A"}]}, []),
+        ("/instances/{id}", {"instance": {"id": "not an id"}}, [""]),
+        ("/instances/{id}", {"instance": {"id": ""}}, [""]),
+        ("/instances/{id}", {"instance": {"id": 5}}, ["5"]),
+        ("/instances", {"instances": {"id": "A"}}, []),
+        ("/instances", {"instances": {"a": {"id": "A"}, "b": {"id": "B"}}}, []),
+        ("/instances", {"instances": "text"}, []),
+        ("/instances", {"instances": []}, []),
+        (
+            "/instances",
+            {"instances": [{"id": "A"}, {"id": "not an id"}, {}, "text", None, {"id": "B"}]},
+            ["A", "", "", "B"],
+        ),
+    ],
+)
+def test_the_instances_of_a_body(path, document, ids):
+    found = list(routes()[path].instances(json.dumps(document)))
+
+    assert [one.id for one in found] == ids
+
+
+@pytest.mark.parametrize(
+    ("owners", "project", "target"),
+    [
+        ({}, None, {}),
+        ({}, "p-row", {"project_id": "p-row"}),
+        ({"tenant_id": None}, "p-row", {"project_id": "p-row"}),
+        ({"tenant_id": "p-body"}, "p-row", {"project_id": "p-body"}),
+        ({"owner": {"project": "p-body"}}, None, {"project_id": "p-body"}),
+        ({"user_id": "u"}, None, {"user_id": "u"}),
+    ],
+)
+def test_the_body_says_whose_an_instance_is_else_the_request_that_failed(owners, project, target):
+    route = routes()["/owned/{id}"]
+    (instance,) = route.instances(json.dumps({"instance": {"id": "A", **owners}}))
+
+    assert route.target(instance, fault.make("trove", "A", message="m", project_id=project)) == (
+        target
+    )
+    if project is None:
+        assert route.target(instance, None) == target
+
+
+@pytest.mark.parametrize("existing", [{}, {"fault": None}, {"fault": OWN}])
+def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
+    text = json.dumps({"instance": {"id": INSTANCE, **existing}})
+    route = routes("replace")["/instances/{id}"]
+    (instance,) = route.instances(text)
+    row = fault.make("trove", INSTANCE, message="ours")
+
+    edit = route.edit(text, instance, row, show=False, details=False)
+
+    after = json.loads(body.apply(text, [edit] if edit else []))["instance"]
+    assert (after.get("fault") or {}).get("message") == (existing.get("fault") or {}).get(
+        "message"
+    )
+    assert "own details" not in json.dumps(after)
+
+
+def test_a_clearance_of_nothing_changes_nothing():
+    row = fault.make("trove", INSTANCE, deleted=True)
+
+    for document in (
+        {"instance": {"id": INSTANCE}},
+        {"instance": {"id": INSTANCE, "fault": None}},
+    ):
+        assert shown(routes()["/instances/{id}"], document, row) == document
+
+
+def test_what_is_no_text_in_a_fault_stays():
+    own = {**OWN, "code": 500, "more": [1, None], "details": "password=S3cr3t"}
+
+    after = shown(routes()["/instances/{id}"], {"instance": {"id": INSTANCE, "fault": own}}, None)
+
+    assert after["instance"]["fault"] == {**own, "details": "password=***"}

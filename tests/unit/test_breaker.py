@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+import logging
+import time
+
+import pytest
+
+from fault_middleware.breaker import Breaker, SuspendedError
+from fault_middleware.metrics import Metrics
+
+LIMIT = 2.0
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class World:
+    """A breaker around a database that works, fails or is slow."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.metrics = Metrics()
+        self.breaker = Breaker(LIMIT, self.metrics)
+
+    def call(self, seconds=0.0, error=None):
+        """What comes of a call: ``answer``, ``error``, or ``suspended`` without one."""
+        reached = False
+        try:
+            with self.breaker.call("trove x"):
+                reached = True
+                self.clock.now += seconds
+                if error is not None:
+                    raise error
+        except SuspendedError:
+            assert not reached
+            return "suspended"
+        except OSError:
+            return "error"
+        return "answer"
+
+    def fail(self):
+        return self.call(error=OSError("no route"))
+
+    def is_suspended(self):
+        return "lookups_suspended=1" in self.metrics.counts()
+
+
+@pytest.fixture
+def world(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return World(clock)
+
+
+def test_calls_go_through_while_they_succeed(world):
+    assert [world.call(LIMIT) for _ in range(3)] == ["answer"] * 3
+    assert not world.is_suspended()
+
+
+def test_an_error_suspends_calls_for_five_seconds(world, caplog):
+    assert world.fail() == "error"
+
+    assert world.call() == "suspended"
+    world.clock.now += 4.9
+    assert world.call() == "suspended"
+    assert world.is_suspended()
+    assert "first of trove x" in caplog.text
+    world.clock.now += 0.2
+    assert world.call() == "answer"
+
+
+def test_a_slow_answer_is_given_and_suspends_calls(world):
+    assert world.call(LIMIT + 0.1) == "answer"
+
+    assert world.call() == "suspended"
+    assert "TimeoutError" in world.metrics.troubles["database (look-ups)"]
+
+
+def test_after_the_pause_one_call_tries_for_all(world):
+    world.fail()
+    world.clock.now += 5.1
+
+    with world.breaker.call("trove x"):
+        assert [world.call(), world.call()] == ["suspended"] * 2
+
+    assert [world.call(), world.call()] == ["answer"] * 2
+
+
+def test_the_pause_doubles_up_to_a_limit(world):
+    world.fail()
+    pauses = []
+    for _ in range(5):
+        begin = world.clock.now
+        while world.call(error=OSError()) == "suspended":
+            world.clock.now += 0.5
+        pauses.append(world.clock.now - begin)
+
+    assert pauses == [5, 10, 20, 30, 30]
+
+
+def test_a_success_closes_it_and_the_next_pause_is_short_again(world, caplog):
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        world.fail()
+        world.clock.now += 31
+    assert world.call() == "answer"
+    assert not world.is_suspended()
+    assert world.metrics.troubles == {}
+    assert "it works again" in caplog.text
+
+    world.fail()
+    world.clock.now += 5.1
+    assert world.call() == "answer"
+
+
+def test_who_tried_for_all_and_never_came_back_is_not_waited_for(world):
+    world.fail()
+    world.clock.now += 5.1
+    with pytest.raises(KeyboardInterrupt), world.breaker.call("trove x"):
+        raise KeyboardInterrupt
+
+    assert world.call() == "suspended"
+    world.clock.now += 5.1
+    assert world.call() == "answer"

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+
+import pytest
+
+from fault_middleware import fault, profile
+from fault_middleware.metrics import Metrics
+from fault_middleware.recorder import Recorder
+from tests.fixtures import INSTANCE, rows
+
+REFUSE = (
+    "CREATE TRIGGER no BEFORE INSERT ON instance_faults WHEN {}"
+    " BEGIN SELECT RAISE(ABORT, 'no'); END"
+)
+
+
+def execute(store, statement):
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def refuse(store, condition):
+    """Let the database refuse rows, and go on working."""
+    execute(store, REFUSE.format(condition))
+
+
+def make(message, **values):
+    return fault.make("trove", INSTANCE, message=message, message_id=message, **values)
+
+
+def messages(store):
+    return sorted(row["message"] for row in rows(store))
+
+
+class Waits:
+    """The waits of a recorder; in the one of a number, something is done instead."""
+
+    def __init__(self, number=None, act=None, give_up=False):
+        self.seconds = []
+        self._number, self._act, self._give_up = number, act, give_up
+
+    def __call__(self, seconds):
+        self.seconds.append(seconds)
+        if len(self.seconds) == self._number:
+            self._act()
+        return self._give_up
+
+
+@pytest.fixture
+def metrics():
+    return Metrics()
+
+
+@pytest.fixture
+def recorder(store, metrics):
+    return Recorder([profile.load("trove")], store, metrics, clear_on_success=False)
+
+
+def test_a_row_that_is_refused_costs_the_good_ones_beside_it_nothing(recorder, store, metrics):
+    refuse(store, "new.message LIKE 'poison%'")
+    waits = Waits()
+
+    done = recorder.record([make("one"), make("poison"), make("two"), make("poison-2")], waits)
+
+    assert done
+    assert messages(store) == ["one", "two"]
+    assert {"dropped_total[refused by the database]=2", "faults_stored_total=2"} <= set(
+        metrics.counts()
+    )
+    # Two rows, each of which a working database may have refused for a passing reason.
+    assert waits.seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2] * 2
+
+
+def test_a_row_that_is_refused_twice_is_stored_in_ascii(recorder, store, metrics):
+    refuse(store, "new.message GLOB '*[^ -~]*' OR new.project_id IS NOT NULL")
+    made = make("voll: 磁盘", details="über", request_id="req-1", project_id="p1", event_type="e")
+
+    assert recorder.record([made], Waits())
+
+    (row,) = rows(store)
+    assert (row["message"], row["details"]) == ("voll: \\u78c1\\u76d8", "\\xfcber")
+    assert (row["id"], row["instance_id"], row["service"]) == (made.id, INSTANCE, "trove")
+    assert (row["event_type"], row["request_id"], row["project_id"]) == (None, None, None)
+    assert not [line for line in metrics.counts() if line.startswith("dropped")]
+
+
+def test_in_ascii_too_a_row_is_within_the_limits_of_the_table(recorder, store):
+    refuse(store, "new.message GLOB '*[^ -~]*'")
+
+    assert recorder.record([make("磁" * 255, details="盘" * 20000)], Waits())
+
+    (row,) = rows(store)
+    assert len(row["message"]) <= fault.MESSAGE_CHARACTERS
+    assert len(row["details"].encode()) <= fault.DETAILS_BYTES
+
+
+def test_what_is_dropped_is_named_in_the_log_without_its_text(recorder, store, caplog):
+    refuse(store, "new.service <> '-'")
+    made = make("a text of nobody's business")
+
+    assert recorder.record([made], Waits())
+
+    assert rows(store) == []
+    assert made.id in caplog.text
+    assert INSTANCE in caplog.text
+    assert "nobody's business" not in caplog.text
+
+
+def test_a_database_that_comes_back_gets_everything_in_order(recorder, store, metrics):
+    execute(store, "ALTER TABLE instance_faults RENAME TO elsewhere")
+
+    def mend():
+        assert "database (storing)" in metrics.troubles
+        execute(store, "ALTER TABLE elsewhere RENAME TO instance_faults")
+
+    waits = Waits(10, mend)
+
+    assert recorder.record([make("one"), make("two")], waits)
+
+    assert messages(store) == ["one", "two"]
+    assert waits.seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10]
+    assert metrics.troubles == {}
+    assert {"retries_total=10", "faults_stored_total=2"} <= set(metrics.counts())
+
+
+def test_who_gives_up_is_told_that_it_is_not_stored(recorder, store, metrics):
+    execute(store, "DROP TABLE instance_faults")
+    waits = Waits(give_up=True)
+
+    assert not recorder.record([make("one"), make("two")], waits)
+
+    assert waits.seconds == [0.1]
+    assert not [line for line in metrics.counts() if line.startswith("dropped")]
+
+
+def test_who_gives_up_behind_a_row_that_is_refused_is_told_too(recorder, store):
+    refuse(store, "new.message = 'poison'")
+    waits = Waits(give_up=True)
+    record, calls = store.record, []
+
+    def record_then_fail(made):
+        calls.append(made)
+        if len(calls) == 2:
+            execute(store, "ALTER TABLE instance_faults RENAME TO elsewhere")
+        return record(made)
+
+    store.record = record_then_fail
+
+    assert not recorder.record([make("one"), make("poison"), make("two")], waits)
+
+
+def test_the_same_again_is_counted_as_a_duplicate(recorder, store, metrics):
+    made = make("one")
+
+    for one in (made, dataclasses.replace(made)):
+        assert recorder.record([one], Waits())
+
+    assert messages(store) == ["one"]
+    assert {"faults_stored_total=1", "duplicates_total=1"} <= set(metrics.counts())
+
+
+def test_nothing_to_store_asks_no_database(recorder, store):
+    execute(store, "DROP TABLE instance_faults")
+
+    assert recorder.record([], Waits(give_up=True))
+
+
+def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(store, metrics, caplog):
+    class Upset:
+        def extract(self, notification):
+            raise RuntimeError("upset")
+
+    recorder = Recorder([Upset(), profile.load("trove")], store, metrics, clear_on_success=False)
+
+    (row,) = recorder.extract(
+        {
+            "event_type": "dbaas.x.error",
+            "priority": "info",
+            "message_id": "m-1",
+            "payload": {"instance_id": INSTANCE, "message": "one"},
+        }
+    )
+
+    assert row.message == "one"
+    assert {"errors_total[extract]=1", "notifications_received_total=1"} <= set(metrics.counts())
+    assert "dbaas.x.error m-1" in caplog.text
