@@ -25,14 +25,14 @@ from fault_middleware.problem import ManagementDriverException
 #: How much of a failure is told, in bytes of UTF-8, and of how many failures.
 MESSAGE_BYTES, STDOUT_BYTES, FAILURES = 4096, 16384, 20
 
-_JSON = json.JSONDecoder()
 # The lines that are Ansible's own: what tasks print is inside of JSON, or indented.
 _HOST = r"\[(?P<{}>[^]\n]+?)(?: -> [^]\n]*)?\]"
 _LINE = re.compile(
     r"^(?:(?P<banner>PLAY|TASK|RUNNING HANDLER|CLEANUP TASK)(?: \[(?P<name>.*)\])?"
     r"(?: \[CHECK MODE\])? \*{3,}$"
-    rf"|(?P<bad>fatal|failed): {_HOST.format('host')}(?:: (?:FAILED|(?P<lost>UNREACHABLE))!"
-    r"| \((?P<item>item=)(?s:(?!\nfailed: ).){0,4096}?\)) =>(?: (?=\{)| ?$)"
+    rf"|(?:fatal|failed): {_HOST.format('host')}(?:: (?:FAILED|(?P<lost>UNREACHABLE))!"
+    r"| \((?P<item>item=)(?s:(?!\nfailed: ).){0,4096}?\)) =>"
+    r"(?: (?P<result>\{(?:\n(?: .*+\n)*+\}$|.*))| ?$)"
     rf"|(?:ok|changed|skipping): {_HOST.format('well')}(?! => \(item=).*"
     r"|included: .* for (?P<hosts>.+)|(?P<ignoring>\.\.\.ignoring)$"
     r"|(?P<short>\S+) \| (?:FAILED|(?P<gone>UNREACHABLE))[! ].*)",
@@ -167,7 +167,7 @@ def _read_json(text: str) -> tuple[list[_Failure], Counter[tuple[str, bool]]]:
     counts: Counter[tuple[str, bool]] = Counter()
     start = re.search(r"^\{", text, re.MULTILINE)
     with contextlib.suppress(ValueError, RecursionError, AttributeError, KeyError, TypeError):
-        document, end = _JSON.raw_decode(text, start.start() if start else 0)
+        document, end = json.JSONDecoder().raw_decode(text, start.start() if start else 0)
         # No task can make one up, since the recap of other callbacks comes last.
         plays = document["plays"] if text.find("\nPLAY RECAP *", end) < 0 else []
         pairs = [
@@ -207,11 +207,8 @@ def _read_tasks(text: str) -> list[_Task]:
                 latest[None].ignored = True
         else:
             before = latest.get(host)
-            if (
-                before is None
-                or not before.is_loop
-                or not (item or task.name or "censored" in result)
-            ):
+            is_loop = before and before.is_loop and (item or task.name or "censored" in result)
+            if not before or not (is_loop or line["short"]):
                 lost = bool(line["lost"] or line["gone"])
                 before = _Failure(host, lost, item, [result], task.name)
                 task.failures.append(before)
@@ -224,14 +221,9 @@ def _read_tasks(text: str) -> list[_Task]:
 def _read_lines(text: str) -> list[tuple[re.Match[str], dict[str, Any]]]:
     """The lines of Ansible's own, with the results behind those of failures."""
     found: list[tuple[re.Match[str], Any, str]] = []
-    position = 0
-    while line := _LINE.search(text, position):
-        position = line.end()
-        result: Any = None if line["bad"] and text.startswith("{", position) else {}
+    for line in _LINE.finditer(text):
         with contextlib.suppress(ValueError, RecursionError):
-            if result is None:
-                result, position = _JSON.raw_decode(text, position)
-        if result is not None and text[position : position + 1] in ("", "\n"):
+            result = json.loads(line["result"] or "{}")
             found.append((line, result, str(result.get("msg", "")).strip()))
     # Core 2.19 prints a message as it is, once, before the line that holds it as JSON: what looks
     # like a line of Ansible's in there is none. What comes last is not in a message.
