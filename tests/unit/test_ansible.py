@@ -184,8 +184,6 @@ def test_a_return_code_of_zero_is_no_error():
 def test_hosts_that_fail_in_different_tasks(split):
     pieces = [
         (banner("p", "PLAY") + banner("a"), fatal("vdu1", msg="1"), "ok: [vdu2]\nok: [vdu3]\n"),
-        # Runs for vdu1 alone, which was rescued.
-        (banner("rescue"), "", "changed: [vdu1]\n"),
         (banner("b"), "", "ok: [vdu1]\nok: [vdu2]\nok: [vdu3]\n"),
         (banner("c"), fatal("vdu2 -> localhost", msg="2"), "ok: [vdu1]\nok: [vdu3]\n"),
         (banner("d"), fatal("vdu1", msg="3"), "ok: [vdu3]\n" + recap(vdu1=1, vdu2=1, vdu3=0)),
@@ -196,6 +194,17 @@ def test_hosts_that_fail_in_different_tasks(split):
         out, err = "".join(map("".join, pieces)), ""
 
     assert told(read(out, err)) == [("vdu2", "c", "2"), ("vdu1", "d", "3")]
+
+
+def test_a_task_is_not_guessed_where_some_hosts_were_rescued():
+    out = (
+        banner("p", "PLAY") + banner("try") + "ok: [vdu2]\n" + banner("cure") + "changed: [vdu1]\n"
+        + banner("last") + "changed: [vdu1]\n"
+        + recap(vdu1=0, vdu2=1).replace("rescued=0", "rescued=1")
+    )  # fmt: skip
+    err = fatal("vdu1", msg="1") + fatal("vdu2", msg="2")
+
+    assert told(read(out, err)) == [("vdu2", None, "2")]
 
 
 def test_what_is_ignored_is_no_failure_even_after_the_one_that_counts():
