@@ -25,20 +25,21 @@ from fault_middleware.problem import ManagementDriverException
 #: How much of a failure is told, in bytes of UTF-8, and of how many failures.
 MESSAGE_BYTES, STDOUT_BYTES, FAILURES = 4096, 16384, 20
 
-_JSON = json.JSONDecoder()
 # The lines that are Ansible's own: what tasks print is inside of JSON, or indented.
 _HOST = r"\[(?P<{}>[^]\n]+?)(?: -> [^]\n]*)?\]"
 _LINE = re.compile(
     r"^(?:(?P<banner>PLAY|TASK|RUNNING HANDLER|CLEANUP TASK)(?: \[(?P<name>.*)\])?"
     r"(?: \[CHECK MODE\])? \*{3,}$"
-    rf"|(?P<bad>fatal|failed): {_HOST.format('host')}(?:: (?:FAILED|(?P<lost>UNREACHABLE))!"
-    r"| \((?P<item>item=)(?s:(?!\nfailed: ).){0,4096}?\)) =>(?: (?=\{)| ?$)"
+    rf"|(?:fatal|failed): {_HOST.format('host')}(?:: (?:FAILED|(?P<lost>UNREACHABLE))!"
+    r"| \((?P<item>item=)(?s:(?!\nfailed: ).){0,4096}?\)) =>"
+    r"(?: (?P<result>\{(?:\n(?: .*+\n)*+\}$|.*))| ?$)"
     rf"|(?:ok|changed|skipping): {_HOST.format('well')}(?! => \(item=).*"
     r"|included: .* for (?P<hosts>.+)|(?P<ignoring>\.\.\.ignoring)$"
     r"|(?P<short>\S+) \| (?:FAILED|(?P<gone>UNREACHABLE))[! ].*)",
     re.MULTILINE,
 )
 _RECAP = re.compile(r"^(\S+) *: ok=\d+ +changed=\d+ +unreachable=(\d+) +failed=(\d+)", re.M)
+_RESCUED = re.compile(r"rescued=[1-9]")
 _ERROR = re.compile(r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE)
 # What makes the output complete, whatever ansible.cfg says.
 _ENVIRON = {
@@ -70,7 +71,6 @@ class _Task:
     name: str | None = None
     ignoring: bool = False
     hosts: set[str] = dataclasses.field(default_factory=set)
-    failures: list[_Failure] = dataclasses.field(default_factory=list)
 
 
 class AnsiblePlaybookError(ManagementDriverException):
@@ -96,8 +96,9 @@ class AnsiblePlaybookError(ManagementDriverException):
     def _read(cls, stdout: Any, stderr: Any, code: int | None, vdu: str, fate: str = "") -> Self:
         streams = (fault.as_text(text).replace("\r\n", "\n") for text in (stdout, stderr))
         out, err = (re.sub(r"\x1b\[[\d;]*m", "", text) for text in streams)
-        tasks = _read_tasks(out)
-        results = [(one, result) for one in _failures(out, err, tasks) for result in one.results]
+        tasks, failures = _read_tasks(out)
+        failures = _select(failures, tasks, out, err)
+        results = [(one, result) for one in failures for result in one.results]
         told = [_describe(*one) for one in results[:FAILURES]]
         first = told[0][0] if told else {"task": None, "stdout": ""}
         if told and not fate:
@@ -119,8 +120,7 @@ def run_playbook(
 ) -> None:
     """Run ``ansible-playbook`` without a terminal; its arguments never get into errors.
 
-    :param env: the whole environment, else that of this process. The output is that of the
-        default callback, which says most
+    :param env: the whole environment, else that of this process; the callback is ``default``
     :param timeout: seconds, after which the run and its children are killed
     :raises AnsiblePlaybookError: when it fails, does not end in time or cannot be started
     """
@@ -142,16 +142,17 @@ def run_playbook(
         raise AnsiblePlaybookError._read(out, err, returncode, vdu, fate)
 
 
-def _failures(out: str, err: str, tasks: list[_Task]) -> list[_Failure]:
-    """What failed, and was neither ignored nor rescued, in order."""
-    failures, counts = _read_json(out)
-    if not counts:
+def _select(failures: list[_Failure], tasks: list[_Task], out: str, err: str) -> list[_Failure]:
+    """Of the failures on stdout, or else stderr, those neither ignored nor rescued."""
+    counts: Counter[tuple[str, bool]] = Counter()
+    if document := _read_json(out):
+        failures, counts = document
+    else:
         for host, lost, failed in _RECAP.findall(out, max(out.rfind("\nPLAY RECAP *"), 0)):
             counts.update({(host, False): int(failed), (host, True): int(lost)})
-        failures = [failure for task in tasks for failure in task.failures]
         if not failures:
-            failures = [failure for task in _read_tasks(err) for failure in task.failures]
-            _place(failures, tasks)
+            _, failures = _read_tasks(err)
+            _place(failures, tasks, alike="rescued=0" in out and not _RESCUED.search(out))
     real, known = [], bool(counts)
     for failure in reversed(failures):
         # A host goes on after what is ignored or rescued: its last failures are those that count.
@@ -161,36 +162,34 @@ def _failures(out: str, err: str, tasks: list[_Task]) -> list[_Failure]:
     return real[::-1]
 
 
-def _read_json(text: str) -> tuple[list[_Failure], Counter[tuple[str, bool]]]:
+def _read_json(text: str) -> tuple[list[_Failure], Counter[tuple[str, bool]]] | None:
     """The failures that the json callback wrote, and how many of each host count."""
     failures: list[_Failure] = []
     counts: Counter[tuple[str, bool]] = Counter()
     start = re.search(r"^\{", text, re.MULTILINE)
     with contextlib.suppress(ValueError, RecursionError, AttributeError, KeyError, TypeError):
-        document, end = _JSON.raw_decode(text, start.start() if start else 0)
-        # No task can make one up, since the recap of other callbacks comes last.
-        plays = document["plays"] if text.find("\nPLAY RECAP *", end) < 0 else []
-        pairs = [
-            (task, host) for play in plays for task in play["tasks"] for host in task["hosts"]
-        ]
-        for task, host in pairs:
-            result, name = task["hosts"][host], task["task"]["name"]
-            if _is_bad(result):
-                items = [one for one in result.get("results", ()) if _is_bad(one)]
-                lost = bool(result.get("unreachable"))
-                failures.append(_Failure(host, lost, bool(items), items or [result], name))
-        for host, n in document["stats"].items() if plays else ():
+        document, end = json.JSONDecoder().raw_decode(text, start.start() if start else 0)
+        if text.find("\nPLAY RECAP *", end) >= 0:
+            return None  # A task printed it: the recap of another callback comes last.
+        for host, n in document["stats"].items():
             counts.update({(host, False): n["failures"], (host, True): n["unreachable"]})
-    return failures, counts
+        for task in (task for play in document["plays"] for task in play["tasks"]):
+            for host, result in task["hosts"].items():
+                items = [one for one in result.get("results", ()) if _is_bad(one)]
+                name, lost = task["task"]["name"], bool(result.get("unreachable"))
+                if _is_bad(result):
+                    failures.append(_Failure(host, lost, bool(items), items or [result], name))
+        return failures, counts
+    return None
 
 
 def _is_bad(result: Any) -> bool:
     return bool(result.get("failed") or result.get("unreachable"))
 
 
-def _read_tasks(text: str) -> list[_Task]:
+def _read_tasks(text: str) -> tuple[list[_Task], list[_Failure]]:
     """What the default callback wrote to a stream; the first task is for what has no banner."""
-    tasks = [task := _Task()]
+    tasks, failures = [task := _Task()], []
     latest: dict[str | None, _Failure] = {}
     for line, result in _read_lines(text):
         host, item = line["host"] or line["short"], bool(line["item"])
@@ -198,40 +197,32 @@ def _read_tasks(text: str) -> list[_Task]:
             is_play = line["banner"] == "PLAY"
             tasks.append(task := _Task(task.play + is_play, None if is_play else line["name"]))
             latest = {}
-        elif not host and not line["ignoring"]:
-            names = line["well"] or line["hosts"].partition(" => (item=")[0]
-            task.hosts.update(names.split(", "))
-        elif not host:
+        elif line["ignoring"]:
             task.ignoring = True
             if latest:
                 latest[None].ignored = True
+        elif not host:
+            names = line["well"] or line["hosts"].partition(" => (item=")[0]
+            task.hosts.update(names.split(", "))
         else:
             before = latest.get(host)
-            if (
-                before is None
-                or not before.is_loop
-                or not (item or task.name or "censored" in result)
-            ):
+            is_loop = before and before.is_loop and (item or task.name or "censored" in result)
+            if not before or not (is_loop or line["short"]):
                 lost = bool(line["lost"] or line["gone"])
                 before = _Failure(host, lost, item, [result], task.name)
-                task.failures.append(before)
+                failures.append(before)
             elif item:  # else the result of the loop, which no_log has printed as well
                 before.results.append(result)
             latest[host] = latest[None] = before
-    return tasks
+    return tasks, failures
 
 
 def _read_lines(text: str) -> list[tuple[re.Match[str], dict[str, Any]]]:
     """The lines of Ansible's own, with the results behind those of failures."""
     found: list[tuple[re.Match[str], Any, str]] = []
-    position = 0
-    while line := _LINE.search(text, position):
-        position = line.end()
-        result: Any = None if line["bad"] and text.startswith("{", position) else {}
+    for line in _LINE.finditer(text):
         with contextlib.suppress(ValueError, RecursionError):
-            if result is None:
-                result, position = _JSON.raw_decode(text, position)
-        if result is not None and text[position : position + 1] in ("", "\n"):
+            result = json.loads(line["result"] or "{}")
             found.append((line, result, str(result.get("msg", "")).strip()))
     # Core 2.19 prints a message as it is, once, before the line that holds it as JSON: what looks
     # like a line of Ansible's in there is none. What comes last is not in a message.
@@ -247,8 +238,11 @@ def _read_lines(text: str) -> list[tuple[re.Match[str], dict[str, Any]]]:
     return real[::-1]
 
 
-def _place(failures: list[_Failure], tasks: list[_Task]) -> None:
-    """Name the tasks of failures that are on the other stream, where there is no doubt."""
+def _place(failures: list[_Failure], tasks: list[_Task], alike: bool) -> None:
+    """Name the tasks of failures that are on the other stream, where there is no doubt.
+
+    :param alike: nobody was rescued, so hosts do the same tasks until they fail
+    """
     left = Counter(failure.host for failure in failures)
     # Where no host is said to be well, one has failed.
     silent = [index for index, task in enumerate(tasks) if task.name and not task.hosts]
@@ -268,7 +262,7 @@ def _place(failures: list[_Failure], tasks: list[_Task]) -> None:
         fits = late if len(late) >= left[host] else fits
         left[host] -= 1
         plays = {tasks[index].play for index in (shown[-1:] if fits is late else fits)}
-        if fits and plays == {tasks[fits[0]].play}:
+        if len(fits) == 1 or (alike and fits and plays == {tasks[fits[0]].play}):
             at = placed[host] = fits[0]
             failure.task = tasks[at].name
             failure.ignored = tasks[at].ignoring and not failure.unreachable

@@ -1,0 +1,483 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import shutil
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fault_middleware import ansible
+from fault_middleware.ansible import AnsiblePlaybookError, run_playbook
+from fault_middleware.problem import lift
+from tests.fixtures import DATA, read_data, require
+
+CASES = sorted(path.name.partition(".")[0] for path in (DATA / "ansible").glob("*.expected.json"))
+VERSIONS = ["core2.15", "core2.19"]
+MODES = ["default", "tacker", "json"]
+STARS = "*" * 10
+OK = "ok=1    changed=0    unreachable=0    failed={}    skipped=0    rescued=0    ignored=0   "
+
+
+def recorded(version, case, mode):
+    """The error that a recorded run is read as."""
+    base = DATA / "ansible" / version
+    out, err, code = ((base / f"{case}.{mode}.{end}").read_bytes() for end in ("out", "err", "rc"))
+    return AnsiblePlaybookError.from_output(out, err, int(code), vdu="VDU1")
+
+
+def read(stdout, stderr="", returncode=2):
+    return AnsiblePlaybookError.from_output(stdout, stderr, returncode, vdu="VDU1")
+
+
+def banner(name, kind="TASK"):
+    return f"\n{kind} [{name}] {STARS}\n"
+
+
+def fatal(host="vdu1", **result):
+    return f"fatal: [{host}]: FAILED! => {json.dumps(result)}\n"
+
+
+def recap(**failed):
+    lines = [f"{host:26} : {OK.format(count)}\n" for host, count in failed.items()]
+    return f"\nPLAY RECAP {STARS}\n" + "".join(lines) + "\n"
+
+
+def told(error):
+    return [(one["host"], one["task"], one["message"]) for one in error.failed]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_recorded_run_is_understood(version, case, mode):
+    expected = read_data(f"ansible/{case}.expected.json")
+
+    error = recorded(version, case, mode)
+
+    if expected["succeeds"]:
+        assert error is None
+        return
+    wanted = expected["failed"]
+    assert [(one["host"], one["task"]) for one in error.failed] == [
+        (one["host"], one["task"]) for one in wanted
+    ]
+    for got, want in zip(error.failed, wanted, strict=True):
+        assert want["msg"] in got["message"]
+        if not expected.get("secrets"):
+            assert got["stdout"] == want["stdout"]
+            assert want["stderr"] in got["message"]
+    assert error.failed_task == (wanted[0]["task"] if wanted else None)
+    assert error.stdout == (error.failed[0]["stdout"] if wanted else "")
+    assert expected.get("message", "") in error.detail
+    assert error.detail.startswith("VDU1: ")
+    assert "\n" not in error.detail
+    for secret in expected.get("secrets", []):
+        assert secret not in str(error)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("case", "detail"),
+    [
+        (
+            "failed_task",
+            "VDU1: task 'install web server' failed: non-zero return code: E - no package nginxx",
+        ),
+        (
+            "loop_items",
+            "VDU1: task 'create volumes' failed: item one: non-zero return code, and 1 more",
+        ),
+        (
+            "syntax_error",
+            (
+                "VDU1: the playbook could not be parsed: conflicting action statements: "
+                "ansible.builtin.command, ansible.builtin.shell"
+            ),
+        ),
+    ],
+)
+def test_the_detail_is_a_sentence_to_act_on(version, mode, case, detail):
+    assert recorded(version, case, mode).detail == detail
+
+
+# What a run holds. "split" is the default callback with ANSIBLE_DISPLAY_FAILED_STDERR where two
+# hosts of different plays leave more than one task to choose from.
+HELD = {
+    "default": ("vdu2", "start", "broken: E1", "said"),
+    "split": ("vdu2", None, "broken: E1", "said"),
+    "json": ("vdu2", "start", "broken: E1", "said"),
+    "yaml": ("vdu2", "start", "", ""),
+    "minimal": ("vdu2", None, "", ""),
+    "oneline": ("vdu2", None, "", ""),
+}
+RESULT = {"msg": "broken", "rc": 1, "stdout": "said", "stderr": "E1"}
+PLAYS = (
+    banner("first", "PLAY") + banner("prepare") + "ok: [vdu1]\n" + banner("more") + "ok: [vdu1]\n"
+    + banner("second", "PLAY") + banner("start")
+)  # fmt: skip
+ENDING = "ok: [vdu3]\n" + recap(vdu1=0, vdu2=1, vdu3=0)
+JSON_RUN = {
+    "plays": [
+        {
+            "tasks": [
+                {
+                    "task": {"name": "start"},
+                    "hosts": {"vdu2": {**RESULT, "failed": True}, "vdu3": {"changed": False}},
+                }
+            ]
+        }
+    ],
+    "stats": {
+        "vdu2": {"failures": 1, "unreachable": 0},
+        "vdu3": {"failures": 0, "unreachable": 0},
+    },
+}
+OUTPUTS = {
+    "default": (PLAYS + fatal("vdu2", **RESULT) + ENDING, ""),
+    "split": (PLAYS + ENDING, fatal("vdu2", **RESULT)),
+    "json": (json.dumps(JSON_RUN, indent=4), ""),
+    "yaml": (PLAYS + "fatal: [vdu2]: FAILED! => \n    msg: broken\n    rc: 1\n" + ENDING, ""),
+    "minimal": ("vdu1 | SUCCESS => {}\nvdu2 | FAILED | rc=1 >>\nsaidE1broken\n", ""),
+    "oneline": ("vdu2 | FAILED | rc=1 | (stdout) said (stderr) E1\nvdu2 | FAILED! => {}\n", ""),
+}
+
+
+@pytest.mark.parametrize("mode", HELD)
+def test_what_a_mode_holds_is_told(mode):
+    error = read(*OUTPUTS[mode])
+
+    assert [tuple(one.values()) for one in error.failed] == [HELD[mode]]
+    assert "vdu2" in error.detail or HELD[mode][1] in error.detail
+
+
+def test_the_error_is_a_problem_with_attributes_of_its_own():
+    error = recorded("core2.19", "failed_task", "default")
+
+    assert error.problem.to_dict() == {
+        "title": "Ansible playbook failed",
+        "status": 500,
+        "detail": error.detail,
+        "vdu": "VDU1",
+        "failed": [
+            {
+                "host": "vdu1",
+                "task": "install web server",
+                "message": "non-zero return code: E - no package nginxx",
+                "stdout": "reading package lists",
+            }
+        ],
+        "failed_task": "install web server",
+        "stdout": "reading package lists",
+        "returncode": 2,
+    }
+    assert lift({"detail": str(error)}) == error.problem
+
+
+def test_a_return_code_of_zero_is_no_error():
+    assert read(banner("x") + fatal(msg="rescued") + recap(vdu1=0), returncode=0) is None
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_hosts_that_fail_in_different_tasks(split):
+    pieces = [
+        (banner("p", "PLAY") + banner("a"), fatal("vdu1", msg="1"), "ok: [vdu2]\nok: [vdu3]\n"),
+        (banner("b"), "", "ok: [vdu1]\nok: [vdu2]\nok: [vdu3]\n"),
+        (banner("c"), fatal("vdu2 -> localhost", msg="2"), "ok: [vdu1]\nok: [vdu3]\n"),
+        (banner("d"), fatal("vdu1", msg="3"), "ok: [vdu3]\n" + recap(vdu1=1, vdu2=1, vdu3=0)),
+    ]
+    if split:
+        out, err = "".join(a + c for a, _, c in pieces), "".join(b for _, b, _ in pieces)
+    else:
+        out, err = "".join(map("".join, pieces)), ""
+
+    assert told(read(out, err)) == [("vdu2", "c", "2"), ("vdu1", "d", "3")]
+
+
+def test_a_task_is_not_guessed_where_some_hosts_were_rescued():
+    out = (
+        banner("p", "PLAY") + banner("try") + "ok: [vdu2]\n" + banner("cure") + "changed: [vdu1]\n"
+        + banner("last") + "changed: [vdu1]\n"
+        + recap(vdu1=0, vdu2=1).replace("rescued=0", "rescued=1")
+    )  # fmt: skip
+    err = fatal("vdu1", msg="1") + fatal("vdu2", msg="2")
+
+    assert told(read(out, err)) == [("vdu2", None, "2")]
+
+
+def test_what_is_ignored_is_no_failure_even_after_the_one_that_counts():
+    run = (
+        banner("a") + fatal(msg="ignored") + "...ignoring\n" + banner("b") + fatal(msg="real")
+        + banner("always") + fatal(msg="ignored") + "...ignoring\n" + recap(vdu1=1)
+    )  # fmt: skip
+
+    assert told(read(run)) == [("vdu1", "b", "real")]
+
+
+def test_what_no_log_hides_stays_hidden():
+    hidden = "the output has been hidden"
+    run = (
+        banner("a")
+        + "failed: [vdu1] (item=(censored due to no_log)) => "
+        + json.dumps({"censored": hidden, "stdout": "leak", "msg": "leak", "stderr": "leak"})
+        + "\n"
+        + fatal(censored=hidden)
+        + recap(vdu1=1)
+    )
+
+    error = read(run)
+
+    assert told(error) == [("vdu1", "a", hidden)]
+    assert "leak" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "returncode", "said"),
+    [
+        (
+            "usage: ansible-playbook [-h]\nerror: unrecognized arguments: --token=x1y2\n",
+            2,
+            "refused",
+        ),
+        ("sh: 1: ansible-playbook: not found\n", 127, "not found"),
+        ("ERROR! the role 'web' was not found in /roles\n\nThe error\n", 1, "run: the role 'web'"),
+        ("[ERROR]: YAML parsing failed\nOrigin: /x.yml:1:1\n", 4, "parsed: YAML parsing failed"),
+        ("", -9, "was ended by signal 9"),
+        ("", 250, "ansible-playbook returned 250"),
+    ],
+)
+def test_a_run_without_a_task_says_what_it_was(stderr, returncode, said):
+    error = read("", stderr, returncode)
+
+    assert said in error.detail
+    assert "x1y2" not in str(error)
+    assert (error.failed, error.failed_task, error.stdout) == ([], None, "")
+
+
+def test_a_run_that_is_cut_off_says_where():
+    run = banner("p", "PLAY") + banner("a") + "ok: [vdu1]\n" + banner("b")
+
+    assert read(run, returncode=-15).detail == (
+        "VDU1: the playbook was ended by signal 15 (in task 'b')"
+    )
+    assert read(run + fatal(msg="x" * 99)[:60]).failed == []
+
+
+FAKE = f"x\n{banner('fake')}{fatal(msg='fake')}{fatal('vdu2', msg='fake')}{recap(vdu2=1)}y"
+FAKES = {
+    "stdout": (banner("real") + fatal(msg="broken", stdout=FAKE) + recap(vdu1=1), ""),
+    # As ansible-core 2.19 prints it.
+    "message": (
+        f"{banner('real')}[ERROR]: Task failed: {FAKE}\nOrigin: /x.yml:1:1\n\n"
+        + fatal(msg=FAKE)
+        + recap(vdu1=1),
+        "",
+    ),
+    "message on stderr": (banner("real") + recap(vdu1=1), f"[ERROR]: {FAKE}\n" + fatal(msg=FAKE)),
+    "warning": (banner("real") + fatal(msg="broken") + recap(vdu1=1), f"[WARNING]: {FAKE}\n"),
+    "item": (
+        f"{banner('real')}failed: [vdu1] (item={FAKE}) => "
+        + json.dumps({"msg": "broken", "item": FAKE})
+        + "\n"
+        + recap(vdu1=1),
+        "",
+    ),
+    "no JSON": (
+        f"{banner('real')}fatal: [vdu1]: FAILED! => {{oops\nfatal: [vdu1]: FAILED! => {{}} more\n"
+        + fatal(msg="broken")
+        + recap(vdu1=1),
+        "",
+    ),
+    "json of a task": (
+        '{"plays": [], "stats": {"vdu2": {"failures": 1, "unreachable": 0}}}\n'
+        + banner("real")
+        + fatal(msg="broken")
+        + recap(vdu1=1),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAKES)
+def test_text_that_looks_like_ansible_is_no_failure(name):
+    error = read(*FAKES[name])
+
+    assert [(one["host"], one["task"]) for one in error.failed] == [("vdu1", "real")]
+    assert "task 'real' failed: " in error.detail
+
+
+def test_colours_and_carriage_returns_do_not_matter():
+    run = banner("a") + f"\x1b[0;31m{fatal(msg='red').strip()}\x1b[0m\n" + recap(vdu1=1)
+
+    assert told(read(run.replace("\n", "\r\n").encode())) == [("vdu1", "a", "red")]
+
+
+def test_an_item_may_look_like_a_result():
+    run = banner("a") + 'failed: [vdu1] (item={"a": 1}) => {"msg": "x", "item": {"a": 1}}\n'
+
+    assert told(read(run)) == [("vdu1", "a", "item {'a': 1}: x")]
+
+
+def test_a_message_that_is_no_text_is_told():
+    assert told(read(banner("a") + fatal(msg=["ä", {"b": 1}]))) == [
+        ("vdu1", "a", '["ä", {"b": 1}]')
+    ]
+
+
+def test_texts_and_their_number_are_bounded():
+    result = {"msg": "m" * 10**5, "stdout": "begin" + "ö" * 10**5 + "end", "stderr": "s" * 10**5}
+    run = banner("a") + "".join(fatal(f"vdu{n}", **result) for n in range(30))
+
+    error = read(run)
+
+    assert len(error.failed) == ansible.FAILURES
+    assert error.detail.endswith(", and 29 more") or len(error.detail) == 1024
+    for one in error.failed:
+        assert len(one["message"].encode()) <= ansible.MESSAGE_BYTES
+        assert len(one["stdout"].encode()) <= ansible.STDOUT_BYTES
+        assert one["stdout"].startswith("begin")
+        assert one["stdout"].endswith("end")
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"x" * (20 << 20),
+        b"\n" * (5 << 20),
+        b"fatal: [h]: FAILED! => {" * (1 << 18),
+        b"\nfatal: [h]: FAILED! => {" * (1 << 18),
+        b"\nfailed: [h] (item=" * (1 << 17),
+        b'\nfailed: [h] (item=a) => {"msg": "a"}' * (1 << 15),
+        b"\nTASK [" + b"] *** " * (1 << 20),
+        b'{"plays": [' + b"[" * (1 << 20),
+        b"ERROR! " + b"\nx" * (1 << 20),
+        b"\xff\xfe\x00" * (1 << 20),
+        b"\nok: [a]\n\nTASK [a] ***\n" * (1 << 14),
+    ],
+    ids=lambda junk: repr(junk[:20]),
+)
+@pytest.mark.parametrize("stream", [0, 1])
+def test_junk_is_read_and_left_alone(junk, stream):
+    streams = [banner("a").encode(), b""]
+    streams[stream] += junk
+
+    error = read(*streams)
+
+    assert error.detail.startswith("VDU1: ")
+    assert len(str(error)) < 10**6
+
+
+@given(st.text(st.characters()) | st.binary() | st.none(), st.text() | st.none())
+def test_any_output_gives_an_error(stdout, stderr):
+    assert lift({"detail": str(read(stdout, stderr, 1))}).detail.startswith("VDU1: the playbook")
+
+
+@given(st.data())
+def test_damaged_output_gives_an_error(data):
+    version, mode = data.draw(st.sampled_from(VERSIONS)), data.draw(st.sampled_from(MODES))
+    case = data.draw(st.sampled_from([case for case in CASES if case != "ok"]))
+    base = DATA / "ansible" / version
+    out, err = ((base / f"{case}.{mode}.{end}").read_bytes() for end in ("out", "err"))
+    start, stop = data.draw(st.integers(0, len(out))), data.draw(st.integers(0, len(out)))
+
+    error = read(out[:start] + out[stop:], err)
+
+    assert error.detail.startswith("VDU1: ")
+
+
+def fake_playbook(folder, body):
+    """A program in the place of ansible-playbook; returns the environment to find it in."""
+    program = folder / "ansible-playbook"
+    program.write_text(f"#!{sys.executable}\n{body}\n")
+    program.chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+def test_a_run_that_takes_too_long_is_stopped_with_its_children(tmp_path):
+    body = (
+        "import subprocess, sys\n"
+        f"print({banner('wait')!r}, flush=True)\n"
+        "subprocess.run([sys.executable, '-c', 'import time; time.sleep(100)'])"
+    )
+
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook("x.yml", vdu="VDU1", env=fake_playbook(tmp_path, body), timeout=1)
+
+    assert caught.value.detail == ("VDU1: the playbook did not end within 1 s (in task 'wait')")
+    assert caught.value.__context__ is None
+
+
+def test_arguments_do_not_get_into_errors(tmp_path):
+    env = fake_playbook(tmp_path, "raise SystemExit(1)")
+
+    for where in (env, {"PATH": "/nowhere"}):
+        with pytest.raises(AnsiblePlaybookError) as caught:
+            run_playbook("x.yml", "-e", "ansible_ssh_pass=hunter2", vdu="VDU1", env=where)
+        assert "hunter2" not in str(caught.value)
+    assert caught.value.detail == (
+        "VDU1: the playbook could not be started: No such file or directory"
+    )
+    assert caught.value.returncode is None
+
+
+@pytest.fixture
+def playbook(tmp_path):
+    """Writes a playbook for this machine; returns its arguments."""
+    if shutil.which("ansible-playbook") is None:
+        require("ansible", "ansible-playbook is not installed")
+    inventory = tmp_path / "inventory.ini"
+    python = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    inventory.write_text(f"vdu1 {python}\nvdu2 {python}\n")
+
+    def write(*tasks):
+        book = tmp_path / "book.yml"
+        play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
+        book.write_text(json.dumps([{"name": "play", **play}]))
+        return str(book), "-i", str(inventory)
+
+    return write
+
+
+def shell(name, command, **others):
+    return {"name": name, "ansible.builtin.shell": command, **others}
+
+
+# The worst that a deployer may have set.
+ODD = {
+    "ANSIBLE_STDOUT_CALLBACK": "minimal",
+    "ANSIBLE_DISPLAY_FAILED_STDERR": "true",
+    "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+    "ANSIBLE_FORCE_COLOR": "true",
+}
+
+
+@pytest.mark.parametrize("odd", [{}, ODD])
+def test_a_real_run_says_what_failed(playbook, odd):
+    arguments = playbook(
+        shell("probe", "exit 3", ignore_errors=True),
+        {"block": [shell("try", "exit 4")], "rescue": [shell("rescue", "echo rescued")]},
+        shell("{{ inventory_hostname }} *** [x]", "echo said; echo E1 >&2; exit 5"),
+    )
+
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook(*arguments, vdu="VDU1", env={**os.environ, **odd})
+
+    error = caught.value
+    assert sorted(told(error))[0] == ("vdu1", "vdu1 *** [x]", "non-zero return code: E1")
+    assert [one["host"] for one in error.failed] in (["vdu1", "vdu2"], ["vdu2", "vdu1"])
+    assert (error.stdout, error.returncode) == ("said", 2)
+
+
+def test_a_real_message_cannot_fake_a_failure(playbook):
+    fake = {"ansible.builtin.fail": {"msg": FAKE}}
+
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook(*playbook({"name": "real", **fake}), "-l", "vdu1", vdu="VDU1")
+
+    assert [(one["host"], one["task"]) for one in caught.value.failed] == [("vdu1", "real")]
+
+
+def test_a_real_run_that_goes_well_says_nothing(playbook):
+    run_playbook(*playbook(shell("fine", "true")), vdu="VDU1")
