@@ -109,9 +109,7 @@ def build(folder: Path, *, faults: str, broker: str) -> Deployment:
 
     paste = _parser((Path(sys.prefix) / "etc/trove/api-paste.ini").read_text())
     paste["filter:authtoken"].clear()
-    paste["filter:authtoken"]["paste.filter_factory"] = (
-        "tests.functional.trove.keystone:filter_factory"
-    )
+    paste["filter:authtoken"]["paste.filter_factory"] = "tests.functional.keystone:filter_factory"
     before = paste["pipeline:troveapi"]["pipeline"].split()
     paste.read_string(paste_advice)
     after = paste["pipeline:troveapi"]["pipeline"].split()
