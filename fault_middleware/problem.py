@@ -29,6 +29,12 @@ _URI_REFERENCE = re.compile(
 # What Tacker makes of a script's stderr: the repr() of bytes, and nothing but that one token.
 _STDERR = re.compile(r"\w+ failed: (b(['\"])(?:(?!\2)[ -\[\]-~]|\\[\\'tnr]|\\x[\da-f]{2})*+\2)")
 
+# What v1 makes of its own error when the operation is given up or cancelled: a repr() of sorts.
+_GIVEN_UP = re.compile(
+    r"ProblemDetails\([^']*detail='(\{.*\})',status=\d+,title='[^']*',updated_at=[^']*\)",
+    re.DOTALL,
+)
+
 
 class ProblemError(ValueError):
     """This is no problem; the message names the attribute and its value (100 characters)."""
@@ -168,12 +174,15 @@ def driver_script() -> Iterator[None]:
 def lift(error: Mapping[str, Any]) -> ProblemDetails | None:
     """The whole problem in the ``error`` of a Tacker operation, or None; linear, never raises.
 
-    It may be ``detail`` (v1), be in the last 20 lines of a script's stderr there (v2), or, if a
-    script failed and it is not left from an earlier attempt, in ``userScriptErrHandlingData``.
+    It may be ``detail`` (v1; in the repr() of an error, once the operation is given up), in the
+    last 20 lines of a script's stderr there (v2), or, if a script failed and it is not left from an
+    earlier attempt, in ``userScriptErrHandlingData``.
     """
     candidates = [detail := error.get("detail")]
-    script = _STDERR.fullmatch(detail) if isinstance(detail, str) else None
-    if script:
+    text = detail if isinstance(detail, str) else ""
+    if given_up := _GIVEN_UP.fullmatch(text):
+        candidates = [given_up[1]]
+    if script := _STDERR.fullmatch(text):
         data = error.get("userScriptErrHandlingData")
         lines = ast.literal_eval(script[1]).decode("utf-8", "replace").splitlines()
         texts = [line[max(line.find("{"), 0) :] for line in lines[:-21:-1]]  # behind a class

@@ -20,6 +20,7 @@ from oslo_config import cfg
 from fault_middleware import deploy, fault
 from fault_middleware.conf import ConfigurationError
 from fault_middleware.fault import Fault
+from fault_middleware.metrics import describe
 from fault_middleware.problem import ManagementDriverException, ProblemDetails
 
 LOG = logging.getLogger(__name__)
@@ -52,8 +53,9 @@ def record_fault(
     """
     try:
         return record(instance_id, error, details, service, skip_delta, conf, **others)
-    except Exception:
-        LOG.exception("The fault of instance %s could not be recorded", instance_id)
+    except Exception as exc:
+        # In one line: what a driver's script writes to stderr is shown to its users.
+        LOG.error("The fault of %s could not be recorded: %s", instance_id, describe(exc))
         return False
 
 

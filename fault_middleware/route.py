@@ -46,6 +46,8 @@ class Route:
     :ivar when: members of an instance, each of which needs one of these values
     :ivar within: where an instance names another (``instance_id``) whose fault is its own if it
         happened between two times (``since``, ``until``); empty where there is none
+    :ivar within_last: members of an instance, each of which has one of these values as long as it
+        is the last that the other instance has, so that there is no end to its time
     """
 
     path: str
@@ -55,26 +57,28 @@ class Route:
     id: Field
     owners: Mapping[str, Field]
     shape: Shape
-    query: Mapping[str, set[str]]
+    query: Mapping[str, list[str]]
     when: Mapping[str, list[str]]
     within: Mapping[str, Field]
+    within_last: Mapping[str, list[str]]
 
     def asks(self, query: str) -> bool:
         """Whether a request with this query string asks for faults."""
         given = urllib.parse.parse_qsl(query, max_num_fields=100) if self.query else ()
         return not self.query or any(
-            not self.query.get(name, set()).isdisjoint(value.split(",")) for name, value in given
+            not set(self.query.get(name, ())).isdisjoint(value.split(",")) for name, value in given
         )
 
     def takes(self, instance: Instance) -> bool:
         """Whether an instance may have a fault at all."""
-        value = instance.span.value
-        return all(value.get(name) in values for name, values in self.when.items())
+        return _has(instance, self.when)
 
     def relative(self, instance: Instance) -> tuple[str, datetime, datetime] | None:
         """The other instance whose fault may be this one's, and from when until when."""
         found = {name: field.text(instance.span.value) for name, field in self.within.items()}
         since, until = fault.parse_time(found.get("since")), fault.parse_time(found.get("until"))
+        if self.within_last and _has(instance, self.within_last):
+            until = datetime.max - _TRUNCATION
         other = found.get("instance_id")
         if not other or since is None or until is None:
             return None
@@ -149,6 +153,8 @@ def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
     groups = ["([^/]+?)" if name == "id" else "[^/]+" for name in parts[1::2]]
     pattern = "".join(itertools.chain(*itertools.zip_longest(literals, groups, fillvalue="")))
     pattern += _TAIL
+    within = dict(data.get("within", {}))
+    last = _texts(within.pop("last", {}))
     fields = {name: Field.parse(data[name]) for name in _FIELDS if name in data}
     return Route(
         path=data["path"],
@@ -158,7 +164,17 @@ def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
         id=fields.pop("id", Field((("id",),))),
         owners=fields,
         shape=shape.build({**fault_shape, **data.get("fault", {})}),
-        query={name: set(texts(values)) for name, values in data.get("query", {}).items()},
-        when={name: texts(values) for name, values in data.get("when", {}).items()},
-        within={name: Field.parse(value) for name, value in data.get("within", {}).items()},
+        query=_texts(data.get("query", {})),
+        when=_texts(data.get("when", {})),
+        within={name: Field.parse(value) for name, value in within.items()},
+        within_last=last,
     )
+
+
+def _has(instance: Instance, members: Mapping[str, list[str]]) -> bool:
+    value = instance.span.value
+    return all(value.get(name) in values for name, values in members.items())
+
+
+def _texts(members: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {name: texts(values) for name, values in members.items()}

@@ -170,15 +170,7 @@ def test_a_playbook_fails_and_the_owner_of_the_vnf_reads_why(api, bare, failed):
     assert "Traceback" not in printed
 
 
-def test_an_administrator_also_reads_the_traceback(api, store, failed, request):
-    if failed.version is V1:
-        request.applymarker(
-            pytest.mark.xfail(
-                strict=True,
-                reason="v1 leaves stateEnteredTime at the start of what is FAILED_TEMP, so the "
-                "fault of the instance is from after the operation",
-            )
-        )
+def test_an_administrator_also_reads_the_traceback(api, store, failed):
     store.record([failed.fault])
 
     printed = openstack(api, failed.version, ADMIN, "op", "show", failed.operation, "-f", "json")
@@ -190,14 +182,8 @@ def test_an_administrator_also_reads_the_traceback(api, store, failed, request):
     assert "AnsiblePlaybookError" in shown["traceback"]
 
 
-def test_the_reason_stays_when_the_operation_is_given_up(api, failed, request):
+def test_the_reason_stays_when_the_operation_is_given_up(api, failed):
     """Without our table; v1 then makes a text of its own error and embeds that."""
-    if failed.version is V1:
-        request.applymarker(
-            pytest.mark.xfail(
-                strict=True, reason="the problem in ProblemDetails(...) is not found"
-            )
-        )
     openstack(api, failed.version, MEMBER, "op", "fail", failed.operation)
 
     assert error(api, failed.version, failed.operation)["failed_task"] == "install web server"

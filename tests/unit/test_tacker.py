@@ -100,18 +100,39 @@ def test_an_error_that_came_long_after_ours_is_another_and_stays(world):
 
 
 @pytest.mark.parametrize(
-    ("moment", "shown"), [("startTime", True), ("stateEnteredTime", True), ("before", False)]
+    ("moment", "shown"),
+    [("startTime", True), ("stateEnteredTime", True), ("before", False), ("after", False)],
 )
 def test_a_fault_of_the_vnf_instance_is_the_operations_if_it_is_from_its_time(
     world, moment, shown
 ):
     body = world.answer(FAILED["v1"])
-    created = fault.parse_time(body.get(moment, "2024-05-06T07:09:08.999999"))
+    body["operationState"] = "FAILED"
+    others = {"before": "2024-05-06T07:09:08.999999", "after": "2024-05-06T07:10:10.000001"}
+    created = fault.parse_time({**body, **others}[moment])
     world.record(body["vnfInstanceId"], created, message="No such image")
 
     error = world.get().json["error"]
 
     assert (error == {"status": 500, "detail": "No such image"}) is shown
+
+
+def test_of_an_operation_that_may_go_on_the_time_has_no_end(world):
+    body = world.answer(FAILED["v1"])
+    body["stateEnteredTime"] = body["startTime"]
+    world.record(body["vnfInstanceId"], datetime(2026, 11, 20, 20, 36, 5), message="late")
+
+    assert world.get().json["error"]["detail"] == "late"
+    body["operationState"] = "FAILED"
+    assert world.get().json["error"]["detail"] != "late"
+
+
+def test_a_problem_is_found_in_what_v1_makes_of_it_when_it_gives_up(world):
+    body = world.answer(FAILED["v1"])
+    text = f"created_at=<?>,deleted=0,deleted_at=<?>,detail='{WHOLE}',status=500,title='',"
+    body["error"] = {"status": 500, "detail": f"ProblemDetails({text}updated_at=<?>)"}
+
+    assert world.get().json["error"] == WHOLE.to_dict()
 
 
 def test_an_operation_that_went_on_has_no_error(world):
