@@ -10,7 +10,6 @@ import dataclasses
 import importlib
 import json
 import logging
-import sys
 import warnings
 from pathlib import Path
 
@@ -39,26 +38,34 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     tables: dict[str, list[Table]] = {}
-    with Rig(quick=options.quick, trove=options.trove) as rig:
-        for name in options.only or QUESTIONS:
-            rig.say(name)
-            tables[name] = []
-            try:
-                for table in importlib.import_module(f"tests.bench.{name}").measure(rig):
-                    tables[name].append(table)
-                    print(table, flush=True)
-            except services.Missing as exc:
-                print(f"{name} is skipped: {exc}", flush=True)
-    if options.json:
-        text = {
-            name: [dataclasses.asdict(table) for table in found] for name, found in tables.items()
-        }
-        options.json.write_text(json.dumps(text, indent=1))
-    if options.plot:
+    try:
+        with Rig(quick=options.quick, trove=options.trove) as rig:
+            for name in options.only or QUESTIONS:
+                _ask(name, rig, tables.setdefault(name, []))
+    finally:
+        # What was measured before something went wrong is worth having.
+        _write(tables, options.json, options.plot)
+
+
+def _ask(name: str, rig: Rig, tables: list[Table]) -> None:
+    rig.say(name)
+    try:
+        for table in importlib.import_module(f"tests.bench.{name}").measure(rig):
+            tables.append(table)
+            print(table, flush=True)
+    except services.Missing as exc:
+        print(f"{name} is skipped: {exc}", flush=True)
+
+
+def _write(tables: dict[str, list[Table]], text: Path | None, chart: Path | None) -> None:
+    if text:
+        found = {name: [dataclasses.asdict(one) for one in some] for name, some in tables.items()}
+        text.write_text(json.dumps(found, indent=1))
+    if chart:
         from tests.bench import drawing
 
-        drawing.draw([table for found in tables.values() for table in found], options.plot)
+        drawing.draw([table for some in tables.values() for table in some], chart)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -37,8 +37,7 @@ def measure(rig_: Rig) -> Iterator[Table]:
                     name: _storm(rig_, url, name, ids[0]) for name in (IDLE, EXTERNAL, COHOSTED)
                 }
                 count = 5000 if rig_.quick else 20000
-                rounds = 3 if rig_.quick else 5
-                results = measuring.interleave(cases, count, rounds, warm=False)
+                results = measuring.interleave(cases, count, 3, warm=False)
                 fixtures.close(store)
         except services.Missing as exc:
             table.skip(str(exc))

@@ -38,7 +38,7 @@ def measure(rig_: Rig) -> Iterator[Table]:
             if kind in TWO:
                 cases[f"{kind}, two processes"] = _drain(rig_, "ours", url, 2)
         count = 3000 if rig_.quick else 8000
-        results = measuring.interleave(cases, count, 3 if rig_.quick else 7, warm=False)
+        results = measuring.interleave(cases, count, 3 if rig_.quick else 5, warm=False)
     for case in cases:
         one, _, two = case.partition(", two")
         if two:

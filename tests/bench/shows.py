@@ -5,9 +5,10 @@ import contextlib
 import functools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests import fixtures, services
-from tests.bench import filling, measuring, peers, rig, service, trove
+from tests.bench import filling, instructions, measuring, peers, rig, service, trove
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
 
@@ -76,9 +77,21 @@ def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) ->
         )
         table.show(results, TROVE)
         table.compare(results, "added to a show with a fault", TROVE, Goal(0.5))
-    if kind != "SQLite":
+    if kind == "SQLite":
+        _count_instructions(rig_, file, with_fault, table)
+    else:
         with fixtures.relayed(url) as relay:
             _count_trips(rig_, relay, table, {WITHOUT: other_path, WITH: path})
+
+
+def _count_instructions(rig_: Rig, file: Path, instance_id: str, table: Table) -> None:
+    rig_.say("valgrind counts; that takes a minute")
+    path = f"/p1/instances/{instance_id}"
+    cases = {REFERENCE: "reference", WITH: "fault_middleware", USUAL: "usual"}
+    counted = instructions.count(file, [(name, path) for name in cases.values()])
+    results = dict(zip(cases, counted, strict=True))
+    for name in (WITH, USUAL):
+        table.compare(results, name, REFERENCE, name=instructions.NAME)
 
 
 def _count_trips(rig_: Rig, relay: services.Relay, table: Table, served: dict) -> None:
