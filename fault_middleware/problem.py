@@ -174,9 +174,9 @@ def driver_script() -> Iterator[None]:
 def lift(error: Mapping[str, Any]) -> ProblemDetails | None:
     """The whole problem in the ``error`` of a Tacker operation, or None; linear, never raises.
 
-    It may be ``detail`` (v1; in the repr() of an error, once the operation is given up), in the
-    last 20 lines of a script's stderr there (v2), or, if a script failed and it is not left from
-    an earlier attempt, in ``userScriptErrHandlingData``.
+    It may be ``detail`` (v1; in a repr() once the operation is given up), in the last 20 lines of
+    a script's stderr there (v2), or, if a script failed and it is not left from an earlier
+    attempt, in ``userScriptErrHandlingData``.
     """
     candidates = [detail := error.get("detail")]
     text = detail if isinstance(detail, str) else ""
