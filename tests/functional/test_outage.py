@@ -373,7 +373,7 @@ class TestTheBrokerAtTheStartOfTheApi:
 
         wrapped = self.serve(tmp_path, url)
 
-        wait_until(lambda: "AccessRefused" in wrapped._metrics.troubles["broker"])
+        wait_until(lambda: "AccessRefused" in wrapped._metrics.troubles.get("broker", ""))
         assert "S3cr3t" not in caplog.text
         wrapped._consumer.stop()
 
@@ -385,8 +385,7 @@ class TestTheBrokerAtTheStartOfTheApi:
 
         other = self.serve(folder, url)
 
-        wait_until(lambda: "broker" in other._metrics.troubles)
-        assert "amqp_durable_queues" in other._metrics.troubles["broker"]
+        wait_until(lambda: "amqp_durable_queues" in other._metrics.troubles.get("broker", ""))
         other._consumer.stop()
         self.end(first)
 
