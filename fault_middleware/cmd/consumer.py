@@ -17,10 +17,9 @@ PROGRAM = "fault-middleware-consumer"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Consume notifications until told to stop.
+    """Consume notifications until told to stop; the exit code.
 
     :param arguments: those of the command line; None for ``sys.argv``
-    :returns: the exit code
     """
     conf = cfg.ConfigOpts()
     log.register_options(conf)

@@ -79,10 +79,9 @@ def instances_factory(global_conf: dict[str, str], *, oslo_config_file: str) -> 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demonstration.
+    """Run the demonstration; 0 when the fault was shown, else 1.
 
     :param arguments: those of the command line; None for ``sys.argv``
-    :returns: 0 when the fault was shown, else 1
     """
     parser = argparse.ArgumentParser(prog="fault-middleware-demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="show it once and end")
