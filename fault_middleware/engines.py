@@ -70,9 +70,8 @@ class DisconnectedError(Exception):
 class Lookup:
     """A SELECT on :func:`reader`'s engine, compiled once and run on the driver's own cursor.
 
-    What SQLAlchemy does around each statement takes longer than the statement.
-
-    :param columns: those that it selects, in their order
+    What SQLAlchemy does around each statement takes longer than the statement. ``columns`` are
+    those that it selects, in their order.
     """
 
     def __init__(

@@ -29,10 +29,7 @@ _PART = "database (storing)"
 
 
 class Recorder:
-    """From notifications to rows.
-
-    :param clear_on_success: whether events that a profile calls a success clear
-    """
+    """From notifications to rows; ``clear_on_success``: what a profile calls a success clears."""
 
     def __init__(
         self, profiles: Sequence[Profile], store: Store, metrics: Metrics, clear_on_success: bool
@@ -43,10 +40,7 @@ class Recorder:
         self._clear_on_success = clear_on_success
 
     def extract(self, notification: Mapping[str, Any]) -> list[Fault]:
-        """The rows of one notification, whatever is in it.
-
-        :param notification: as for :meth:`Profile.extract`
-        """
+        """The rows of one notification, as for :meth:`Profile.extract`, whatever is in it."""
         self._metrics.received.inc()
         rows: list[Fault] = []
         for profile in self._profiles:

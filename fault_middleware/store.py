@@ -43,14 +43,12 @@ _NEWEST_BETWEEN = _NEWEST.where(
 
 
 class Store:
-    """The table of faults in one database.
+    """The table of faults in one database. Thread-safe.
 
-    Thread-safe. Opens nothing until it is used, and again in a forked process, so it can be built
-    before a server forks.
+    Opens nothing until it is used, and again in a forked process: build it before a server forks.
 
     :param options: the values of group ``[fault_middleware_database]``
-    :param lookup_timeout: the most seconds that a look-up waits for a connection, and again for an
-        answer
+    :param lookup_timeout: the most seconds that a look-up waits for a connection, and an answer
     :raises ConfigurationError: when ``connection`` is no usable URL
     """
 
@@ -98,10 +96,7 @@ class Store:
         return next((row for row in rows if row.instance_id == instance_id), None)
 
     def last_many(self, service: str, instance_ids: Iterable[str]) -> dict[str, Fault]:
-        """The newest row of each instance that has one, by instance id; raises as :meth:`last`.
-
-        One round trip for each 200 instances.
-        """
+        """The newest rows by instance id, in one round trip for each 200; raises as :meth:`last`."""
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
             return {}
@@ -126,8 +121,7 @@ class Store:
         """Store faults and clearances with one commit.
 
         :returns: how many of them were new
-        :raises Exception: of the database, when they could not all be stored; none of them was
-            then, and it may be tried again
+        :raises Exception: of the database; none of them was stored then, and it may be tried again
         """
         if not faults:
             return 0
@@ -142,10 +136,7 @@ class Store:
             return max(result.rowcount, 0)
 
     def probe(self) -> None:
-        """Store a row, and take it out again.
-
-        :raises Exception: of the database, when no row can be stored now
-        """
+        """Store a row, and take it out again; raises what the database does if it cannot."""
         row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
         with self.writer.begin() as connection:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])

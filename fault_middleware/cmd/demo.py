@@ -79,10 +79,7 @@ def instances_factory(global_conf: dict[str, str], *, oslo_config_file: str) -> 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demonstration; 0 when the fault was shown, else 1.
-
-    :param arguments: those of the command line; None for ``sys.argv``
-    """
+    """Run it, with ``arguments`` in place of ``sys.argv``; 0 when the fault was shown, else 1."""
     parser = argparse.ArgumentParser(prog="fault-middleware-demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="show it once and end")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")

@@ -54,10 +54,7 @@ class Command(command.Command):
     """A command that reads the configuration."""
 
     def configuration(self) -> cfg.ConfigOpts:
-        """The configuration that the options name, with our options registered.
-
-        :raises ConfigurationError: when it cannot be read
-        """
+        """The configuration that the options name; ConfigurationError if it cannot be read."""
         conf = cfg.ConfigOpts()
         given = self.app_args
         files, folders = (given.config_file, given.config_dir) if given else (None, None)
