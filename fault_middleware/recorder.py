@@ -16,8 +16,7 @@ from fault_middleware.metrics import Metrics, describe
 from fault_middleware.profile import Profile
 from fault_middleware.store import Store
 
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 # How often a working database may refuse a row: with growing pauses, about six seconds.
 _PATIENCE = 7
 # Refusals that will not change.
@@ -66,8 +65,7 @@ class Recorder:
         :param wait: waits for some seconds; returns whether to give up
         :returns: False if given up; some rows may have been stored then
         """
-        pause = _FIRST_PAUSE
-        refusals = 0
+        pause, refusals = _FIRST_PAUSE, 0
         while rows:
             try:
                 new = self._store.record(rows)

@@ -152,9 +152,7 @@ class _Closing:
         return self._chunks
 
     def close(self) -> None:
-        close = getattr(self._iterable, "close", None)
-        if close is not None:
-            close()
+        getattr(self._iterable, "close", lambda: None)()
 
 
 def _is_plain_json(headers: Headers) -> bool:

@@ -72,31 +72,24 @@ class Store:
         """For everything else."""
         return self._once("writer", lambda: engines.writer(self._options))
 
-    def last(
-        self,
-        service: str,
-        instance_id: str,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Fault | None:
+    def last(self, service: str, instance_id: str, *between: datetime) -> Fault | None:
         """The newest row of an instance: a fault, a clearance, or None. One round trip.
 
-        :param since: with ``until``: only of what happened between these times
+        :param between: no times, or two: only what happened from the first to the second
         :raises SuspendedError: when the database did not answer a moment ago
         :raises Exception: of the database, when it cannot answer
         """
+        # In the one form that every database takes.
+        times = [moment.isoformat(" ", "microseconds") for moment in between]
         values = {"service": service, "instance_id": instance_id}
-        for name, moment in (("since", since), ("until", until)):
-            if moment is not None:
-                # In the one form that every database takes.
-                values[name] = moment.isoformat(" ", "microseconds")
+        values |= zip(("since", "until"), times, strict=False)
         with self._breaker.call(f"{service} {instance_id}"):
-            rows = self._read(_NEWEST if len(values) == 2 else _NEWEST_BETWEEN, values)
+            rows = self._read(_NEWEST_BETWEEN if between else _NEWEST, values)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
     def last_many(self, service: str, instance_ids: Iterable[str]) -> dict[str, Fault]:
-        """The newest rows by instance id, in one round trip for each 200; raises as :meth:`last`."""
+        """The newest rows by instance id, in a round trip for each 200; raises as :meth:`last`."""
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
             return {}

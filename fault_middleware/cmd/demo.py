@@ -58,15 +58,14 @@ class Instances:
                 "volume, or ask for more quota."
             )
         except RuntimeError as exc:
-            payload = {
+            ids = {
                 "instance_id": INSTANCE,
                 "tenant_id": PROJECT,
                 "request_id": "req-0e6e3f1c-demo",
-                "message": str(exc),
-                "exception": traceback.format_exception(exc),
             }
+            told = {"message": str(exc), "exception": traceback.format_exception(exc)}
             self._instance["status"] = "ERROR"
-            self._notifier.info({}, "dbaas.instance_resize_volume.error", payload)
+            self._notifier.info({}, "dbaas.instance_resize_volume.error", ids | told)
 
 
 def instances_factory(global_conf: dict[str, str], *, oslo_config_file: str) -> Instances:
