@@ -108,7 +108,7 @@ class AnsiblePlaybookError(ManagementDriverException):
             detail = f"the playbook {fate or _fate(err, code, bool(place))}{place}"
         failed = [one for one, _ in told]
         own: Any = {"failed_task": first["task"], "stdout": first["stdout"], "returncode": code}
-        return cls(detail=_tidy(f"{vdu}: {detail}", 1024), vdu=vdu, failed=failed, **own)
+        return cls(detail=fault.clean_all(f"{vdu}: {detail}", 1024), vdu=vdu, failed=failed, **own)
 
 
 def run_playbook(
@@ -283,10 +283,10 @@ def _describe(failure: _Failure, result: dict[str, Any]) -> tuple[dict[str, str 
     sentence = [what, message.strip().partition("\n")[0], fault.last_line(stderr)]
     message = f"{message.rstrip()}: {stderr}" if stderr else message
     told = {
-        "host": _tidy(failure.host, 256),
-        "task": failure.task and _tidy(failure.task, 1024),
-        "message": _tidy(message, MESSAGE_BYTES),
-        "stdout": _tidy(stdout, STDOUT_BYTES),
+        "host": fault.clean_all(failure.host, 256),
+        "task": fault.clean_all(failure.task, 1024),
+        "message": fault.clean_all(message, MESSAGE_BYTES),
+        "stdout": fault.clean_all(stdout, STDOUT_BYTES),
     }
     return told, ": ".join(filter(None, sentence))
 
@@ -302,8 +302,3 @@ def _fate(err: str, returncode: int | None, started: bool) -> str:
     what = "parsed" if error and returncode == 4 else "run"
     what = "stopped" if started else f"could not be {what}"
     return f"{what}: {reason or f'ansible-playbook returned {returncode}'}"
-
-
-def _tidy(text: str, limit: int) -> str:
-    """Masked, fit to be stored, and no longer than some bytes."""
-    return fault.cut_bytes(fault.clean(text), limit)

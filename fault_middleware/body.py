@@ -37,9 +37,7 @@ class Edit(NamedTuple):
 
 
 def locate(text: str, keys: Iterable[str]) -> Span | None:
-    """Find the value to which ``keys`` lead from the outermost one.
-
-    Returns None where a key is absent or something on the way is no object.
+    """The value to which ``keys`` lead, or None: a key is absent, or its place is no object.
 
     :raises ValueError: for what is not one JSON value (NaN and Infinity are none), or where an
         object on the way has a key twice
@@ -88,10 +86,7 @@ def set_member(text: str, target: Span, key: str, value: Any) -> Edit:
 
 
 def remove_member(text: str, target: Span, key: str) -> Edit:
-    """The edit that takes a member out of an object that has it.
-
-    :raises ValueError: when the object has a key twice
-    """
+    """The edit that takes out a member that is there; ValueError where a key stands twice."""
     members, _ = _members(text, target.start)
     position = list(members).index(key)
     starts, spans = zip(*members.values(), strict=True)

@@ -29,12 +29,10 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_LONGEST_PAUSE = 30.0
-_LONGEST_STOP = 5.0
+_LONGEST_PAUSE, _LONGEST_STOP = 30.0, 5.0
 # In a worker of the API a consumer rests after each batch, this many times as long as the
 # batch took, and at most so many seconds: Python runs one thread at a time, others have requests.
-_REST = 3.0
-_LONGEST_REST = 0.08
+_REST, _LONGEST_REST = 3.0, 0.08
 _PART = "broker"
 _LISTEN_AGAIN = (
     "no notifications come; see transport_url, and amqp_durable_queues and rabbit_quorum_queue, "
@@ -64,18 +62,25 @@ class Consumer:
     :ivar running: whether this process listens, or tries to
     """
 
-    running: bool
-
     def __init__(self, deployment: "Deployment") -> None:
         self._deployment = deployment
         self._metrics = deployment.metrics
-        self._started: float
         self._forget()
         os.register_at_fork(after_in_child=self._forget)
         if _UWSGI is not None:
             # The one server that tells its workers, so that they need not wait for a request.
             with contextlib.suppress(Exception):  # there is no such hook without a master
                 importlib.import_module("uwsgidecorators").postfork(self._on_uwsgi_fork)
+
+    def _forget(self) -> None:
+        """The state of a new process, in which no thread of ours runs."""
+        self._lock = threading.Lock()
+        self._started = float("-inf")
+        self._stopping = threading.Event()
+        self._server: Any = None
+        self._is_guest = True
+        self._rest_until = 0.0
+        self.running = False
 
     def ensure(self) -> None:
         """Start listening in this process, unless it does already.
@@ -110,16 +115,6 @@ class Consumer:
         """End :meth:`run`; what is not stored yet goes back to the queue."""
         self._stopping.set()
 
-    def _forget(self) -> None:
-        """The state of a new process, in which no thread of ours runs."""
-        self._lock = threading.Lock()
-        self._started = float("-inf")
-        self._stopping = threading.Event()
-        self._server: Any = None
-        self._is_guest = True
-        self._rest_until = 0.0
-        self.running = False
-
     def _on_uwsgi_fork(self) -> None:
         if _UWSGI is not None and _UWSGI.worker_id():  # neither a mule nor a spooler
             self.ensure()
@@ -134,15 +129,14 @@ class Consumer:
             seconds = time.monotonic() - begin
             if seconds > 4 * _GLANCE:  # the thread stands still while no request is served
                 LOG.error(_UWSGI_WITHOUT_THREADS)
-        pause = 1.0
         self._metrics.begin(_PART)  # a broker that is down keeps the listener waiting
-        while not self._wait(0):
+        pause = 0.0
+        while not self._wait(pause):
+            pause = min(pause * 2 or 1.0, _LONGEST_PAUSE)
             try:
                 self._server = listener.start(self._deployment, self._store)
             except Exception as exc:
                 self._metrics.trouble(_PART, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
-                self._wait(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 self._metrics.fine(_PART)
                 return

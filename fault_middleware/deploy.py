@@ -140,10 +140,7 @@ def _identity(conf: cfg.ConfigOpts) -> object:
 
 @functools.cache
 def configuration(project: str | None, file: str | None, program: str | None) -> cfg.ConfigOpts:
-    """The configuration that paste's options, or those alike, name; read once in a process.
-
-    :raises ConfigurationError: when it cannot be read
-    """
+    """The configuration that paste's options name; ConfigurationError if it cannot be read."""
     if project is None and file is None:
         return cfg.CONF
     conf = cfg.ConfigOpts()

@@ -13,10 +13,7 @@ Place = tuple[str | int, ...]
 
 
 class DocumentError(ConfigurationError):
-    """A YAML file is not what it should be.
-
-    :ivar mistakes: all that is wrong, a line for each
-    """
+    """A YAML file is not what it should be; ``mistakes`` are lines, one for each."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = list(mistakes)
@@ -24,10 +21,9 @@ class DocumentError(ConfigurationError):
 
 
 class Document:
-    """A document that has been read, and found to be YAML.
+    """A document that has been read, and found to be YAML; ``data`` is what is in it.
 
     :param file: its name, for messages
-    :ivar data: what is in it
     :raises DocumentError: when it is empty, or no YAML
     """
 
@@ -71,10 +67,7 @@ class Document:
                 self.mistake(place, f"{error.message}. {hint}")
 
     def close(self) -> None:
-        """Be done with the document.
-
-        :raises DocumentError: with every mistake that was noted
-        """
+        """Be done with the document; raises DocumentError with every mistake that was noted."""
         if self._mistakes:
             lines = sorted(self._mistakes)
             raise DocumentError(f"{self._file}:{line}: {text}" for line, text in lines)

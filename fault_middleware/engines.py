@@ -70,9 +70,8 @@ class DisconnectedError(Exception):
 class Lookup:
     """A SELECT on :func:`reader`'s engine, compiled once and run on the driver's own cursor.
 
-    What SQLAlchemy does around each statement takes longer than the statement.
-
-    :param columns: those that it selects, in their order
+    What SQLAlchemy does around each statement takes longer than the statement. ``columns`` are
+    those that it selects, in their order.
     """
 
     def __init__(
@@ -84,9 +83,8 @@ class Lookup:
         self._sql = str(compiled)
         self._names: list[str] | None = compiled.positiontup
         self._constants = compiled.params  # of LIMIT
-        converters = (
-            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns
-        )
+        types = (column.type.dialect_impl(dialect) for column in columns)
+        converters = (kind.result_processor(dialect, None) for kind in types)
         self._converters = [(n, convert) for n, convert in enumerate(converters) if convert]
 
     def rows(self, values: Mapping[str, Any]) -> Iterator[list[Any]]:

@@ -16,8 +16,7 @@ from fault_middleware.metrics import Metrics, describe
 from fault_middleware.profile import Profile
 from fault_middleware.store import Store
 
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 # How often a working database may refuse a row: with growing pauses, about six seconds.
 _PATIENCE = 7
 # Refusals that will not change.
@@ -29,10 +28,7 @@ _PART = "database (storing)"
 
 
 class Recorder:
-    """From notifications to rows.
-
-    :param clear_on_success: whether events that a profile calls a success clear
-    """
+    """From notifications to rows; ``clear_on_success``: what a profile calls a success clears."""
 
     def __init__(
         self, profiles: Sequence[Profile], store: Store, metrics: Metrics, clear_on_success: bool
@@ -43,10 +39,7 @@ class Recorder:
         self._clear_on_success = clear_on_success
 
     def extract(self, notification: Mapping[str, Any]) -> list[Fault]:
-        """The rows of one notification, whatever is in it.
-
-        :param notification: as for :meth:`Profile.extract`
-        """
+        """The rows of one notification, as for :meth:`Profile.extract`, whatever is in it."""
         self._metrics.received.inc()
         rows: list[Fault] = []
         for profile in self._profiles:
@@ -72,8 +65,7 @@ class Recorder:
         :param wait: waits for some seconds; returns whether to give up
         :returns: False if given up; some rows may have been stored then
         """
-        pause = _FIRST_PAUSE
-        refusals = 0
+        pause, refusals = _FIRST_PAUSE, 0
         while rows:
             try:
                 new = self._store.record(rows)

@@ -30,9 +30,7 @@ _CONDITIONS = (
 
 
 class Response:
-    """One answer: either handed on as it came, or held whole.
-
-    Only a 200 with a plain JSON body of limited size is held.
+    """One answer: held whole (a 200 with a plain JSON body of limited size), or handed on.
 
     :ivar body: the bytes of an answer that is held
     """
@@ -53,11 +51,7 @@ class Response:
     def ask(
         self, application: WSGIApplication, environ: WSGIEnvironment
     ) -> Iterable[bytes] | None:
-        """Call the application.
-
-        :returns: what the server is to be given at once, or None when the answer is held; then
-            :meth:`send` it
-        """
+        """What the application answers, for the server; None for what is held, to be sent."""
         conditions = {key: environ.pop(key) for key in _CONDITIONS if key in environ}
         try:
             self._iterable = application(environ, self._on_start)
@@ -66,10 +60,7 @@ class Response:
             environ.update(conditions)
 
     def send(self, body: bytes | None) -> Iterable[bytes]:
-        """Answer with what is held.
-
-        :param body: the new body, or None for the application's own
-        """
+        """Answer with what is held, its body exchanged for a new one where that is not None."""
         status, headers, *exc_info = self._start
         if body is not None:
             headers = [header for header in headers if header[0].lower() not in _ABOUT_THE_BYTES]
@@ -161,9 +152,7 @@ class _Closing:
         return self._chunks
 
     def close(self) -> None:
-        close = getattr(self._iterable, "close", None)
-        if close is not None:
-            close()
+        getattr(self._iterable, "close", lambda: None)()
 
 
 def _is_plain_json(headers: Headers) -> bool:

@@ -75,10 +75,7 @@ class Route(NamedTuple):
         return fault.canonical_id(other), since, until + _TRUNCATION
 
     def instances(self, text: str) -> Iterator[Instance]:
-        """The instances that a body shows.
-
-        :raises ValueError: for a body that is no JSON
-        """
+        """The instances that a body shows; raises ValueError for a body that is no JSON."""
         found = body.locate(text, self.keys)
         if found is not None and self.many:
             spans = list(body.elements(text, found)) if isinstance(found.value, list) else []
@@ -114,9 +111,9 @@ class Route(NamedTuple):
 
 
 def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
-    """Build one of a profile's ``routes``; raises ValueError for what its schema cannot see.
+    """Build one of a profile's ``routes``; ``fault_shape`` is the profile's section ``fault``.
 
-    :param fault_shape: the section ``fault`` of the profile
+    :raises ValueError: for what the profile's schema cannot see
     """
     keys = data.get("object", data.get("list"))
     if ("object" in data) == ("list" in data):

@@ -73,10 +73,7 @@ class Shape(NamedTuple):
 
 
 def build(data: Mapping[str, Any]) -> Shape:
-    """Build the section ``fault`` of a profile, or of a route.
-
-    :raises ValueError: for what the profile's schema cannot see
-    """
+    """Build the section ``fault`` of a profile or route; ValueError for what no schema can see."""
     created = data.get("existing_created", f"{data.get('key', 'fault')}.created")
     shape = Shape(**{**data, "existing_created": Field.parse(created)})
     sample = fault.parse_time(_SAMPLE.strftime(shape.created))

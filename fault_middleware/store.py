@@ -43,14 +43,12 @@ _NEWEST_BETWEEN = _NEWEST.where(
 
 
 class Store:
-    """The table of faults in one database.
+    """The table of faults in one database. Thread-safe.
 
-    Thread-safe. Opens nothing until it is used, and again in a forked process, so it can be built
-    before a server forks.
+    Opens nothing until it is used, and again in a forked process: build it before a server forks.
 
     :param options: the values of group ``[fault_middleware_database]``
-    :param lookup_timeout: the most seconds that a look-up waits for a connection, and again for an
-        answer
+    :param lookup_timeout: the most seconds that a look-up waits for a connection, and an answer
     :raises ConfigurationError: when ``connection`` is no usable URL
     """
 
@@ -74,34 +72,24 @@ class Store:
         """For everything else."""
         return self._once("writer", lambda: engines.writer(self._options))
 
-    def last(
-        self,
-        service: str,
-        instance_id: str,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Fault | None:
+    def last(self, service: str, instance_id: str, *between: datetime) -> Fault | None:
         """The newest row of an instance: a fault, a clearance, or None. One round trip.
 
-        :param since: with ``until``: only of what happened between these times
+        :param between: no times, or two: only what happened from the first to the second
         :raises SuspendedError: when the database did not answer a moment ago
         :raises Exception: of the database, when it cannot answer
         """
+        # In the one form that every database takes.
+        times = [moment.isoformat(" ", "microseconds") for moment in between]
         values = {"service": service, "instance_id": instance_id}
-        for name, moment in (("since", since), ("until", until)):
-            if moment is not None:
-                # In the one form that every database takes.
-                values[name] = moment.isoformat(" ", "microseconds")
+        values |= zip(("since", "until"), times, strict=False)
         with self._breaker.call(f"{service} {instance_id}"):
-            rows = self._read(_NEWEST if len(values) == 2 else _NEWEST_BETWEEN, values)
+            rows = self._read(_NEWEST_BETWEEN if between else _NEWEST, values)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
     def last_many(self, service: str, instance_ids: Iterable[str]) -> dict[str, Fault]:
-        """The newest row of each instance that has one, by instance id; raises as :meth:`last`.
-
-        One round trip for each 200 instances.
-        """
+        """The newest rows by instance id, in a round trip for each 200; raises as :meth:`last`."""
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
             return {}
@@ -126,8 +114,7 @@ class Store:
         """Store faults and clearances with one commit.
 
         :returns: how many of them were new
-        :raises Exception: of the database, when they could not all be stored; none of them was
-            then, and it may be tried again
+        :raises Exception: of the database; none of them was stored then, and it may be tried again
         """
         if not faults:
             return 0
@@ -142,10 +129,7 @@ class Store:
             return max(result.rowcount, 0)
 
     def probe(self) -> None:
-        """Store a row, and take it out again.
-
-        :raises Exception: of the database, when no row can be stored now
-        """
+        """Store a row, and take it out again; raises what the database does if it cannot."""
         row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
         with self.writer.begin() as connection:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])

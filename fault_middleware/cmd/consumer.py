@@ -17,11 +17,7 @@ PROGRAM = "fault-middleware-consumer"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Consume notifications until told to stop.
-
-    :param arguments: those of the command line; None for ``sys.argv``
-    :returns: the exit code
-    """
+    """Consume until told to stop; ``arguments`` in place of ``sys.argv``; the exit code."""
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     try:

@@ -58,15 +58,14 @@ class Instances:
                 "volume, or ask for more quota."
             )
         except RuntimeError as exc:
-            payload = {
+            ids = {
                 "instance_id": INSTANCE,
                 "tenant_id": PROJECT,
                 "request_id": "req-0e6e3f1c-demo",
-                "message": str(exc),
-                "exception": traceback.format_exception(exc),
             }
+            told = {"message": str(exc), "exception": traceback.format_exception(exc)}
             self._instance["status"] = "ERROR"
-            self._notifier.info({}, "dbaas.instance_resize_volume.error", payload)
+            self._notifier.info({}, "dbaas.instance_resize_volume.error", ids | told)
 
 
 def instances_factory(global_conf: dict[str, str], *, oslo_config_file: str) -> Instances:
@@ -79,11 +78,7 @@ def instances_factory(global_conf: dict[str, str], *, oslo_config_file: str) -> 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the demonstration.
-
-    :param arguments: those of the command line; None for ``sys.argv``
-    :returns: 0 when the fault was shown, else 1
-    """
+    """Run it, with ``arguments`` in place of ``sys.argv``; 0 when the fault was shown, else 1."""
     parser = argparse.ArgumentParser(prog="fault-middleware-demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="show it once and end")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")

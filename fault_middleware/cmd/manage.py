@@ -54,10 +54,7 @@ class Command(command.Command):
     """A command that reads the configuration."""
 
     def configuration(self) -> cfg.ConfigOpts:
-        """The configuration that the options name, with our options registered.
-
-        :raises ConfigurationError: when it cannot be read
-        """
+        """The configuration that the options name; ConfigurationError if it cannot be read."""
         conf = cfg.ConfigOpts()
         given = self.app_args
         files, folders = (given.config_file, given.config_dir) if given else (None, None)
@@ -84,10 +81,7 @@ class Command(command.Command):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 on success, 1 when it failed, 2 when it was misspelt.
-
-    :param arguments: those of the command line; None for ``sys.argv``
-    """
+    """Run the command of ``arguments``, or ``sys.argv``; 0, 1 if it failed, 2 if misspelt."""
     given = sys.argv[1:] if arguments is None else arguments
     return int(Manage().run(given or ["--help"]))
 
