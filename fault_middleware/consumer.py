@@ -14,20 +14,18 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # In the main thread, and not when the first request comes: eventlet, which both bring along, makes
 # Python 3.11 and 3.12 hang at exit now and then if another thread was the first to import it, or
 # its copy of threading. The executors of oslo.messaging's listeners are futurist's.
 import futurist  # noqa: F401
-from oslo_config import cfg
 from oslo_utils import eventletutils
 
 from fault_middleware import listener
-from fault_middleware.conf import Settings
-from fault_middleware.metrics import Metrics
-from fault_middleware.profile import Profile
-from fault_middleware.recorder import Recorder
+
+if TYPE_CHECKING:
+    from fault_middleware.deploy import Deployment
 
 LOG = logging.getLogger(__name__)
 
@@ -68,19 +66,9 @@ class Consumer:
 
     running: bool
 
-    def __init__(
-        self,
-        conf: cfg.ConfigOpts,
-        settings: Settings,
-        profiles: Sequence[Profile],
-        recorder: Recorder,
-        metrics: Metrics,
-    ) -> None:
-        self._conf = conf
-        self._settings = settings
-        self._profiles = profiles
-        self._recorder = recorder
-        self._metrics = metrics
+    def __init__(self, deployment: "Deployment") -> None:
+        self._deployment = deployment
+        self._metrics = deployment.metrics
         self._started: float
         self._forget()
         os.register_at_fork(after_in_child=self._forget)
@@ -104,9 +92,8 @@ class Consumer:
                 LOG.error(_UWSGI_PATCHED)
                 self.running = True
                 return
-            thread = threading.Thread(target=self._run_in_thread, name="fault-consumer")
-            thread.daemon = True
-            thread.start()
+            name = "fault-consumer"
+            threading.Thread(target=self._run_in_thread, name=name, daemon=True).start()
 
     def run(self) -> None:
         """Listen until :meth:`stop` is called; for a process of its own."""
@@ -115,8 +102,7 @@ class Consumer:
         self._stopping.wait()
         if self._server is not None:
             # Stopping waits for the broker, which may not answer.
-            ending = threading.Thread(target=_shut_down, args=(self._server,))
-            ending.daemon = True
+            ending = threading.Thread(target=_shut_down, args=(self._server,), daemon=True)
             ending.start()
             ending.join(_LONGEST_STOP)
 
@@ -143,15 +129,16 @@ class Consumer:
             if self.running:
                 return
             self.running = True
-        if _UWSGI is not None:
-            self._check_that_time_passes()
+        begin = time.monotonic()
+        if _UWSGI is not None and not self._wait(_GLANCE):
+            seconds = time.monotonic() - begin
+            if seconds > 4 * _GLANCE:  # the thread stands still while no request is served
+                LOG.error(_UWSGI_WITHOUT_THREADS)
         pause = 1.0
         self._metrics.begin(_PART)  # a broker that is down keeps the listener waiting
         while not self._wait(0):
             try:
-                self._server = listener.start(
-                    self._conf, self._settings, self._profiles, self._store, self._metrics
-                )
+                self._server = listener.start(self._deployment, self._store)
             except Exception as exc:
                 self._metrics.trouble(_PART, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
                 self._wait(pause)
@@ -160,20 +147,14 @@ class Consumer:
                 self._metrics.fine(_PART)
                 return
 
-    def _check_that_time_passes(self) -> None:
-        """Say so if this thread stands still whenever no request is served."""
-        begin = time.monotonic()
-        self._wait(_GLANCE)
-        if time.monotonic() - begin > 4 * _GLANCE:
-            LOG.error(_UWSGI_WITHOUT_THREADS)
-
     def _store(self, notifications: Sequence[Mapping[str, Any]]) -> bool:
         """Store what notifications say; False for giving them back."""
         if self._is_guest:
             self._wait(self._rest_until - time.monotonic())
         begin = time.monotonic()
-        rows = [row for one in notifications for row in self._recorder.extract(one)]
-        stored = self._recorder.record(rows, self._wait)
+        recorder = self._deployment.recorder
+        rows = [row for one in notifications for row in recorder.extract(one)]
+        stored = recorder.record(rows, self._wait)
         end = time.monotonic()
         self._rest_until = end + min(_REST * (end - begin), _LONGEST_REST)
         return stored
@@ -181,15 +162,14 @@ class Consumer:
     def _wait(self, seconds: float) -> bool:
         """Wait; return True, and soon, if the process is ending."""
         end = time.monotonic() + seconds
-        while True:
-            # Threads of an executor are joined before atexit handlers run, so the end of the main
-            # thread is the only sign of it there is.
-            if self._stopping.is_set() or not threading.main_thread().is_alive():
-                return True
+        # Threads of an executor are joined before atexit handlers run, so the end of the main
+        # thread is the only sign of it there is.
+        while threading.main_thread().is_alive() and not self._stopping.is_set():
             left = end - time.monotonic()
             if left <= 0:
                 return False
             self._stopping.wait(min(left, _GLANCE))
+        return True
 
 
 def _shut_down(server: Any) -> None:

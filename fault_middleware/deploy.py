@@ -41,28 +41,23 @@ class Deployment:
     store: Store
     metrics: Metrics
 
-    @property
-    def _consumes(self) -> bool:
-        """Whether the API's own workers consume, and there is what to consume."""
-        has_events = any(profile.events for profile in self.profiles)
-        return has_events and self.settings.consumer == "cohosted"
-
     @functools.cached_property
     def recorder(self) -> Recorder:
         """What stores the contents of notifications."""
-        return Recorder(
-            self.profiles,
-            self.store,
-            self.metrics,
-            clear_on_success=self.settings.clear_on_success,
-        )
+        return Recorder(self.profiles, self.store, self.metrics, self.settings.clear_on_success)
 
     @functools.cached_property
     def consumer(self) -> "Consumer":
         """The consumer of this process; loads oslo.messaging."""
         from fault_middleware.consumer import Consumer
 
-        return Consumer(self.conf, self.settings, self.profiles, self.recorder, self.metrics)
+        return Consumer(self)
+
+    @property
+    def cohosted(self) -> "Consumer | None":
+        """The consumer, if the API's own workers are to consume, and there is what to consume."""
+        has_events = any(profile.events for profile in self.profiles)
+        return self.consumer if has_events and self.settings.consumer == "cohosted" else None
 
     @functools.cached_property
     def policy(self) -> Policy:
@@ -72,20 +67,12 @@ class Deployment:
 
     def filter(self, application: WSGIApplication) -> FaultFilter:
         """The filter around an application."""
-        return FaultFilter(
-            application,
-            profiles=self.profiles,
-            store=self.store,
-            policy=self.policy,
-            metrics=self.metrics,
-            consumer=self.consumer if self._consumes else None,
-        )
+        return FaultFilter(application, self)
 
 
 # The one state of a module: several pipelines, a health check and a direct call of one process
 # share their connections and their listener.
 _deployments: dict[tuple[Any, ...], Deployment] = {}
-_configurations: dict[tuple[str | None, ...], cfg.ConfigOpts] = {}
 
 
 def deploy(
@@ -103,14 +90,9 @@ def deploy(
     options = conf_module.read_database_options(conf)
     key = (_identity(conf), settings, *sorted(options.items()))
     if key not in _deployments:
-        metrics = Metrics()
-        _deployments[key] = Deployment(
-            conf=conf,
-            settings=settings,
-            profiles=_load_profiles(settings.profiles),
-            store=Store(options, settings.lookup_timeout, metrics),
-            metrics=metrics,
-        )
+        profiles, metrics = _load_profiles(settings.profiles), Metrics()
+        store = Store(options, settings.lookup_timeout, metrics)
+        _deployments[key] = Deployment(conf, settings, profiles, store, metrics)
     return _deployments[key]
 
 
@@ -132,10 +114,8 @@ def filter_factory(
     :raises ConfigurationError: naming file, key and value
     """
     given = dict(global_conf or {})
-    names = {name: local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY}
-    return deploy(
-        configuration(**names), local_conf, given.get("__file__", "the paste file")
-    ).filter
+    conf = configuration(*(local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY))
+    return deploy(conf, local_conf, given.get("__file__", "the paste file")).filter
 
 
 def FaultMiddleware(  # used like the class whose instance it makes
@@ -158,39 +138,30 @@ def _identity(conf: cfg.ConfigOpts) -> object:
     return tuple(itertools.chain(*names)) or id(conf)
 
 
-def configuration(
-    oslo_config_project: str | None, oslo_config_file: str | None, oslo_config_program: str | None
-) -> cfg.ConfigOpts:
+@functools.cache
+def configuration(project: str | None, file: str | None, program: str | None) -> cfg.ConfigOpts:
     """The configuration that paste's options, or those alike, name; read once in a process.
 
     :raises ConfigurationError: when it cannot be read
     """
-    if oslo_config_project is None and oslo_config_file is None:
+    if project is None and file is None:
         return cfg.CONF
-    key = (oslo_config_project, oslo_config_file, oslo_config_program)
-    if key not in _configurations:
-        conf = cfg.ConfigOpts()
-        try:
-            conf(
-                [],
-                project=oslo_config_project,
-                prog=oslo_config_program,
-                default_config_files=[oslo_config_file] if oslo_config_file else None,
-                validate_default_values=True,
-            )
-        except cfg.Error as exc:
-            raise ConfigurationError(str(exc)) from exc
-        _configurations[key] = conf
-    return _configurations[key]
+    conf = cfg.ConfigOpts()
+    files = [file] if file else None
+    try:
+        conf([], project, program, default_config_files=files, validate_default_values=True)
+    except cfg.Error as exc:
+        raise ConfigurationError(str(exc)) from exc
+    return conf
 
 
 def _load_profiles(names: tuple[str, ...]) -> tuple[Profile, ...]:
     profiles = tuple(profile.load(name) for name in names)
     services = [one.service for one in profiles]
-    for service in services:
-        if services.count(service) > 1:
-            raise ConfigurationError(
-                f"[{conf_module.GROUP}] profiles = {','.join(names)}: two profiles "
-                f"describe the service {service!r}"
-            )
+    twice = [service for service in services if services.count(service) > 1]
+    if twice:
+        raise ConfigurationError(
+            f"[{conf_module.GROUP}] profiles = {','.join(names)}: two profiles describe the "
+            f"service {twice[0]!r}"
+        )
     return profiles

@@ -175,7 +175,7 @@ def clean(text: str) -> str:
 
 
 def clean_all(value: Any, limit: int | None = None) -> Any:
-    """A JSON value with every text in it, but the names, clean.
+    """A JSON value with every text in it, but the names, clean; what a secret's name has is one.
 
     :param limit: bytes of UTF-8 at which to cut a text
     """
@@ -184,7 +184,12 @@ def clean_all(value: Any, limit: int | None = None) -> Any:
     if isinstance(value, list):
         return [clean_all(part, limit) for part in value]
     if isinstance(value, dict):
-        return {name: clean_all(part, limit) for name, part in value.items()}
+        return {
+            name: masking.MASK
+            if isinstance(part, str) and masking.mask(f"{name}=x").endswith(masking.MASK)
+            else clean_all(part, limit)
+            for name, part in value.items()
+        }
     return value
 
 

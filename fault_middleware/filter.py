@@ -9,55 +9,41 @@ application made it.
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from fault_middleware import body, fault
 from fault_middleware.fault import Fault
-from fault_middleware.metrics import Metrics
-from fault_middleware.policy import Policy
-from fault_middleware.profile import Profile, RouteTable
+from fault_middleware.profile import RouteTable
 from fault_middleware.response import Response
 from fault_middleware.route import Instance
-from fault_middleware.store import Store
 
 if TYPE_CHECKING:
-    from fault_middleware.consumer import Consumer
-
+    from fault_middleware.deploy import Deployment
 
 _Found = TypeVar("_Found")
 
 
 class FaultFilter:
-    """A WSGI application around another, whose show responses it completes.
+    """A WSGI application around another, whose show responses it completes."""
 
-    :param consumer: a co-hosted consumer, which starts with the first request; None where somebody
-        else consumes
-    """
-
-    def __init__(
-        self,
-        application: WSGIApplication,
-        *,
-        profiles: Sequence[Profile],
-        store: Store,
-        policy: Policy,
-        metrics: Metrics,
-        consumer: "Consumer | None" = None,
-    ) -> None:
+    def __init__(self, application: WSGIApplication, deployment: "Deployment") -> None:
         self._application = application
-        self._routes = RouteTable(profiles)
+        self._routes = RouteTable(deployment.profiles)
         self._match = self._routes.pattern.match
-        self._store = store
-        self._policy = policy
-        self._metrics = metrics
-        self._consumer = consumer
+        self._store = deployment.store
+        self._policy = deployment.policy
+        self._metrics = deployment.metrics
+        self._consumer = deployment.cohosted
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         match = self._match(environ.get("PATH_INFO", ""))
         if self._consumer is not None and not self._consumer.running:
-            self._wake(self._consumer)
+            try:
+                self._consumer.ensure()
+            except Exception as exc:
+                self._metrics.error("consumer", "no notifications are consumed", exc)
         if match is None or environ.get("REQUEST_METHOD") != "GET":
             return self._application(environ, start_response)
 
@@ -71,12 +57,6 @@ class FaultFilter:
         except Exception as exc:
             self._metrics.error("filter", f"no fault is shown in {match[0]!r}", exc)
         return response.send(new)
-
-    def _wake(self, consumer: "Consumer") -> None:
-        try:
-            consumer.ensure()
-        except Exception as exc:
-            self._metrics.error("consumer", "no notifications are consumed", exc)
 
     def _complete(
         self, data: bytes, environ: WSGIEnvironment, match: re.Match[str]

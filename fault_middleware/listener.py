@@ -6,10 +6,11 @@ batch nothing; and nobody waits for a batch to fill.
 """
 
 import functools
+import itertools
 import logging
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import oslo_messaging
 from oslo_config import cfg
@@ -17,7 +18,9 @@ from oslo_messaging import opts as messaging_opts
 
 from fault_middleware.conf import Settings
 from fault_middleware.metrics import Metrics
-from fault_middleware.profile import Profile
+
+if TYPE_CHECKING:
+    from fault_middleware.deploy import Deployment
 
 LOG = logging.getLogger(__name__)
 
@@ -31,38 +34,24 @@ _IDLE = 0.5
 Handler = Callable[[Sequence[Mapping[str, Any]]], bool]
 
 
-def start(
-    conf: cfg.ConfigOpts,
-    settings: Settings,
-    profiles: Sequence[Profile],
-    handle: Handler,
-    metrics: Metrics,
-) -> Any:
+def start(deployment: "Deployment", handle: Handler) -> Any:
     """Start a listener; ``stop()`` and ``wait()`` end it. Blocks while the broker is down."""
+    conf, settings, profiles = deployment.conf, deployment.settings, deployment.profiles
     transport = oslo_messaging.get_notification_transport(conf, url=_url(conf, settings))
-    exchanges = settings.exchanges or (
-        conf.control_exchange,
-        *(name for profile in profiles for name in profile.exchanges),
-    )
-    targets = [
-        oslo_messaging.Target(topic=topic, exchange=exchange)
-        for topic in settings.topics
-        for exchange in dict.fromkeys(exchanges)
-    ]
+    published = (name for profile in profiles for name in profile.exchanges)
+    exchanges = dict.fromkeys(settings.exchanges or (conf.control_exchange, *published))
+    pairs = itertools.product(settings.topics, exchanges)
+    targets = [oslo_messaging.Target(topic=topic, exchange=name) for topic, name in pairs]
     priorities = frozenset[str]().union(*(profile.priorities for profile in profiles))
     methods = {name: functools.partial(_on_messages, handle, name) for name in priorities}
+    endpoints = [types.SimpleNamespace(**methods)]
+    batch = {"batch_size": settings.batch_size, "batch_timeout": settings.batch_timeout}
     server = oslo_messaging.get_batch_notification_listener(
-        transport,
-        targets,
-        [types.SimpleNamespace(**methods)],
-        allow_requeue=True,
-        pool=settings.pool,
-        batch_size=settings.batch_size,
-        batch_timeout=settings.batch_timeout,
+        transport, targets, endpoints, allow_requeue=True, pool=settings.pool, **batch
     )
-    server.dispatcher = _ReadableOnly(server.dispatcher, metrics)
-    make = server._create_listener
-    server._create_listener = lambda: _gathering(make())
+    dispatcher = server.dispatcher
+    dispatcher.dispatch = functools.partial(_dispatch, dispatcher.dispatch, deployment.metrics)
+    server._create_listener = functools.partial(_gathering, server._create_listener)
     try:
         # One thread, so that notifications are stored in their order; the default of 64 would also
         # be as many database connections.
@@ -82,12 +71,9 @@ def _url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.TransportUR
     connections.
     """
     group = "oslo_messaging_notifications"
-    for name, options in messaging_opts.list_opts():
-        if name == group:
-            conf.register_opts(options, group=group)
-    url = oslo_messaging.TransportURL.parse(
-        conf, settings.transport_url or conf[group].transport_url
-    )
+    conf.register_opts(dict(messaging_opts.list_opts())[group], group=group)
+    text = settings.transport_url or conf[group].transport_url
+    url = oslo_messaging.TransportURL.parse(conf, text)
     if url.transport.startswith(("rabbit", "kombu")):
         ahead = str(settings.batch_size * _BATCHES_AHEAD)
         url.query.setdefault("rabbit_qos_prefetch_count", ahead)
@@ -96,55 +82,37 @@ def _url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.TransportUR
 
 def _on_messages(handle: Handler, priority: str, messages: Sequence[Mapping[str, Any]]) -> str:
     """The method of the endpoint for a priority."""
-    done = handle(
-        [
-            {
-                "priority": priority,
-                "event_type": message["event_type"],
-                "publisher_id": message["publisher_id"],
-                "payload": message["payload"],
-                "context": message["ctxt"],
-                **message["metadata"],
-            }
-            for message in messages
-        ]
-    )
+    read = [
+        {"priority": priority, "context": one["ctxt"], **one, **one["metadata"]}
+        for one in messages
+    ]
     result = oslo_messaging.NotificationResult
-    return str(result.HANDLED if done else result.REQUEUE)
+    return str(result.HANDLED if handle(read) else result.REQUEUE)
 
 
-class _ReadableOnly:
-    """A dispatcher before oslo.messaging's, which it spares what would upset it.
+def _dispatch(dispatch: Any, metrics: Metrics, incoming: Sequence[Any]) -> Any:
+    """Spare oslo.messaging's dispatcher what would upset it; what is left out counts as done.
 
-    A message without a text as its priority makes the batch dispatcher raise, and all others of
-    its batch are requeued with it, for ever.
+    A message without a text as its priority makes it raise, and all others of the batch are
+    requeued with it, for ever.
     """
-
-    def __init__(self, dispatcher: Any, metrics: Metrics) -> None:
-        self._dispatcher = dispatcher
-        self._metrics = metrics
-        self.supported_priorities = dispatcher.supported_priorities
-
-    def dispatch(self, incoming: Sequence[Any]) -> set[Any]:
-        """Hand on what can be read; what is left out counts as done."""
-        readable = []
-        for item in incoming:
-            message = item.message
-            if isinstance(message, dict) and isinstance(message.get("priority"), str):
-                readable.append(item)
-            else:
-                self._metrics.drop("unreadable", "a message that is no notification")
-        requeue: set[Any] = self._dispatcher.dispatch(readable) if readable else set()
-        return requeue
+    readable = []
+    for item in incoming:
+        message = item.message
+        if isinstance(message, dict) and isinstance(message.get("priority"), str):
+            readable.append(item)
+        else:
+            metrics.drop("unreadable", "a message that is no notification")
+    return dispatch(readable)
 
 
-def _gathering(adapter: Any) -> Any:
-    """Let a listener's polls end as soon as no further message comes.
+def _gathering(create: Callable[[], Any]) -> Any:
+    """A listener whose polls end as soon as no further message comes.
 
     oslo.messaging's own wait for the whole of ``batch_timeout``, from their start.
     """
-    listener = adapter._poll_style_listener
-    take = listener.poll
+    adapter = create()
+    take = adapter._poll_style_listener.poll
 
     def poll(batch_size: int, batch_timeout: float) -> list[Any]:
         batch: list[Any] = take(timeout=_IDLE)
@@ -152,5 +120,5 @@ def _gathering(adapter: Any) -> Any:
             batch += more
         return batch
 
-    listener.poll = poll
+    adapter._poll_style_listener.poll = poll
     return adapter

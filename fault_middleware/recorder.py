@@ -35,12 +35,7 @@ class Recorder:
     """
 
     def __init__(
-        self,
-        profiles: Sequence[Profile],
-        store: Store,
-        metrics: Metrics,
-        *,
-        clear_on_success: bool,
+        self, profiles: Sequence[Profile], store: Store, metrics: Metrics, clear_on_success: bool
     ) -> None:
         self._profiles = profiles
         self._store = store

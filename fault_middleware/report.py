@@ -11,35 +11,46 @@ import logging
 import os
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
-from types import TracebackType
 from typing import Any, TypeVar
 
 from oslo_config import cfg
 
 from fault_middleware import deploy, fault
 from fault_middleware.conf import ConfigurationError
-from fault_middleware.fault import Fault
 from fault_middleware.metrics import describe
 from fault_middleware.problem import ManagementDriverException, ProblemDetails
 
 LOG = logging.getLogger(__name__)
 
 ENVIRONMENT = "FAULT_MIDDLEWARE_CONFIG"
+Error = str | BaseException | ProblemDetails
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def record_fault(
+def record_fault(instance_id: str, error: Error, details: Any = None, **options: Any) -> bool:
+    """Record a fault of an instance now. Never raises; waits for a database for 10 s at most.
+
+    :param options: as for :func:`record`
+    :returns: whether it was recorded; if not, the log says why
+    """
+    try:
+        return record(instance_id, error, details, **options)
+    except Exception as exc:
+        # In one line: what a driver's script writes to stderr is shown to its users.
+        LOG.error("The fault of %s could not be recorded: %s", instance_id, describe(exc))
+        return False
+
+
+def record(
     instance_id: str,
-    error: str | BaseException | ProblemDetails,
+    error: Error,
     details: Any = None,
-    *,
     service: str | None = None,
     skip_delta: float = 0.0,
     conf: cfg.ConfigOpts | None = None,
     **others: Any,
 ) -> bool:
-    """Record a fault of an instance now. Never raises; waits for a database for 10 s at most.
+    """What :func:`record_fault` does, for those who want to know.
 
     :param error: what to tell the user; of an exception, the text of its innermost cause, and the
         traceback for ``details``; of a problem or a ManagementDriverException, its detail, and the
@@ -49,47 +60,23 @@ def record_fault(
     :param skip_delta: seconds; a fault of the instance that is no older stays the newest
     :param conf: parsed; see above for the default
     :param others: created, message_id, event_type, request_id, project_id, as for fault.make
-    :returns: whether it was recorded; if not, the log says why
-    """
-    try:
-        return record(instance_id, error, details, service, skip_delta, conf, **others)
-    except Exception as exc:
-        # In one line: what a driver's script writes to stderr is shown to its users.
-        LOG.error("The fault of %s could not be recorded: %s", instance_id, describe(exc))
-        return False
-
-
-def record(
-    instance_id: str,
-    error: str | BaseException | ProblemDetails,
-    details: Any = None,
-    service: str | None = None,
-    skip_delta: float = 0.0,
-    conf: cfg.ConfigOpts | None = None,
-    **others: Any,
-) -> bool:
-    """What :func:`record_fault` does, for those who want to know.
-
     :returns: False if a fresher fault was there
     :raises ConfigurationError: naming what is missing
     :raises ValueError: when ``instance_id`` cannot be one
     :raises Exception: of the database
     """
-    deployment = deploy.deploy(conf or _configuration())
+    conf = conf or deploy.configuration(None, os.environ.get(ENVIRONMENT), None)
+    deployment = deploy.deploy(conf)
     services = [profile.service for profile in deployment.profiles]
     if service is None and len(services) == 1:
         service = services[0]
     if service not in services:
         raise ConfigurationError(f"service = {service!r}: name one of {', '.join(services)}")
-    made = _make(service, instance_id, error, details, others)
-    if skip_delta:
-        last = deployment.store.last(service, made.instance_id)
-        if (
-            last
-            and not last.deleted
-            and made.created - last.created <= timedelta(seconds=skip_delta)
-        ):
-            return False
+    made = fault.make(service, str(instance_id), **{**_texts(error, details), **others})
+    last = deployment.store.last(service, made.instance_id) if skip_delta else None
+    age = made.created - last.created if last and not last.deleted else None
+    if age is not None and age.total_seconds() <= skip_delta:
+        return False
     deployment.metrics.stored.inc(deployment.store.record([made]))
     return True
 
@@ -116,20 +103,12 @@ class reporting:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, exc: object, trace: object) -> None:
         if isinstance(exc, Exception):
             record_fault(self._instance_id, exc, **self._options)
 
     def __call__(self, function: _Function) -> _Function:
-        """Decorate a function.
-
-        :raises TypeError: when it has no such argument
-        """
+        """Decorate a function; raises TypeError when it has no such argument."""
         signature = inspect.signature(function)
         if self._instance_id not in signature.parameters:
             raise TypeError(f"{function.__qualname__} has no argument {self._instance_id!r}")
@@ -147,22 +126,16 @@ class reporting:
         return wrapper  # type: ignore[return-value]
 
 
-def _make(
-    service: str, instance_id: str, error: Any, details: Any, others: dict[str, Any]
-) -> Fault:
+def _texts(error: Error, details: Any) -> dict[str, Any]:
+    """What an error says, as arguments of fault.make."""
+    problem = error.problem if isinstance(error, ManagementDriverException) else error
     if isinstance(error, BaseException) and details is None:
         details = traceback.format_exception(error)
-    problem = error.problem if isinstance(error, ManagementDriverException) else error
     if isinstance(problem, ProblemDetails):
-        others = {"message": problem.detail, "problem": problem.to_dict(), **others}
-    elif isinstance(error, BaseException):
-        while error.__cause__ or (error.__context__ and not error.__suppress_context__):
-            error = error.__cause__ or error.__context__
-        others = {"message": str(error) or type(error).__name__, **others}
-    else:
-        others = {"message": error, **others}
-    return fault.make(service, str(instance_id), details=details, **others)
-
-
-def _configuration() -> cfg.ConfigOpts:
-    return deploy.configuration(None, os.environ.get(ENVIRONMENT), None)
+        return {"message": problem.detail, "details": details, "problem": problem.to_dict()}
+    if isinstance(error, BaseException):
+        root = error
+        while cause := root.__cause__ or (None if root.__suppress_context__ else root.__context__):
+            root = cause
+        error = str(root) or type(root).__name__
+    return {"message": error, "details": details}

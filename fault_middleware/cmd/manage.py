@@ -60,14 +60,10 @@ class Command(command.Command):
         """
         conf = cfg.ConfigOpts()
         given = self.app_args
+        files, folders = (given.config_file, given.config_dir) if given else (None, None)
+        project = "fault_middleware"
         try:
-            conf(
-                [],
-                project="fault_middleware",
-                prog=PROGRAM,
-                default_config_files=given.config_file if given else None,
-                default_config_dirs=given.config_dir if given else None,
-            )
+            conf([], project, PROGRAM, default_config_files=files, default_config_dirs=folders)
         except cfg.Error as exc:
             raise ConfigurationError(str(exc)) from exc
         conf_module.register_opts(conf)
@@ -88,10 +84,9 @@ class Command(command.Command):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command.
+    """Run one command; 0 on success, 1 when it failed, 2 when it was misspelt.
 
     :param arguments: those of the command line; None for ``sys.argv``
-    :returns: 0 on success, 1 when the command failed, 2 when it was misspelt
     """
     given = sys.argv[1:] if arguments is None else arguments
     return int(Manage().run(given or ["--help"]))

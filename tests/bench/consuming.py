@@ -92,17 +92,15 @@ class Watch:
 def _listen(kind: str, file: Path, watch: Watch) -> None:
     import oslo_messaging
 
-    from fault_middleware import deploy
+    from fault_middleware import deploy, listener
     from tests.fixtures import parse
 
     conf = parse(file)
     deployment = deploy.deploy(conf)
     consumer = deployment.consumer
     if kind == "ours":
-        consumer._on_notifications = watch.around(
-            consumer._on_notifications, lambda priority, messages: len(messages)
-        )
-        consumer.ensure()
+        consumer._store = watch.around(consumer._store, len)
+        threading.Thread(target=consumer.run, daemon=True).start()
         return
 
     def nothing(messages: Sequence[Any]) -> None:
@@ -113,7 +111,9 @@ def _listen(kind: str, file: Path, watch: Watch) -> None:
         notification |= {"context": context, "priority": "info", **metadata}
         deployment.recorder.record(deployment.recorder.extract(notification), lambda seconds: True)
 
-    transport = oslo_messaging.get_notification_transport(conf, url=consumer._transport_url())
+    transport = oslo_messaging.get_notification_transport(
+        conf, url=listener._url(conf, deployment.settings)
+    )
     targets = [oslo_messaging.Target(topic=deployment.settings.topics[0], exchange=EXCHANGE)]
     if kind == "single":
         endpoint = types.SimpleNamespace(info=watch.around(store, lambda *arguments: 1))
