@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README and the manual say what is so."""
 
+import ast
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import types
@@ -18,7 +20,7 @@ from fault_middleware import body, fault, profile
 from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy
-from tests.documents import MANUAL, README, blocks
+from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import (
     DATA,
     Service,
@@ -328,3 +330,29 @@ def test_the_paste_advice_for_tacker_loads_beside_its_pipelines():
     for number in (1, 2):
         for strategy in ("noauth", "keystone"):
             assert f"fault vnflcmaapp_v{number}\n" in paste, strategy
+
+
+def test_modules_import_those_that_stand_above_them_in_the_manual():
+    text = (MANUAL / "contributor/architecture.rst").read_text()
+    lines = re.findall(r"^``\w+``(?:, ``\w+``)*(?=  )", text, re.MULTILINE)
+    table = [re.findall(r"\w+", line) for line in lines]
+    place = {name: number for number, names in enumerate(table) for name in names}
+    package = ROOT / "fault_middleware"
+
+    assert set(place) == {
+        file.stem for file in package.iterdir() if file.suffix in ("", ".py")
+    } - {"__init__", "__pycache__", "demo", "profiles"} - {"py"}
+    for name, number in place.items():
+        if (package / f"{name}.py").exists():
+            assert all(place[one] < number for one in imported(package / f"{name}.py")), name
+
+
+def imported(file):
+    """The modules of ours that a module imports at its top."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "fault_middleware":
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("fault_middleware."):
+            found.add(node.module.split(".")[1])
+    return found
