@@ -2,6 +2,7 @@
 """The README and the manual say what is so."""
 
 import ast
+import dataclasses
 import json
 import os
 import pickle
@@ -16,10 +17,11 @@ import sqlalchemy as sa
 import webtest
 from paste.deploy import loadapp
 
-from fault_middleware import body, fault, profile
+from fault_middleware import body, fault, listener, profile
 from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy
+from fault_middleware.store import CHUNK
 from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import (
     DATA,
@@ -356,3 +358,50 @@ def imported(file):
         elif isinstance(node, ast.ImportFrom) and node.module.startswith("fault_middleware."):
             found.add(node.module.split(".")[1])
     return found
+
+
+def test_the_statements_of_the_manual_remove_old_faults_and_then_clearances(store):
+    faults, clearances = blocks(MANUAL / "operations/sizing.rst", "sql")
+    old, new = datetime(2026, 10, 21), datetime(2026, 10, 22)
+    made = {
+        ("0a00-fault", old, False),
+        ("0a00-clearance", old, True),
+        ("0a00-new", new, False),
+        ("0a01-other", old, False),
+        ("09ff-other", old, False),
+    }
+    store.record(
+        [
+            dataclasses.replace(
+                fault.make("trove", "i", message="m", created=created, deleted=deleted), id=name
+            )
+            for name, created, deleted in made
+        ]
+    )
+
+    def left_after(statement):
+        with store.writer.begin() as connection:
+            connection.execute(sa.text(statement))
+        return {row["id"] for row in rows(store)}
+
+    assert left_after(faults) == {name for name, _, _ in made} - {"0a00-fault"}
+    assert left_after(clearances) == {"0a00-new", "0a01-other", "09ff-other"}
+
+
+def test_the_sizes_in_the_manual_follow_from_the_defaults(configure):
+    text = " ".join((MANUAL / "operations/sizing.rst").read_text().split())
+    parts = deploy(configure())
+    settings = parts.settings
+    batches = listener._BATCHES_AHEAD
+    ahead = settings.batch_size * batches
+    pool = parts.store.reader.pool
+    lasting, most = pool.size(), pool.size() + pool._max_overflow
+
+    assert (
+        f"``batch_size`` {settings.batch_size} x {ahead} = {settings.batch_size * ahead}" in text
+    )
+    assert f"``batch_timeout`` ({settings.batch_timeout * 1000:g} ms)" in text
+    assert f"``max_pool_size`` {lasting} are kept, ``max_overflow`` {most - lasting} more" in text
+    assert f"up to {most}" in text
+    assert f"a list of N instances is N / {CHUNK} of them" in text
+    close(parts.store)
