@@ -12,6 +12,7 @@ from oslo_db.sqlalchemy import engines
 from fault_middleware.conf import DATABASE_GROUP, ConfigurationError
 
 MYSQL = ("mysql", "mariadb")
+_URLS = ("connection", "slave_connection")
 # Seconds after which a statement of the writer is given up: time for a busy cluster to commit, and
 # not more than a server gives its workers to end.
 _WRITE_TIMEOUT = 10.0
@@ -23,26 +24,21 @@ def check(options: Mapping[str, Any]) -> None:
     :param options: the values of group ``[fault_middleware_database]``
     :raises ConfigurationError: when a URL is wrong or its driver is not installed
     """
-    for name in ("connection", "slave_connection"):
-        if not options[name]:
-            continue
+    for name in filter(options.get, _URLS):
         try:
             url = sa.make_url(options[name])
             url.get_dialect().import_dbapi()
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as exc:
             text = f"[{DATABASE_GROUP}] {name}: {type(exc).__name__}: {exc}"
             raise ConfigurationError(text) from exc
-        backend = url.get_backend_name()
+        backend, what = url.get_backend_name(), None
         if backend not in ("sqlite", *MYSQL, "postgresql"):
-            raise ConfigurationError(
-                f"[{DATABASE_GROUP}] {name} = {url}: fault_middleware works with SQLite, MySQL, "
-                f"MariaDB and PostgreSQL, not with {backend}"
-            )
-        if backend == "sqlite" and url.database in (None, "", ":memory:"):
-            raise ConfigurationError(
-                f"[{DATABASE_GROUP}] {name} = {url}: a database in memory is seen by one "
-                "connection only; name a file, e.g. sqlite:////var/lib/fault/faults.sqlite"
-            )
+            what = f"it works with SQLite, MySQL, MariaDB and PostgreSQL, not with {backend}"
+        elif backend == "sqlite" and url.database in (None, "", ":memory:"):
+            what = "a database in memory is seen by one connection only; name a file, e.g. "
+            what += "sqlite:////var/lib/fault/faults.sqlite"
+        if what:
+            raise ConfigurationError(f"[{DATABASE_GROUP}] {name} = {url}: {what}")
 
 
 def reader(options: Mapping[str, Any], timeout: float) -> sa.Engine:
@@ -109,10 +105,9 @@ class Lookup:
             found = cursor.fetchall()
             cursor.close()
         except BaseException as exc:
-            dialect, connection = self._engine.dialect, pooled.dbapi_connection
-            is_gone = isinstance(exc, dialect.loaded_dbapi.Error) and dialect.is_disconnect(
-                exc, connection, None
-            )
+            dialect: Any = self._engine.dialect
+            is_error = isinstance(exc, dialect.loaded_dbapi.Error)
+            is_gone = is_error and dialect.is_disconnect(exc, pooled.dbapi_connection, None)
             # Whatever happened, an answer may still be on its way through this connection.
             pooled.invalidate(exc)
             if is_gone:
@@ -130,16 +125,9 @@ class Lookup:
 def writer(options: Mapping[str, Any]) -> sa.Engine:
     """An engine by oslo.db, as the options say; whoever writes decides how long to try."""
     url = sa.make_url(options["connection"])
-    names = (
-        *("connection_recycle_time", "connection_debug", "connection_trace", "max_pool_size"),
-        *("max_overflow", "mysql_sql_mode", "mysql_wsrep_sync_wait", "sqlite_synchronous"),
-    )
-    engine: sa.Engine = engines.create_engine(
-        options["connection"],
-        connection_parameters=_parameters(url, options, _WRITE_TIMEOUT),
-        max_retries=0,
-        **{name: options[name] for name in names},
-    )
+    given = {name: options[name] for name in options if name not in _URLS}
+    given |= {"connection_parameters": _parameters(url, options, _WRITE_TIMEOUT), "max_retries": 0}
+    engine: sa.Engine = engines.create_engine(options["connection"], **given)
     _bound(engine, _WRITE_TIMEOUT)
     return engine
 
@@ -156,11 +144,8 @@ def _parameters(url: sa.URL, options: Mapping[str, Any], seconds: float) -> str:
         timeouts = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), whole)
         defaults = {"charset": "utf8mb4", **timeouts}
     elif backend == "postgresql":
-        defaults = {
-            "connect_timeout": whole,
-            "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds}",
-        }
+        bound = f"-c statement_timeout={milliseconds}"
+        defaults = {"connect_timeout": whole, "tcp_user_timeout": milliseconds, "options": bound}
     else:
         defaults = {"timeout": str(seconds)}
     given = url.update_query_string(options["connection_parameters"] or "").query

@@ -50,11 +50,6 @@ class Fault:
     problem: str | None = None
     deleted: bool = False
 
-    @property
-    def newness(self) -> tuple[datetime, str]:
-        """What decides which of an instance's rows is shown: the greatest."""
-        return self.created, self.id
-
 
 def make(
     service: str,

@@ -32,17 +32,10 @@ _Made = TypeVar("_Made")
 _T = models.instance_faults
 # A row in the order of the fields of Fault.
 _COLUMNS = [_T.c[field.name] for field in dataclasses.fields(Fault)]
-_COUNT_NEW = sa.select(sa.func.count()).where(
-    _T.c.id.in_(sa.bindparam("ids", expanding=True)), _T.c.updated == sa.bindparam("updated")
-)
-_NEWEST = (
-    sa.select(*_COLUMNS)
-    .where(
-        _T.c.instance_id == sa.bindparam("instance_id"), _T.c.service == sa.bindparam("service")
-    )
-    .order_by(_T.c.created.desc(), _T.c.id.desc())
-    .limit(1)
-)
+_IS_WANTED = _T.c.instance_id == sa.bindparam("instance_id")
+_IS_OURS = _T.c.service == sa.bindparam("service")
+_NEWEST = sa.select(*_COLUMNS).where(_IS_WANTED, _IS_OURS).limit(1)
+_NEWEST = _NEWEST.order_by(_T.c.created.desc(), _T.c.id.desc())
 _NEWEST_BETWEEN = _NEWEST.where(
     sa.literal_column("created") >= sa.bindparam("since"),
     sa.literal_column("created") <= sa.bindparam("until"),
@@ -74,13 +67,12 @@ class Store:
     @property
     def reader(self) -> sa.Engine:
         """For look-ups in requests."""
-        make = functools.partial(engines.reader, self._options, self._lookup_timeout)
-        return self._once("reader", make)
+        return self._once("reader", lambda: engines.reader(self._options, self._lookup_timeout))
 
     @property
     def writer(self) -> sa.Engine:
         """For everything else."""
-        return self._once("writer", functools.partial(engines.writer, self._options))
+        return self._once("writer", lambda: engines.writer(self._options))
 
     def last(
         self,
@@ -89,9 +81,7 @@ class Store:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Fault | None:
-        """The newest row of an instance: a fault, a clearance, or None.
-
-        One round trip.
+        """The newest row of an instance: a fault, a clearance, or None. One round trip.
 
         :param since: with ``until``: only of what happened between these times
         :raises SuspendedError: when the database did not answer a moment ago
@@ -103,16 +93,14 @@ class Store:
                 # In the one form that every database takes.
                 values[name] = moment.isoformat(" ", "microseconds")
         with self._breaker.call(f"{service} {instance_id}"):
-            rows = self._read(0 if len(values) == 2 else -1, values)
+            rows = self._read(_NEWEST if len(values) == 2 else _NEWEST_BETWEEN, values)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
     def last_many(self, service: str, instance_ids: Iterable[str]) -> dict[str, Fault]:
-        """The newest row of each instance that has one, by instance id.
+        """The newest row of each instance that has one, by instance id; raises as :meth:`last`.
 
         One round trip for each 200 instances.
-
-        :raises Exception: as :meth:`last`
         """
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
@@ -129,7 +117,7 @@ class Store:
                 size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
                 chunk += chunk[:1] * (size - len(chunk))
                 values = {f"id{n}": instance_id for n, instance_id in enumerate(chunk)}
-                for row in self._read(size, {"service": service, **values}):
+                for row in self._read(_newest_of(size), {"service": service, **values}):
                     if row.instance_id in wanted:
                         found[row.instance_id] = row
         return found
@@ -145,16 +133,12 @@ class Store:
             return 0
         updated = fault.utcnow()
         with self.writer.begin() as connection:
-            result = connection.execute(
-                _insert(connection.dialect.name),
-                [_values(row, updated) for row in faults],
-                execution_options={"preserve_rowcount": True},
-            )
+            insert = _insert(connection.dialect.name)
+            result = connection.execute(insert, [_values(row, updated) for row in faults])
             if connection.dialect.name in engines.MYSQL:
                 # To SQLAlchemy's connections, MySQL also counts what was there.
-                ids = [row.id for row in faults]
-                new = connection.scalar(_COUNT_NEW, {"ids": ids, "updated": updated})
-                return int(new or 0)
+                is_new = _T.c.id.in_([row.id for row in faults]) & (_T.c.updated == updated)
+                return connection.scalar(sa.select(sa.func.count()).where(is_new)) or 0
             return max(result.rowcount, 0)
 
     def probe(self) -> None:
@@ -167,25 +151,18 @@ class Store:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
             connection.execute(_T.delete().where(_T.c.id == row.id))
 
-    def _read(self, size: int, values: Mapping[str, Any]) -> list[Fault]:
-        """The newest row of each of several instances; of one: 0, or -1 for between times."""
+    def _read(self, statement: sa.ClauseElement, values: Mapping[str, Any]) -> list[Fault]:
+        lookup = self._once(statement, lambda: engines.Lookup(self.reader, statement, _COLUMNS))
         begin = time.monotonic()
         try:
-            return self._read_once(size, values)
+            return list(itertools.starmap(Fault, lookup.rows(values)))
         except engines.DisconnectedError:
             # A pooled connection that the server has closed meanwhile; asking each one before use
             # would cost every request a round trip. The pool has dropped them all by now, so this
             # connects anew. What took its time to fail would take it again.
             if time.monotonic() - begin > self._lookup_timeout / 10:
                 raise
-            return self._read_once(size, values)
-
-    def _read_once(self, size: int, values: Mapping[str, Any]) -> list[Fault]:
-        def make() -> engines.Lookup:
-            statement = _newest_of(size) if size > 0 else (_NEWEST, _NEWEST_BETWEEN)[size]
-            return engines.Lookup(self.reader, statement, _COLUMNS)
-
-        return [Fault(*row) for row in self._once(size, make).rows(values)]
+            return list(itertools.starmap(Fault, lookup.rows(values)))
 
     def _once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """What is made once in a process."""
@@ -194,14 +171,14 @@ class Store:
             for one in self._made.values():
                 if isinstance(one, sa.Engine):
                     one.dispose(close=False)
-            self._made = {}
-            self._pid = os.getpid()
+            self._made, self._pid = {}, os.getpid()
         if key not in self._made:
             self._made.setdefault(key, make())
         made: _Made = self._made[key]
         return made
 
 
+@functools.cache
 def _newest_of(size: int) -> sa.ClauseElement:
     """The newest row of each of ``size`` instances (``:id0``, ``:id1``, ...).
 
@@ -222,9 +199,9 @@ def _newest_of(size: int) -> sa.ClauseElement:
 
 def _values(row: Fault, updated: datetime) -> dict[str, Any]:
     """A row of the table."""
-    deleted_at = row.created if row.deleted else None
     values = {column.name: getattr(row, column.name) for column in _COLUMNS}
-    return {**values, "updated": updated, "deleted_at": deleted_at}
+    values["deleted_at"] = row.created if row.deleted else None
+    return {**values, "updated": updated}
 
 
 @functools.cache
@@ -235,6 +212,7 @@ def _insert(dialect: str) -> Any:
     """
     # Only the dialect in use: importing the others takes longer than all of our modules.
     module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
+    insert = module.insert(_T).execution_options(preserve_rowcount=True)
     if dialect in engines.MYSQL:
-        return module.insert(_T).on_duplicate_key_update(id=_T.c.id)
-    return module.insert(_T).on_conflict_do_nothing(index_elements=[_T.c.id])
+        return insert.on_duplicate_key_update(id=_T.c.id)
+    return insert.on_conflict_do_nothing(index_elements=[_T.c.id])

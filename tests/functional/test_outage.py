@@ -313,7 +313,7 @@ def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
         )
         for number in range(5)
     ]
-    in_order = max(reports, key=lambda row: row.newness)
+    in_order = max(reports, key=lambda row: (row.created, row.id))
 
     def work(order):
         for number in order:
