@@ -321,6 +321,17 @@ def test_the_script_says_what_failed(tacker):
     assert tacker.show(body, "admin") == SHOWN[2]
 
 
+@pytest.mark.parametrize("database", ["sqlite:////nowhere/at/all.sqlite", ""])
+def test_the_script_says_what_failed_where_nothing_can_be_stored(tacker, tmp_path, database):
+    tacker.conf = str(write_configuration(tmp_path / "away.conf", database, profiles="tacker"))
+
+    body = tacker.fail_in_script(SCRIPT, {})
+
+    assert "could not be recorded" in body["error"]["detail"]
+    assert tacker.show(body) == SHOWN[2]
+    assert rows(tacker.store) == []
+
+
 def test_each_example_of_a_driver_says_what_its_users_see():
     assert len(SHOWN) == 3
 
