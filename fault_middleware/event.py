@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """An event: a notification of a service, and the fault that it carries."""
 
-import dataclasses
 import fnmatch
+import functools
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from fault_middleware import fault
 from fault_middleware.fault import Fault
@@ -21,8 +21,7 @@ _RAISED = re.compile(r"^  File .*\n(?:[ ].*\n)*(\S.*)", re.MULTILINE)
 _NO_EXCEPTION = "Internal error"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Extraction:
+class Extraction(NamedTuple):
     """What a notification says: the rows to store, or why there are none.
 
     :ivar action: one of :data:`ACTIONS`, or ``ignore``
@@ -34,13 +33,10 @@ class Extraction:
     reason: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Event:
-    """A kind of notification.
+class Event(NamedTuple):
+    """A kind of notification; ``profile-schema.yaml`` says what its parts mean.
 
-    :ivar event_type: matches the event types; ``publisher_id``, the publishers
     :ivar safe: matches the exceptions whose messages users may read; None where it is all
-    :ivar priorities: the queues on which it comes
     :ivar action: one of :data:`ACTIONS`
     :ivar fields: where the parts of the fault are: always instance_id, which may lead to a list of
         several, and others of the arguments of fault.make
@@ -80,16 +76,15 @@ class Event:
             self._hide_message(values, exception, self.safe)
         rows: list[Fault] = []
         wrong = []
+        make: Any = functools.partial(fault.make, service, **values)
         for value in found if isinstance(found, list) else [found]:
             try:
-                # Masking takes time, and is done once however many instances there are.
-                one = (
-                    fault.sibling(rows[0], value) if rows else fault.make(service, value, **values)
-                )
+                rows.append(make(value))
             except ValueError as exc:
                 wrong.append(str(exc))
             else:
-                rows.append(one)
+                # Masking takes time, and is done once however many instances there are.
+                make = functools.partial(fault.sibling, rows[0])
         reason = f"{len(wrong)} of {len(rows) + len(wrong)} ids: {wrong[0]}" if wrong else ""
         return Extraction(self.action if rows else "ignore", tuple(rows), reason)
 
@@ -110,23 +105,18 @@ class Event:
 
 
 def build(data: Mapping[str, Any]) -> Event:
-    """Build one of the ``events`` of a profile.
-
-    :param data: as the profile's schema describes it
-    :raises ValueError: for what a schema cannot see
-    """
+    """Build one of a profile's ``events``; raises ValueError for what its schema cannot see."""
     actions = [name for name in ACTIONS if name in data]
     if len(actions) != 1:
         raise ValueError(f"needs exactly one of {', '.join(ACTIONS)}")
-    action = actions[0]
     safe = _globs(data.get("safe_exceptions", []))
     return Event(
         event_type=_globs(data["event_type"]),
         publisher_id=_globs(data.get("publisher_id", "*")),
         safe=safe if data.get("message") == "class" else None,
         priorities=frozenset(texts(data["priority"])),
-        action=action,
-        fields={name: Field.parse(field) for name, field in data[action].items()},
+        action=actions[0],
+        fields={name: Field.parse(field) for name, field in data[actions[0]].items()},
     )
 
 

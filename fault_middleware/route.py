@@ -2,13 +2,11 @@
 """A route: a request that shows instances, and how a fault looks in its body."""
 
 import contextlib
-import dataclasses
-import itertools
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from fault_middleware import body, fault, shape
 from fault_middleware.body import Edit, Span
@@ -18,36 +16,28 @@ from fault_middleware.shape import Shape
 
 # What routers of services overlook at the end of a path; details must not pass by writing it so.
 _TAIL = r"(?:\.json)?[/\s\0]*"
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _FIELDS = ("id", "project_id", "user_id")
 # Services show times without their fractions.
 _TRUNCATION = timedelta(seconds=1)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """An instance in a body: its id in the form of the table (or ""), and its place."""
 
     id: str
     span: Span
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A request of a service that shows one instance, or a list of them.
+
+    What its parts mean stands in ``profile-schema.yaml``; ``when`` and ``within_last`` are members
+    of the instance, with the values of which it needs one.
 
     :ivar path: as it stands in the profile, for messages
     :ivar pattern: a regular expression with one group: the id in the path, or nothing for a list
-    :ivar many: whether the body holds a list
-    :ivar keys: the keys that lead to the instance, or to the list, in the body
-    :ivar id: where the id is in the instance
+    :ivar keys: the keys that lead to the instance, or to the list of ``many``, in the body
     :ivar owners: where its project_id and user_id are
-    :ivar query: parameters of the request, one value of which is needed; none for none
-    :ivar when: members of an instance, each of which needs one of these values
-    :ivar within: where an instance names another (``instance_id``) whose fault is its own if it
-        happened between two times (``since``, ``until``); empty where there is none
-    :ivar within_last: members of an instance, each of which has one of these values as long as it
-        is the last that the other instance has, so that there is no end to its time
     """
 
     path: str
@@ -89,15 +79,11 @@ class Route:
 
         :raises ValueError: for a body that is no JSON
         """
-        span = body.locate(text, self.keys)
-        if span is None:
-            return
-        if not self.many:
-            spans = [span]
-        elif isinstance(span.value, list):
-            spans = list(body.elements(text, span))
+        found = body.locate(text, self.keys)
+        if found is not None and self.many:
+            spans = list(body.elements(text, found)) if isinstance(found.value, list) else []
         else:
-            return
+            spans = [] if found is None else [found]
         for span in spans:
             if isinstance(span.value, dict):
                 instance_id = ""
@@ -111,21 +97,13 @@ class Route:
         The body knows best; else the project of the request that failed.
         """
         target = {"project_id": row.project_id} if row and row.project_id else {}
-        for name, field in self.owners.items():
-            value = field.text(instance.span.value)
-            if value is not None:
-                target[name] = value
-        return target
+        found = {name: field.text(instance.span.value) for name, field in self.owners.items()}
+        return target | {name: value for name, value in found.items() if value is not None}
 
     def edit(
         self, text: str, instance: Instance, row: Fault | None, show: bool, details: bool
     ) -> Edit | None:
-        """What to change in the body for one instance; None for nothing.
-
-        :param row: the newest row of the instance
-        :param show: whether the caller may see our fault
-        :param details: whether the caller may see the details of any fault
-        """
+        """What to change in the body for one instance, as :meth:`Shape.show` has it, or None."""
         value, key = instance.span.value, self.shape.key
         wanted = self.shape.show(value, row, show, details)
         if wanted == value.get(key):
@@ -136,23 +114,18 @@ class Route:
 
 
 def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
-    """Build one of the ``routes`` of a profile.
+    """Build one of a profile's ``routes``; raises ValueError for what its schema cannot see.
 
-    :param data: as the profile's schema describes it
     :param fault_shape: the section ``fault`` of the profile
-    :raises ValueError: for what a schema cannot see
     """
     keys = data.get("object", data.get("list"))
     if ("object" in data) == ("list" in data):
         raise ValueError("needs either 'object' or 'list'")
     if data["path"].count("{id}") != ("object" in data):
         raise ValueError("needs {id} in its path once for an 'object', never for a 'list'")
-    parts = _PLACEHOLDER.split(data["path"])
     # Routers of services fold slashes.
-    literals = [re.escape(part).replace("/", "/+") for part in parts[::2]]
-    groups = ["([^/]+?)" if name == "id" else "[^/]+" for name in parts[1::2]]
-    pattern = "".join(itertools.chain(*itertools.zip_longest(literals, groups, fillvalue="")))
-    pattern += _TAIL
+    path = re.escape(data["path"]).replace("/", "/+").replace(r"\{id\}", "([^/]+?)")
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", path) + _TAIL
     within = dict(data.get("within", {}))
     last = _texts(within.pop("last", {}))
     fields = {name: Field.parse(data[name]) for name in _FIELDS if name in data}

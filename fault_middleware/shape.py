@@ -1,50 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a service shows a fault, and which stays where it wrote one itself."""
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fault_middleware import fault, problem
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field
 
-_DEFAULTS = {
-    "form": "fault",
-    "key": "fault",
-    "existing": "newest",
-    "existing_details": "policy",
-    # Services write the same failure into their own tables, a moment later.
-    "existing_later": 5,
-}
 # The member that only the policy lets through.
 _DETAILS = {"fault": "details", "problem": "traceback"}
 _SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Shape:
-    """How a service shows a fault.
+class Shape(NamedTuple):
+    """How a service shows a fault; ``profile-schema.yaml`` says what its parts mean."""
 
-    :ivar form: ``fault`` (created, message, details) or ``problem`` (RFC 9457, and traceback)
-    :ivar key: the member of the instance that holds it
-    :ivar created: the format of a fault's time, as for strftime
-    :ivar existing: which fault stays where the service wrote one itself: ``newest``, ``keep`` (the
-        service's) or ``replace`` (by ours)
-    :ivar existing_created: where an instance says when the service wrote its own
-    :ivar existing_later: seconds; one that the service wrote no later than that after ours is the
-        same failure, and ours stays
-    """
-
-    form: str
-    key: str
-    created: str
-    existing: str
     existing_created: Field
-    existing_details: str
-    existing_later: float
+    form: str = "fault"
+    key: str = "fault"
+    created: str = ""
+    existing: str = "newest"
+    existing_details: str = "policy"
+    # Services write the same failure into their own tables, a moment later.
+    existing_later: float = 5
 
     def show(
         self, instance: Mapping[str, Any], row: Fault | None, show: bool, details: bool
@@ -63,10 +44,8 @@ class Shape:
         if self.form == "problem":
             whole = problem.lift(existing)
             existing = existing if whole is None else whole.to_dict()
-        hides = not details and self.existing_details != "keep"
-        return fault.clean_all(
-            {k: v for k, v in existing.items() if not (hides and k == self._details)}
-        )
+        hidden = self._details if not details and self.existing_details != "keep" else None
+        return fault.clean_all({k: v for k, v in existing.items() if k != hidden})
 
     @property
     def _details(self) -> str:
@@ -75,13 +54,11 @@ class Shape:
     def _ours(self, row: Fault, details: bool) -> dict[str, Any]:
         if self.form == "problem":
             view = json.loads(row.problem or "{}") or {"status": 500, "detail": row.message}
-            view = {**view, self._details: row.details} if row.details else view
+            view |= {self._details: row.details} if row.details else {}
         else:
             created = row.created.strftime(self.created)
             view = {"created": created, "message": row.message, self._details: row.details}
-        if not details:
-            view.pop(self._details, None)
-        return dict(view)
+        return {k: v for k, v in view.items() if details or k != self._details}
 
     def _wins(self, row: Fault, existing: Any, instance: Mapping[str, Any]) -> bool:
         """Whether our row stays rather than what the service wrote."""
@@ -96,16 +73,13 @@ class Shape:
 
 
 def build(data: Mapping[str, Any]) -> Shape:
-    """Build the section ``fault`` of a profile or of a route.
+    """Build the section ``fault`` of a profile, or of a route.
 
-    :param data: as the profile's schema describes it
-    :raises ValueError: for what a schema cannot see
+    :raises ValueError: for what the profile's schema cannot see
     """
-    shape = {**_DEFAULTS, "created": "", **data}
-    if (
-        shape["form"] == "fault"
-        and fault.parse_time(_SAMPLE.strftime(shape["created"])) != _SAMPLE
-    ):
+    created = data.get("existing_created", f"{data.get('key', 'fault')}.created")
+    shape = Shape(**{**data, "existing_created": Field.parse(created)})
+    sample = fault.parse_time(_SAMPLE.strftime(shape.created))
+    if shape.form == "fault" and sample != _SAMPLE:
         raise ValueError("needs in 'fault' a format 'created' of ISO 8601 to the second")
-    created = shape.get("existing_created", f"{shape['key']}.created")
-    return Shape(**{**shape, "existing_created": Field.parse(created)})
+    return shape
