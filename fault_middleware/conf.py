@@ -46,7 +46,7 @@ class Settings:
     policy_file: str | None
 
 
-# What has a meaning for our two engines; see store.py for the use of each.
+# What has a meaning for our two engines; see engines.py for the use of each.
 _DATABASE_OPTION_NAMES = (
     *("connection", "slave_connection", "connection_parameters", "connection_recycle_time"),
     *("connection_debug", "connection_trace", "max_pool_size", "max_overflow", "mysql_sql_mode"),
