@@ -30,11 +30,7 @@ class Breaker:
 
     @contextmanager
     def call(self, what: str) -> Iterator[None]:
-        """Surround a call.
-
-        :param what: it is for, to be named should it fail
-        :raises SuspendedError: when calls are suspended
-        """
+        """Surround a call, named for what it is; SuspendedError while calls are suspended."""
         begin = time.monotonic()
         if self._pause:
             if begin < self._closed_until:

@@ -71,7 +71,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
 
 
 def _option(name: str, kind: str, choices: Mapping[str, str] | None = None, **others: Any) -> Any:
-    """An option of ``options.yaml``."""
     given = {"choices": list(choices.items())} if choices else {}
     return getattr(cfg, kind)(name, **given, **others)
 
@@ -86,10 +85,8 @@ def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -
     options = {option.dest: option for option in list_opts()[0][1]}
     unknown = sorted(set(local) - set(options))
     if unknown:
-        raise ConfigurationError(
-            f"{source}: {unknown[0]} = {local[unknown[0]]!r}: fault_middleware has "
-            f"no such option; it has {', '.join(sorted(options))}"
-        )
+        text = f"fault_middleware has no such option; it has {', '.join(sorted(options))}"
+        raise ConfigurationError(f"{source}: {unknown[0]} = {local[unknown[0]]!r}: {text}")
     values: dict[str, Any] = {}
     for name, option in options.items():
         try:
@@ -108,9 +105,8 @@ def read_database_options(conf: cfg.ConfigOpts) -> dict[str, Any]:
 
     :raises ConfigurationError: when ``connection`` is missing or a value does not fit
     """
-    values = {
-        option.dest: read_option(conf, DATABASE_GROUP, option.dest) for option in DATABASE_OPTIONS
-    }
+    names = [option.dest for option in DATABASE_OPTIONS]
+    values = {name: read_option(conf, DATABASE_GROUP, name) for name in names}
     if not values["connection"]:
         raise ConfigurationError(
             f"[{DATABASE_GROUP}] connection is not set in {files_of(conf)}; it is the "

@@ -104,14 +104,9 @@ def make(
 
 
 def sibling(row: Fault, instance_id: str) -> Fault:
-    """The same report of another instance.
-
-    :raises ValueError: when ``instance_id`` cannot be an id
-    """
-    instance_id = canonical_id(instance_id)
-    return dataclasses.replace(
-        row, id=_identity(row.service, row.id, instance_id), instance_id=instance_id
-    )
+    """The same report of another instance; ValueError when that cannot be an id."""
+    own = canonical_id(instance_id)
+    return dataclasses.replace(row, id=_identity(row.service, row.id, own), instance_id=own)
 
 
 def utcnow() -> datetime:
@@ -122,8 +117,7 @@ def utcnow() -> datetime:
 def parse_time(value: Any) -> datetime | None:
     """Read an ISO 8601 time, with or without a zone, as naive UTC.
 
-    Returns None for whatever is not one; a time without a zone is UTC, as all OpenStack services
-    mean it.
+    Returns None for what is none; without a zone, it is UTC, as all OpenStack services mean it.
     """
     try:
         moment = datetime.fromisoformat(value)
@@ -135,25 +129,17 @@ def parse_time(value: Any) -> datetime | None:
 def canonical_id(value: Any) -> str:
     """The one form of an instance's id that is stored and looked up.
 
-    A UUID is lower case, as services show it; a number is its digits; any other text is kept as it
-    is.
+    A UUID is lower case, as services show it; a number is its digits; other texts stay.
 
-    :raises ValueError: for what is empty, longer than 64 characters, or has white space or control
-        characters in it
+    :raises ValueError: for what is empty, longer than 64 characters, or not printable
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if isinstance(value, str) and _UUID.fullmatch(value):
-        return value.lower()
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if _UUID.fullmatch(text):
+        return text.lower()
     # Of white space, only the space is printable.
-    if (
-        not isinstance(value, str)
-        or not 0 < len(value) <= ID_CHARACTERS
-        or not value.isprintable()
-        or " " in value
-    ):
+    if not 0 < len(text) <= ID_CHARACTERS or not text.isprintable() or " " in text:
         raise ValueError(f"not an id: {value!r:.80}")
-    return value
+    return text
 
 
 def clean(text: str) -> str:

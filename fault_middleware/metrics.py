@@ -20,10 +20,7 @@ _SECONDS_BETWEEN_LINES = 60.0
 
 
 class Metrics:
-    """The counters and the troubles of one deployment in one process.
-
-    :ivar registry: for an exporter
-    """
+    """The counters (``registry``, for an exporter) and troubles of a deployment in a process."""
 
     def __init__(self) -> None:
         self.registry = prometheus.CollectorRegistry()
@@ -59,12 +56,10 @@ class Metrics:
         ]
 
     def trouble(self, part: str, text: str, exc: BaseException) -> None:
-        """Note that a part fails, until it is :meth:`fine`.
+        """Note that a part (e.g. ``database``) fails, until it is :meth:`fine`.
 
-        :param part: what fails, e.g. ``database``
         :param text: what follows from it, with the ids that help
-        :param exc: why; only its kind and its first line are logged, for what follows may be SQL
-            with its parameters
+        :param exc: why; only its kind and first line are logged: SQL with parameters may follow
         """
         self._troubles[part] = f"{text}: {describe(exc)}"
         if self._is_due(part):
@@ -81,20 +76,13 @@ class Metrics:
             LOG.info("%s: it works again", part)
 
     def error(self, site: str, text: str, exc: BaseException) -> None:
-        """Note an error of ours that was kept from the service.
-
-        :param site: where in our code
-        """
+        """Note an error that was kept from the service, by its site in our code."""
         self.errors.labels(site).inc()
         if self._is_due(site):
             LOG.error("%s: %s", site, text, exc_info=exc)
 
     def drop(self, reason: str, text: str) -> None:
-        """Note something that is given up.
-
-        :param reason: of a fixed set of words
-        :param text: what it was, with the ids that help
-        """
+        """Note what is given up, with the ids that help; reasons are a fixed set of words."""
         self.dropped.labels(reason).inc()
         if self._is_due(f"dropped ({reason})"):
             LOG.warning("dropped (%s): %s", reason, text)

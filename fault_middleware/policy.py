@@ -96,21 +96,22 @@ class Policy:
         :param target: what is known of the instance; no value is None
         """
         try:
-            details = credentials is not None and self._enforcer.authorize(
-                DETAILS, target, dict(credentials)
-            )
+            ask, known = self._enforcer.authorize, credentials is not None
             # A "not" turns what nobody knows into a yes.
-            details = details and self._needed <= set(target)
+            sure = known and self._needed <= set(target)
+            details = sure and ask(DETAILS, target, dict(credentials or {}))
             # The default is everybody, of whatever scope, and needs no asking.
             show = isinstance(self._enforcer.rules.get(SHOW), _checks.TrueCheck)
-            show = show or self._enforcer.authorize(SHOW, target, dict(credentials or {}))
+            show = show or ask(SHOW, target, dict(credentials or {}))
         except Exception as exc:
             # The rules cannot be read, or asked. The service did let the caller see the instance,
             # which is enough unless the deployer is known to want more.
             text = f"details of instance {target.get('instance_id')} are not shown"
             self._metrics.error("policy", text, exc)
-            known = self._examined
-            return Sight(known is None or isinstance(known.get(SHOW), _checks.TrueCheck), False)
+            rules = self._examined or {}
+            return Sight(
+                isinstance(rules.get(SHOW, _checks.TrueCheck()), _checks.TrueCheck), False
+            )
         return Sight(show=bool(show), details=bool(show and details))
 
     def _refresh(self) -> None:
@@ -125,12 +126,8 @@ class Policy:
     def _examine(self) -> None:
         """Say what the rules mean that were just loaded, where it may not be what was meant."""
         rules = self._enforcer.rules
-        self._needed = {
-            name
-            for check, negated in _leaves(rules, rules[DETAILS])
-            for name in _KEY.findall(str(check))
-            if negated
-        }
+        negated = (check for check, inside in _leaves(rules, rules[DETAILS]) if inside)
+        self._needed = {name for check in negated for name in _KEY.findall(str(check))}
         self._examined = rules
         if isinstance(rules.get(DETAILS), _checks.TrueCheck):
             LOG.warning("%s: everybody sees the details of faults", DETAILS)

@@ -87,10 +87,8 @@ def load(name: str) -> Profile:
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigurationError(f"[{GROUP}] profiles: {name}: {exc}") from exc
     if name not in shipped():
-        raise ConfigurationError(
-            f"[{GROUP}] profiles: there is no profile {name!r}; shipped are "
-            f"{', '.join(shipped())}, and a path names a file of your own"
-        )
+        text = f"shipped are {', '.join(shipped())}, and a path names a file of your own"
+        raise ConfigurationError(f"[{GROUP}] profiles: there is no profile {name!r}; {text}")
     file = f"profiles/{name}.yaml"
     return parse(f"fault_middleware/{file}", files.read(file), is_shipped=True)
 
