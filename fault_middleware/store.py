@@ -122,7 +122,7 @@ class Store:
         with self.writer.begin() as connection:
             insert = _insert(connection.dialect.name)
             result = connection.execute(insert, [_values(row, updated) for row in faults])
-            if connection.dialect.name in engines.MYSQL:
+            if connection.dialect.name == "mysql":
                 # To SQLAlchemy's connections, MySQL also counts what was there.
                 is_new = _T.c.id.in_([row.id for row in faults]) & (_T.c.updated == updated)
                 return connection.scalar(sa.select(sa.func.count()).where(is_new)) or 0
@@ -197,6 +197,6 @@ def _insert(dialect: str) -> Any:
     # Only the dialect in use: importing the others takes longer than all of our modules.
     module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
     insert = module.insert(_T).execution_options(preserve_rowcount=True)
-    if dialect in engines.MYSQL:
+    if dialect == "mysql":
         return insert.on_duplicate_key_update(id=_T.c.id)
     return insert.on_conflict_do_nothing(index_elements=[_T.c.id])
