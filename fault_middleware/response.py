@@ -77,7 +77,6 @@ class Response:
 
     def _hold(self) -> Iterable[bytes] | None:
         """Read the body, as long as it is worth it."""
-        chunks: Iterator[bytes] = iter(())
         try:
             chunks = iter(self._iterable)
             for chunk in chunks:
@@ -89,7 +88,7 @@ class Response:
                 if self._start and not self._released and self._is_whole():
                     return None
         except BaseException:
-            _Closing(chunks, self._iterable).close()
+            _Closing(iter(()), self._iterable).close()
             raise
         held, self._chunks = self._chunks, []
         self._release()
