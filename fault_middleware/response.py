@@ -30,10 +30,7 @@ _CONDITIONS = (
 
 
 class Response:
-    """One answer: held whole (a 200 with a plain JSON body of limited size), or handed on.
-
-    :ivar body: the bytes of an answer that is held
-    """
+    """One answer: held whole (a 200 with a plain JSON ``body`` of limited size), or handed on."""
 
     def __init__(self, start_response: StartResponse) -> None:
         self._start_response = start_response

@@ -111,9 +111,8 @@ class Store:
         return found
 
     def record(self, faults: Sequence[Fault]) -> int:
-        """Store faults and clearances with one commit.
+        """Store faults and clearances with one commit; how many of them were new.
 
-        :returns: how many of them were new
         :raises Exception: of the database; none of them was stored then, and it may be tried again
         """
         if not faults:
