@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every option of the project, declared once, read once.
 
-Options live in two groups of the service's own configuration file.  They are read into a
-:class:`Settings` when a part is built; nothing is read from the configuration while a request or a
-notification is served.
+Options live in two groups of the service's own configuration file; ours are declared in
+``options.yaml``, those of the database by oslo.db.  They are read into a :class:`Settings` when a
+part is built; nothing is read from the configuration while a request or a notification is served.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oslo_config import cfg
 from oslo_db import options as oslo_db_options
+
+from fault_middleware import files
 
 GROUP = "fault_middleware"
 DATABASE_GROUP = "fault_middleware_database"
@@ -25,7 +28,7 @@ class ConfigurationError(Exception):
 class Settings:
     """The values of group ``[fault_middleware]``, those of paste on top.
 
-    Lists are tuples, seconds are floats; the fields are the options.
+    Lists are tuples, seconds are floats; the fields are the options, see ``options.yaml``.
     """
 
     profiles: tuple[str, ...]
@@ -43,101 +46,7 @@ class Settings:
     policy_file: str | None
 
 
-OPTIONS = [
-    cfg.ListOpt(
-        "profiles",
-        default=["trove"],
-        help="The profiles to use: names of those shipped with fault_middleware, or paths of YAML "
-        "files. A profile says which requests of a service show an instance and which of its "
-        "notifications carry a fault.",
-    ),
-    cfg.StrOpt(
-        "consumer",
-        default="cohosted",
-        choices=[
-            ("cohosted", "each API worker consumes notifications in a thread"),
-            ("external", "fault-middleware-consumer, or another API process, does"),
-        ],
-        help="Who consumes the notifications and fills the table.",
-    ),
-    cfg.StrOpt(
-        "transport_url",
-        secret=True,
-        help="Where the notifications come from, as in oslo.messaging. Unset: "
-        "[oslo_messaging_notifications] transport_url, else [DEFAULT] transport_url.",
-    ),
-    cfg.ListOpt(
-        "topics",
-        default=["fault_middleware"],
-        help="The topics to consume. The default is a topic of our own, which publishers name "
-        "beside theirs ([oslo_messaging_notifications] topics = notifications,fault_middleware), "
-        "because a message of a shared topic reaches only one of its consumers.",
-    ),
-    cfg.ListOpt(
-        "exchanges",
-        help="The exchanges that the services publish to. Unset: the control_exchange of this "
-        "configuration and those of the profiles.",
-    ),
-    cfg.StrOpt(
-        "credentials",
-        default="keystone",
-        choices=[
-            ("keystone", "keystonemiddleware.auth_token"),
-            ("external_oauth2", "keystonemiddleware.external_oauth2_token"),
-            ("headers", "nobody: the X-* headers are believed as they come"),
-        ],
-        help="Who vouches for the caller of a request. A caller for whom nobody vouches sees no "
-        "details. 'headers' is for pipelines without authentication and for tests: a client may "
-        "send any header.",
-    ),
-    cfg.StrOpt(
-        "pool",
-        help="The name of a listener pool. Each pool gets a copy of every message of a shared "
-        "topic, as long as somebody also reads the topic's plain queue. It is the queue's name, "
-        "so let it name the service too. Unset: no pool.",
-    ),
-    cfg.IntOpt(
-        "batch_size",
-        default=64,
-        min=1,
-        max=1000,
-        help="The most notifications that are stored with one commit.",
-    ),
-    cfg.FloatOpt(
-        "batch_timeout",
-        default=0.005,
-        min=0.001,
-        max=10,
-        help="Seconds; notifications that come no further apart share a commit.",
-    ),
-    cfg.FloatOpt(
-        "lookup_timeout",
-        default=2.0,
-        min=0.1,
-        max=60,
-        help="The most seconds that a database which does not answer may add to a request. "
-        "PostgreSQL's client library takes no less than 2 seconds for a connection.",
-    ),
-    cfg.BoolOpt(
-        "clear_on_success",
-        default=False,
-        help="Whether an event that the profile calls a success clears the faults of its "
-        "instance. (Trove has none: its .end does not mean success.)",
-    ),
-    cfg.BoolOpt(
-        "health_matters",
-        default=False,
-        help="Whether the service's healthcheck fails when ours does. The service itself works "
-        "without its faults being shown, so the default is no.",
-    ),
-    cfg.StrOpt(
-        "policy_file",
-        help="The policy file with the rules fault_middleware:*. Unset: the service's own, "
-        "[oslo_policy] policy_file.",
-    ),
-]
-
-# What has a meaning for our two engines; see store.py for the use of each.
+# What has a meaning for our two engines; see engines.py for the use of each.
 _DATABASE_OPTION_NAMES = (
     *("connection", "slave_connection", "connection_parameters", "connection_recycle_time"),
     *("connection_debug", "connection_trace", "max_pool_size", "max_overflow", "mysql_sql_mode"),
@@ -150,13 +59,21 @@ DATABASE_OPTIONS = [
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register our options on ``conf``, which may be the service's own."""
-    conf.register_opts(OPTIONS, group=GROUP)
-    conf.register_opts(DATABASE_OPTIONS, group=DATABASE_GROUP)
+    for group, options in list_opts():
+        conf.register_opts(options, group=group)
 
 
+@functools.cache
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """The options by group, for oslo-config-generator and the manual."""
-    return [(GROUP, OPTIONS), (DATABASE_GROUP, DATABASE_OPTIONS)]
+    ours = [_option(name, **option) for name, option in files.load("options.yaml").items()]
+    return [(GROUP, ours), (DATABASE_GROUP, DATABASE_OPTIONS)]
+
+
+def _option(name: str, kind: str, choices: Mapping[str, str] | None = None, **others: Any) -> Any:
+    """An option of ``options.yaml``."""
+    given = {"choices": list(choices.items())} if choices else {}
+    return getattr(cfg, kind)(name, **given, **others)
 
 
 def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -> Settings:
@@ -166,7 +83,7 @@ def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -
     :param source: the name of the paste file, for messages
     :raises ConfigurationError: for an unknown key or a value that does not fit
     """
-    options = {option.dest: option for option in OPTIONS}
+    options = {option.dest: option for option in list_opts()[0][1]}
     unknown = sorted(set(local) - set(options))
     if unknown:
         raise ConfigurationError(

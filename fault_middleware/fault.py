@@ -50,11 +50,6 @@ class Fault:
     problem: str | None = None
     deleted: bool = False
 
-    @property
-    def newness(self) -> tuple[datetime, str]:
-        """What decides which of an instance's rows is shown: the greatest."""
-        return self.created, self.id
-
 
 def make(
     service: str,
@@ -175,7 +170,7 @@ def clean(text: str) -> str:
 
 
 def clean_all(value: Any, limit: int | None = None) -> Any:
-    """A JSON value with every text in it, but the names, clean.
+    """A JSON value with every text in it, but the names, clean; what a secret's name has is one.
 
     :param limit: bytes of UTF-8 at which to cut a text
     """
@@ -184,7 +179,12 @@ def clean_all(value: Any, limit: int | None = None) -> Any:
     if isinstance(value, list):
         return [clean_all(part, limit) for part in value]
     if isinstance(value, dict):
-        return {name: clean_all(part, limit) for name, part in value.items()}
+        return {
+            name: masking.MASK
+            if isinstance(part, str) and masking.mask(f"{name}=x").endswith(masking.MASK)
+            else clean_all(part, limit)
+            for name, part in value.items()
+        }
     return value
 
 

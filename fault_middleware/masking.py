@@ -13,7 +13,8 @@ from oslo_utils import strutils
 
 from fault_middleware import files
 
-_MASK = "***"
+#: What comes in the place of a secret.
+MASK = "***"
 # The part of a URL before the path, where names and passwords are, of several hosts perhaps.
 _AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,512}@")
 _PASSWORD = re.compile(r"([^:/@,]{0,64}:)[^@,]{1,256}@")
@@ -35,7 +36,7 @@ def mask(text: str) -> str:
     if not found:
         return text
     if "://" in found:
-        text = _AUTHORITY.sub(lambda url: _PASSWORD.sub(rf"\1{_MASK}@", url[0]), text)
+        text = _AUTHORITY.sub(lambda url: _PASSWORD.sub(rf"\1{MASK}@", url[0]), text)
     for wanted, pattern, replacement in rules:
         if not found.isdisjoint(wanted):
             text = pattern.sub(replacement, text)
@@ -55,6 +56,6 @@ def _load() -> tuple[list[str], AhoCorasick, frozenset[str], list[_Rule]]:
         pattern = re.compile(text, re.IGNORECASE | re.MULTILINE)
         kept = r"\1" if pattern.groups else ""
         wanted = rule.get("needles", data["stems"] + data["short_stems"])
-        rules.append((frozenset(wanted), pattern, f"{kept}{_MASK}"))
+        rules.append((frozenset(wanted), pattern, f"{kept}{MASK}"))
     needles = sorted({"://", *data["oslo"]}.union(*(wanted for wanted, _, _ in rules)))
     return needles, AhoCorasick(needles), frozenset(data["oslo"]), rules

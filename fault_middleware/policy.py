@@ -15,6 +15,7 @@ from oslo_config import cfg
 from oslo_context import context
 from oslo_policy import _checks, policy
 
+from fault_middleware import files
 from fault_middleware.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
@@ -26,32 +27,6 @@ _KEY = re.compile(r"(?<=%\()\w+(?=\))|^rule:.*")
 _NO_RULE = "fault_middleware:no:such:rule"
 
 _IDENTITY = ("user_id", "user_domain_id", "project_id", "project_domain_id", "domain_id")
-_TARGET = (
-    "The target has instance_id and service, and project_id and user_id of the instance where "
-    "they are known."
-)
-_FOR_ALL: Any = {
-    "operations": [{"path": "every route of the profiles in use", "method": "GET"}],
-    "scope_types": ["project", "system"],
-}
-RULES = [
-    policy.DocumentedRuleDefault(
-        SHOW,
-        "@",
-        "See the time and the message of an instance's fault, in the response in which the "
-        "service shows the instance. The default is everybody whom the service lets see the "
-        f"instance. {_TARGET}",
-        **_FOR_ALL,
-    ),
-    policy.DocumentedRuleDefault(
-        DETAILS,
-        "role:admin",
-        "See the details of an instance's fault, which may be a traceback and name hosts, paths "
-        "and other tenants' resources. The rule also holds for the details of a fault that the "
-        f"service itself shows. {_TARGET}",
-        **_FOR_ALL,
-    ),
-]
 _UNKNOWN_RULE = (
     "%s refers to the rule %s, which the policy file does not define (those of the service's code "
     "are not known here); that part of it says no"
@@ -86,7 +61,7 @@ class Policy:
         self._enforcer = policy.Enforcer(conf, policy_file=policy_file, default_rule=_NO_RULE)
         # The file is often the service's, and names rules that are the service's.
         self._enforcer.skip_undefined_check = True
-        self._enforcer.register_defaults(RULES)
+        self._enforcer.register_defaults(list_rules())
         self._examined: Any = None
         self._needed: set[str] = set()
         try:
@@ -103,7 +78,8 @@ class Policy:
                 "A request came without %s in its environment, so nobody vouches for its caller "
                 "and the details of faults are not shown. Place the filter behind "
                 "keystonemiddleware.%s in the pipeline, or change [fault_middleware] credentials",
-                *(self._trace, self._voucher),
+                self._trace,
+                self._voucher,
             )
         try:
             # Once a request: a list asks for each of its instances.
@@ -165,8 +141,8 @@ class Policy:
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:
-    """The rules, for oslopolicy-sample-generator and the manual."""
-    return RULES
+    """The rules of ``policy-rules.yaml``, for oslopolicy-sample-generator and the manual."""
+    return [policy.DocumentedRuleDefault(**rule) for rule in files.load("policy-rules.yaml")]
 
 
 def _leaves(

@@ -5,6 +5,7 @@ Its configuration is the one that the calling service has parsed (``cfg.CONF``),
 the environment variable ``FAULT_MIDDLEWARE_CONFIG`` names.
 """
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -118,9 +119,10 @@ class reporting:
             try:
                 return function(*args, **kwargs)
             except Exception as exc:
-                bound = signature.bind_partial(*args, **kwargs)
-                bound.apply_defaults()
-                record_fault(bound.arguments[self._instance_id], exc, **self._options)
+                with contextlib.suppress(TypeError, KeyError):  # it was called without the id
+                    bound = signature.bind_partial(*args, **kwargs)
+                    bound.apply_defaults()
+                    record_fault(bound.arguments[self._instance_id], exc, **self._options)
                 raise
 
         return wrapper  # type: ignore[return-value]
@@ -134,8 +136,9 @@ def _texts(error: Error, details: Any) -> dict[str, Any]:
     if isinstance(problem, ProblemDetails):
         return {"message": problem.detail, "details": details, "problem": problem.to_dict()}
     if isinstance(error, BaseException):
-        root = error
-        while cause := root.__cause__ or (None if root.__suppress_context__ else root.__context__):
+        # It knows causes that go round in circles.
+        root = traceback.TracebackException.from_exception(error, compact=True)
+        while cause := root.__cause__ or root.__context__:
             root = cause
-        error = str(root) or type(root).__name__
+        error = str(root) or next(root.format_exception_only()).strip()
     return {"message": error, "details": details}

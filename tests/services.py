@@ -139,6 +139,8 @@ def mariadb(folder: Path, options: Sequence[str] = (), *, durable: bool = False)
         f"--port={port}",
         "--bind-address=127.0.0.1",
         f"--pid-file={folder}/pid",
+        # A server that starts removes the temporary tables of others that share its folder.
+        f"--tmpdir={folder}",
         # The worst that a server may have for a default.
         "--character-set-server=latin1",
         f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",

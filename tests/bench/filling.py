@@ -35,13 +35,13 @@ def fill(
 
     :param faults: of each instance
     :param size: bytes of details
-    :returns: the ids of the instances; of copies not more than 500
+    :returns: the ids of the instances; of copies not more than 5,000
     """
     ids = [f"instance-{number}" for number in range(instances)]
     _record(store, ids, faults, size)
     if copies:
         _multiply(store, copies)
-        step = max(1, copies * instances // 500)
+        step = max(1, copies * instances // 5000)
         pairs = [(one, n) for one in ids for n in range(1, copies + 1)][::step]
         ids = [hashlib.md5(f"{one}{n}".encode()).hexdigest() for one, n in pairs]
     _analyze(store)

@@ -5,10 +5,10 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from fault_middleware import fault
 from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.engines import Lookup
 from tests.fixtures import (
     INSTANCE,
     PROJECT,
@@ -43,24 +43,15 @@ def fill(store):
         connection.exec_driver_sql(f"ANALYZE{table} instance_faults")
 
 
-def explain(engine, prefix, look_up):
-    """The plans of the statements that a look-up makes."""
-    made = []
-    sa.event.listen(engine, "before_cursor_execute", lambda *args: made.append(args[2:4]))
-    look_up()
-    plans = []
-    with engine.connect() as connection:
-        for statement, parameters in list(made):
-            result = connection.exec_driver_sql(f"{prefix} {statement}", parameters)
-            plans.append("\n".join(str(part) for row in result for part in row))
-    return plans
-
-
 def test_a_look_up_walks_the_index_without_a_sort(any_store):
     fill(any_store)
     prefix, access = EXPLAIN[any_store.reader.dialect.name]
+    any_store.last("trove", "instance-7")
+    (lookup,) = (made for made in any_store._made.values() if isinstance(made, Lookup))
 
-    (plan,) = explain(any_store.reader, prefix, lambda: any_store.last("trove", "instance-7"))
+    lookup._sql, lookup._converters = f"{prefix} {lookup._sql}", []
+    rows = lookup.rows({"service": "trove", "instance_id": "instance-7"})
+    plan = "\n".join(str(part) for row in rows for part in row)
 
     assert access in plan
     assert not [word for word in SORTS if word in plan]

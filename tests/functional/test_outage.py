@@ -313,7 +313,7 @@ def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
         )
         for number in range(5)
     ]
-    in_order = max(reports, key=lambda row: row.newness)
+    in_order = max(reports, key=lambda row: (row.created, row.id))
 
     def work(order):
         for number in order:
@@ -355,7 +355,9 @@ class TestTheBrokerAtTheStartOfTheApi:
 
     def test_closed(self, tmp_path):
         port = services.free_port()
-        self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{port}/")
+        wrapped = self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{port}/")
+
+        wait_until(lambda: "broker" in wrapped._metrics.troubles)
 
     def test_mute(self, tmp_path, broker):
         relay = services.Relay(broker.port)
@@ -371,8 +373,7 @@ class TestTheBrokerAtTheStartOfTheApi:
 
         wrapped = self.serve(tmp_path, url)
 
-        wait_until(lambda: "broker" in wrapped._metrics.troubles)
-        assert "AccessRefused" in wrapped._metrics.troubles["broker"]
+        wait_until(lambda: "AccessRefused" in wrapped._metrics.troubles.get("broker", ""))
         assert "S3cr3t" not in caplog.text
         wrapped._consumer.stop()
 
@@ -384,8 +385,7 @@ class TestTheBrokerAtTheStartOfTheApi:
 
         other = self.serve(folder, url)
 
-        wait_until(lambda: "broker" in other._metrics.troubles)
-        assert "amqp_durable_queues" in other._metrics.troubles["broker"]
+        wait_until(lambda: "amqp_durable_queues" in other._metrics.troubles.get("broker", ""))
         other._consumer.stop()
         self.end(first)
 

@@ -81,7 +81,7 @@ def test_of_two_at_the_same_time_one_counts_in_both_queries(any_store):
     one, two = make("one"), make("two")
     any_store.record([one, two])
 
-    newest = max(one, two, key=lambda row: row.newness)
+    newest = max(one, two, key=lambda row: (row.created, row.id))
     assert any_store.last("trove", INSTANCE) == newest
     assert any_store.last_many("trove", [INSTANCE]) == {INSTANCE: newest}
 

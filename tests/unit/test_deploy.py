@@ -10,7 +10,7 @@ from paste import deploy as paste_deploy
 
 import fault_middleware
 from fault_middleware import fault
-from fault_middleware.conf import OPTIONS, ConfigurationError, Settings, list_opts
+from fault_middleware.conf import ConfigurationError, Settings, list_opts
 from fault_middleware.deploy import FaultMiddleware, deploy, filter_factory
 from tests.fixtures import INSTANCE, PROJECT, Service, close, make_store, write_configuration
 
@@ -21,7 +21,7 @@ def file(tmp_path, sqlite_url):
 
 
 def test_settings_have_a_field_for_each_option():
-    assert list(Settings.__annotations__) == [option.dest for option in OPTIONS]
+    assert list(Settings.__annotations__) == [option.dest for option in list_opts()[0][1]]
 
 
 def test_every_option_is_explained():

@@ -1,24 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README and the manual say what is so."""
 
+import ast
+import dataclasses
 import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import types
+from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 import webtest
 from paste.deploy import loadapp
 
-from fault_middleware import body, fault, profile
+from fault_middleware import body, fault, listener, profile
+from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy
-from tests.documents import MANUAL, README, blocks
-from tests.fixtures import write_configuration
+from fault_middleware.store import CHUNK
+from tests.documents import MANUAL, README, ROOT, blocks
+from tests.fixtures import (
+    DATA,
+    Service,
+    close,
+    make_store,
+    parse,
+    read_data,
+    rows,
+    write_configuration,
+)
 
 ORDER = {"number": "A-7", "owner": "p1"}
+SHOWS = read_data("tacker/shows.json")
 
 
 @pytest.fixture(scope="module")
 def orders():
-    (text,) = blocks(MANUAL / "profiles.rst", "yaml")
+    text, _ = blocks(MANUAL / "profiles.rst", "yaml")
     return profile.parse("profiles.rst", text)
 
 
@@ -115,3 +137,280 @@ def test_the_healthcheck_of_the_manual_reports(tmp_path, sqlite_url):
     app = webtest.TestApp(loadapp(f"config:{ini}", name="healthcheck"))
 
     assert "fault_middleware: OK" in app.get("/", headers={"Accept": "application/json"}).text
+
+
+@pytest.fixture
+def deliveries(tmp_path, sqlite_url):
+    """A service behind the filter with the second example of a profile, and the table."""
+    _, text = blocks(MANUAL / "profiles.rst", "yaml")
+    (tmp_path / "shop.yaml").write_text(text)
+    conf = parse(
+        write_configuration(
+            tmp_path / "shop.conf",
+            sqlite_url,
+            profiles=f"{tmp_path}/shop.yaml",
+            credentials="headers",
+        )
+    )
+    store, service = make_store(sqlite_url), Service()
+    yield service, store, webtest.TestApp(FaultMiddleware(service, conf))
+    close(deploy(conf).store)
+    close(store)
+
+
+def delivery(**values):
+    times = {"begun": "2026-11-20T20:00:00Z", "changed": "2026-11-20T20:10:00Z"}
+    return {"id": "d-1", "order": "A-7", "state": "failed", **times, **values}
+
+
+def order_failed(store, minute, owner="A-7"):
+    moment = datetime(2026, 11, 20, 20, minute)
+    store.record([fault.make("shop", owner, message="no van", created=moment)])
+
+
+@pytest.mark.parametrize(
+    ("values", "minute", "shown"),
+    [
+        ({}, 5, True),
+        ({}, 11, False),
+        ({"state": "retrying"}, 11, True),
+        ({"state": "done"}, 5, False),
+        ({"error": {"status": 500, "detail": "theirs"}}, 9, True),
+        ({"error": {"status": 500, "detail": "theirs"}}, 8, False),
+    ],
+)
+def test_the_second_example_of_a_profile_shows(deliveries, values, minute, shown):
+    service, store, app = deliveries
+    service.body = {"delivery": delivery(**values)}
+    order_failed(store, minute)
+
+    error = app.get("/v2/deliveries/d-1").json["delivery"].get("error")
+
+    assert (error == {"status": 500, "detail": "no van"}) is shown
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"), [("fields=error", True), ("fields=id,error", True), ("", False)]
+)
+def test_the_second_example_of_a_profile_lists(deliveries, query, shown):
+    service, store, app = deliveries
+    service.body = {"deliveries": [delivery()]}
+    order_failed(store, 5, owner="d-1")
+
+    (one,) = app.get(f"/v2/deliveries?{query}").json["deliveries"]
+
+    assert ("error" in one) is shown
+
+
+class Tacker:
+    """Tacker's part in the examples of drivers: what it stores of an error, and what it shows.
+
+    Without the real one, which ``functional/test_tacker.py`` has.
+    """
+
+    def __init__(self, conf, store):
+        self.conf = str(conf)
+        self.store = store
+        self._service = Service()
+        self._app = webtest.TestApp(FaultMiddleware(self._service, parse(conf)))
+
+    def fail_in_driver(self, example, hook):
+        """Run a hook of a driver of v1; what Tacker stores of its error."""
+        namespace = {}
+        exec(compile(example, "exceptions.rst", "exec"), namespace)
+        base = namespace["VnflcmMgmtNoop"]
+        (driver,) = (one for one in namespace.values() if _is_subclass(one, base))
+        body = SHOWS["v1_op_failed_with_error"]["body"]
+        instance = types.SimpleNamespace(id=body["vnfInstanceId"])
+        with pytest.raises(Exception) as caught:  # noqa: PT011
+            getattr(driver(), hook)(context=None, vnf_instance=instance, grant=None)
+        return {**body, "error": {"title": "", "status": 500, "detail": str(caught.value)}}
+
+    def fail_in_script(self, example, request):
+        """Run a script of v2; what Tacker stores of its error."""
+        body = SHOWS["v2_op_failed_with_error"]["body"]
+        given = {
+            "operation": "instantiate_start",
+            "request": request,
+            "vnf_instance": {"id": body["vnfInstanceId"]},
+            "grant_request": {"vnfLcmOpOccId": body["id"]},
+        }
+        ended = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", example],
+            input=pickle.dumps(given),
+            capture_output=True,
+            env={**os.environ, "FAULT_MIDDLEWARE_CONFIG": self.conf},
+        )
+        assert ended.returncode == 1
+        data = pickle.loads(ended.stdout)["user_script_err_handling_data"]
+        error = {
+            "title": "Mgmt driver execution failed",
+            "status": 422,
+            "detail": f"instantiate_start failed: {ended.stderr}",
+            "userScriptErrHandlingData": data,
+        }
+        return {**body, "error": error}
+
+    def show(self, body, role="member"):
+        self._service.body = body
+        path = f"/vnf_lcm_op_occs/{body['id']}"
+        return self._app.get(path, headers={"X-Roles": role}).json["error"]
+
+    def forget(self):
+        """Empty the table."""
+        with self.store.writer.begin() as connection:
+            connection.execute(sa.text("DELETE FROM instance_faults"))
+
+
+def _is_subclass(value, base):
+    return isinstance(value, type) and issubclass(value, base) and value is not base
+
+
+@pytest.fixture
+def tacker(tmp_path, sqlite_url, monkeypatch):
+    noop = types.ModuleType("vnflcm_noop")
+    noop.VnflcmMgmtNoop = type("VnflcmMgmtNoop", (), {})
+    monkeypatch.setitem(sys.modules, "tacker.vnfm.mgmt_drivers.vnflcm_noop", noop)
+    conf = write_configuration(
+        tmp_path / "tacker.conf", sqlite_url, profiles="tacker", credentials="headers"
+    )
+    monkeypatch.setenv("FAULT_MIDDLEWARE_CONFIG", str(conf))
+    store = make_store(sqlite_url)
+    yield Tacker(conf, store)
+    close(deploy(parse(conf)).store)
+    close(store)
+
+
+DRIVER, PLAYBOOK, SCRIPT = blocks(MANUAL / "exceptions.rst", "python")
+SHOWN = [json.loads(text) for text in blocks(MANUAL / "exceptions.rst", "json")]
+
+
+def test_the_driver_with_its_own_exception_is_read_without_a_table(tacker):
+    body = tacker.fail_in_driver(DRIVER, "instantiate_start")
+
+    assert json.loads(body["error"]["detail"]) == SHOWN[0]
+    assert tacker.show(body) == tacker.show(body, "admin") == SHOWN[0]
+    assert rows(tacker.store) == []
+
+
+def test_the_driver_that_runs_a_playbook_says_what_failed(tacker, tmp_path, monkeypatch):
+    recorded = DATA / "ansible/core2.19/failed_task.default.out"
+    program = tmp_path / "ansible-playbook"
+    program.write_text(f"#!/bin/sh\ncat {recorded}\nexit 2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    body = tacker.fail_in_driver(PLAYBOOK, "instantiate_end")
+
+    (row,) = rows(tacker.store)
+    assert (row["instance_id"], row["message"]) == (body["vnfInstanceId"], SHOWN[1]["detail"])
+    assert tacker.show(body) == SHOWN[1]
+    assert "AnsiblePlaybookError" in tacker.show(body, "admin")["traceback"]
+    tacker.forget()
+    assert tacker.show(body, "admin") == SHOWN[1]
+
+
+def test_the_script_says_what_failed(tacker):
+    body = tacker.fail_in_script(SCRIPT, {"flavourId": "simple"})
+
+    (row,) = rows(tacker.store)
+    assert (row["instance_id"], row["message"]) == (body["vnfInstanceId"], SHOWN[2]["detail"])
+    assert tacker.show(body) == SHOWN[2]
+    assert "NoLicence" in tacker.show(body, "admin")["traceback"]
+    tacker.forget()
+    assert tacker.show(body, "admin") == SHOWN[2]
+
+
+@pytest.mark.parametrize("database", ["sqlite:////nowhere/at/all.sqlite", ""])
+def test_the_script_says_what_failed_where_nothing_can_be_stored(tacker, tmp_path, database):
+    tacker.conf = str(write_configuration(tmp_path / "away.conf", database, profiles="tacker"))
+
+    body = tacker.fail_in_script(SCRIPT, {})
+
+    assert "could not be recorded" in body["error"]["detail"]
+    assert tacker.show(body) == SHOWN[2]
+    assert rows(tacker.store) == []
+
+
+def test_each_example_of_a_driver_says_what_its_users_see():
+    assert len(SHOWN) == 3
+
+
+def test_the_paste_advice_for_tacker_loads_beside_its_pipelines():
+    service, paste = blocks(MANUAL / "install/tacker.rst", "ini")
+
+    assert "profiles = tacker" in service
+    for number in (1, 2):
+        for strategy in ("noauth", "keystone"):
+            assert f"fault vnflcmaapp_v{number}\n" in paste, strategy
+
+
+def test_modules_import_those_that_stand_above_them_in_the_manual():
+    text = (MANUAL / "contributor/architecture.rst").read_text()
+    lines = re.findall(r"^``\w+``(?:, ``\w+``)*(?=  )", text, re.MULTILINE)
+    table = [re.findall(r"\w+", line) for line in lines]
+    place = {name: number for number, names in enumerate(table) for name in names}
+    package = ROOT / "fault_middleware"
+
+    assert set(place) == {
+        file.stem for file in package.iterdir() if file.suffix in ("", ".py")
+    } - {"__init__", "__pycache__", "demo", "profiles"} - {"py"}
+    for name, number in place.items():
+        if (package / f"{name}.py").exists():
+            assert all(place[one] < number for one in imported(package / f"{name}.py")), name
+
+
+def imported(file):
+    """The modules of ours that a module imports at its top."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "fault_middleware":
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("fault_middleware."):
+            found.add(node.module.split(".")[1])
+    return found
+
+
+def test_the_statements_of_the_manual_remove_old_faults_and_then_clearances(store):
+    faults, clearances = blocks(MANUAL / "operations/sizing.rst", "sql")
+    old, new = datetime(2026, 10, 21), datetime(2026, 10, 22)
+    made = {
+        ("0a00-fault", old, False),
+        ("0a00-clearance", old, True),
+        ("0a00-new", new, False),
+        ("0a01-other", old, False),
+        ("09ff-other", old, False),
+    }
+    store.record(
+        [
+            dataclasses.replace(
+                fault.make("trove", "i", message="m", created=created, deleted=deleted), id=name
+            )
+            for name, created, deleted in made
+        ]
+    )
+
+    def left_after(statement):
+        with store.writer.begin() as connection:
+            connection.execute(sa.text(statement))
+        return {row["id"] for row in rows(store)}
+
+    assert left_after(faults) == {name for name, _, _ in made} - {"0a00-fault"}
+    assert left_after(clearances) == {"0a00-new", "0a01-other", "09ff-other"}
+
+
+def test_the_sizes_in_the_manual_follow_from_the_defaults(configure):
+    text = " ".join((MANUAL / "operations/sizing.rst").read_text().split())
+    parts = deploy(configure())
+    settings = parts.settings
+    batches = listener._BATCHES_AHEAD
+    ahead = settings.batch_size * batches
+    pool = parts.store.reader.pool
+    lasting, most = pool.size(), pool.size() + pool._max_overflow
+
+    assert f"``batch_size`` {settings.batch_size} x {batches} = {ahead} messages" in text
+    assert f"``batch_timeout`` ({settings.batch_timeout * 1000:g} ms)" in text
+    assert f"``max_pool_size`` {lasting} are kept, ``max_overflow`` {most - lasting} more" in text
+    assert f"up to {most}" in text
+    assert f"a list of N instances is N / {CHUNK} of them" in text
+    close(parts.store)

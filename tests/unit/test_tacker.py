@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 import pytest
 import webtest
+from hypothesis import HealthCheck, given, settings
 
 from fault_middleware import fault
 from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.problem import ManagementDriverException, ProblemDetails
 from tests.fixtures import Service, close, make_store, read_data
+from tests.unit.test_problem import PROBLEMS
 
 SHOWS = read_data("tacker/shows.json")
 # Those within the two applications that the filter wraps.
@@ -166,16 +168,35 @@ def test_a_problem_in_tackers_own_error_is_found_there(world, version):
     assert world.get().json["error"] == WHOLE.to_dict()
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PROBLEMS)
+def test_any_problem_reaches_the_client_through_v1s_text(world, problem):
+    body = world.answer(FAILED["v1"])
+    given = problem.to_dict()
+    exc = ManagementDriverException(**{"type": "about:blank", **given})
+    body["error"] = {"title": "", "status": 500, "detail": str(exc)}
+
+    shown = world.get(ADMIN).json["error"]
+
+    # What cannot be stored, or is secret, is replaced; all else is as it was.
+    assert shown == json.loads(json.dumps(fault.clean_all(given)))
+
+
 def test_its_traceback_and_its_secrets_are_hidden_there_too(world):
     body = world.answer(FAILED["v1"])
-    problem = {**WHOLE.to_dict(), "traceback": "File x", "log": ["password=hunter2"]}
+    problem = {
+        **WHOLE.to_dict(),
+        "traceback": "File x",
+        "log": ["password=hunter2"],
+        "env": {"DB_PASSWORD": "hunter2"},
+    }
     body["error"] = {"status": 500, "detail": json.dumps(problem)}
 
     member, admin = (world.get(headers).json["error"] for headers in (MEMBER, ADMIN))
 
     assert "traceback" not in member
     assert admin["traceback"] == "File x"
-    assert member["log"] == ["password=***"]
+    assert (member["log"], member["env"]) == (["password=***"], {"DB_PASSWORD": "***"})
 
 
 @pytest.mark.parametrize("version", FAILED)

@@ -5,6 +5,8 @@ import configparser
 import sys
 from pathlib import Path
 
+from tests.documents import MANUAL, blocks
+
 _CONFIGURATION = """\
 [DEFAULT]
 bind_host = 127.0.0.1
@@ -39,20 +41,6 @@ endpoint = http://tacker.example.org
 [tacker]
 vnflcm_infra_driver =
 vnflcm_mgmt_driver = vnflcm_noop,failing
-
-[fault_middleware]
-profiles = tacker
-
-[fault_middleware_database]
-connection = {faults}
-"""
-_FILTER = """\
-[filter:fault]
-use = egg:fault_middleware
-oslo_config_project = tacker
-oslo_config_file = {folder}/tacker.conf
-profiles = tacker
-consumer = external
 """
 # The management driver of v1, as if it were installed.
 _INSTALLED = {
@@ -63,31 +51,56 @@ _INSTALLED = {
 }
 
 
-def write(folder: Path, *, filtered: bool, strategy: str, **values: object) -> None:
-    """Write the files into a new folder.
+def write(folder: Path, *, filtered: bool, strategy: str, faults: str, **values: object) -> None:
+    """Write the files into a new folder, as the manual says.
 
     Tacker's own api-paste.ini is taken as it is installed, and the look-up of authtoken is
     replaced.
+
+    :param filtered: whether the filter is in the pipelines
+    :param faults: the database of the faults
     """
     (folder / "coordination").mkdir(parents=True)
-    text = _CONFIGURATION.format(folder=folder, strategy=strategy, **values)
-    (folder / "tacker.conf").write_text(text)
+    service, paste_advice = blocks(MANUAL / "install/tacker.rst", "ini")
+    conf = _parser(_CONFIGURATION.format(folder=folder, strategy=strategy, **values))
+    conf.read_string(service)
+    conf["fault_middleware_database"]["connection"] = faults
+    _write(conf, folder / "tacker.conf")
     info = folder / "driver-1.dist-info"
     info.mkdir()
     for name, text in _INSTALLED.items():
         (info / name).write_text(text)
 
-    paste = configparser.RawConfigParser(delimiters=("=",))
-    paste.optionxform = str
     # The lines of the composite have a colon, which the values of others have too.
-    shipped = (Path(sys.prefix) / "etc/tacker/api-paste.ini").read_text()
-    paste.read_string(shipped.replace(": ", " = "))
+    shipped = (Path(sys.prefix) / "etc/tacker/api-paste.ini").read_text().replace(": ", " = ")
+    paste = _parser(shipped)
+    before = _pipelines(paste)
+    paste.read_string(paste_advice)
+    after = _pipelines(paste)
+    assert {name: text.replace(" fault ", " ") for name, text in after.items()} == before
+    paste["filter:fault"]["oslo_config_file"] = f"{folder}/tacker.conf"
     paste["filter:authtoken"]["paste.filter_factory"] = "tests.functional.keystone:filter_factory"
-    if filtered:
-        paste.read_string(_FILTER.format(folder=folder))
-        for version in ("v1", "v2"):
-            section = paste[f"composite:vnflcm_{version}"]
-            *filters, application = section[strategy].split()
-            section[strategy] = " ".join([*filters, "fault", application])
-    with (folder / "api-paste.ini").open("w") as file:
-        paste.write(file)
+    if not filtered:
+        for (section, name), text in before.items():
+            paste[section][name] = text
+    _write(paste, folder / "api-paste.ini")
+
+
+def _pipelines(paste: configparser.RawConfigParser) -> dict[tuple[str, str], str]:
+    return {
+        (section, name): paste[section][name]
+        for section in ("composite:vnflcm_v1", "composite:vnflcm_v2")
+        for name in ("noauth", "keystone")
+    }
+
+
+def _parser(text: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
+    parser.optionxform = str
+    parser.read_string(text)
+    return parser
+
+
+def _write(parser: configparser.RawConfigParser, file: Path) -> None:
+    with file.open("w") as opened:
+        parser.write(opened)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+from datetime import timedelta
+
+import pytest
+
+from fault_middleware import fault, record_fault, reporting
+from fault_middleware.deploy import deploy
+from fault_middleware.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.report import record
+from tests.fixtures import INSTANCE, close, make_store, rows
+
+
+@pytest.fixture
+def conf(configure):
+    made = configure(consumer="external")
+    yield made
+    close(deploy(made).store)
+
+
+@pytest.fixture
+def table(conf, sqlite_url):
+    """What is in the table, when asked."""
+    store = make_store(sqlite_url)
+    yield lambda: rows(store)
+    close(store)
+
+
+class LicenceError(ManagementDriverException):
+    type, title, status = "https://example.com/licence", "Licence expired", 403
+
+
+def test_a_text_is_recorded(conf, table):
+    assert record_fault(INSTANCE, "Volume could not be attached", "the log", conf=conf)
+
+    (row,) = table()
+    assert (row["instance_id"], row["message"]) == (INSTANCE, "Volume could not be attached")
+    assert (row["details"], row["service"]) == ("the log", "trove")
+
+
+def test_of_an_exception_the_innermost_cause_is_told_and_the_traceback_kept(conf, table):
+    @reporting("instance_id", conf=conf)
+    def attach(instance_id):
+        try:
+            raise OSError("no space left")
+        except OSError as exc:
+            raise RuntimeError("attaching failed") from exc
+
+    with pytest.raises(RuntimeError, match="attaching failed"):
+        attach(INSTANCE)
+
+    (row,) = table()
+    assert row["message"] == "no space left"
+    assert "RuntimeError: attaching failed" in row["details"]
+
+
+@pytest.mark.parametrize(
+    ("exc", "message"), [(KeyError(), "KeyError"), (ValueError("x", 1), "('x', 1)")]
+)
+def test_an_exception_without_a_text_is_named(conf, table, exc, message):
+    record_fault(INSTANCE, exc, conf=conf)
+
+    assert table()[0]["message"] == message
+
+
+def test_causes_that_go_round_in_circles_end(conf, table):
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+
+    assert record_fault(INSTANCE, first, conf=conf)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LicenceError(detail="none since May", vdu="VDU1"),
+        ProblemDetails(403, "none since May", LicenceError.type, LicenceError.title, None,
+                       {"vdu": "VDU1"}),
+    ],
+)  # fmt: skip
+def test_a_problem_is_kept_whole(conf, table, error):
+    record_fault(INSTANCE, error, conf=conf)
+
+    (row,) = table()
+    assert row["message"] == "none since May"
+    assert json.loads(row["problem"]) == {
+        "type": "https://example.com/licence",
+        "title": "Licence expired",
+        "status": 403,
+        "detail": "none since May",
+        "vdu": "VDU1",
+    }
+
+
+def test_a_fresher_fault_stays(conf, table):
+    now = fault.utcnow()
+    record_fault(INSTANCE, "first", conf=conf, created=now - timedelta(seconds=20))
+
+    assert not record_fault(INSTANCE, "second", conf=conf, created=now, skip_delta=30)
+    assert record_fault(INSTANCE, "third", conf=conf, created=now, skip_delta=10)
+    assert [row["message"] for row in table()] == ["first", "third"]
+
+
+def test_a_decorator_takes_the_id_from_an_argument(conf, table):
+    @reporting("instance_id", conf=conf)
+    def attach(volume, instance_id=INSTANCE):
+        raise LookupError(f"no {volume}")
+
+    with pytest.raises(LookupError, match="no v1"):
+        attach("v1")
+    with pytest.raises(LookupError, match="no v2"):
+        attach(instance_id="another", volume="v2")
+
+    assert {(row["instance_id"], row["message"]) for row in table()} == {
+        (INSTANCE, "no v1"),
+        ("another", "no v2"),
+    }
+
+
+def test_a_call_without_the_argument_fails_as_it_would(conf, table):
+    @reporting("instance_id", conf=conf)
+    def attach(volume, instance_id):
+        """Never begins."""
+
+    with pytest.raises(TypeError, match=r"attach\(\) missing"):
+        attach("v1")
+    assert table() == []
+
+
+def test_a_decorator_of_a_function_without_the_argument_is_refused(conf):
+    with pytest.raises(TypeError, match="attach has no argument 'instance_id'"):
+
+        @reporting("instance_id", conf=conf)
+        def attach(volume):
+            """Is never made."""
+
+
+def test_what_goes_well_records_nothing(conf, table):
+    with reporting(INSTANCE, conf=conf):
+        pass
+
+    assert table() == []
+
+
+@pytest.mark.parametrize("instance_id", ["", "not an id"])
+def test_a_bad_id_is_a_line_in_the_log_and_the_caller_goes_on(conf, caplog, instance_id):
+    with pytest.raises(ZeroDivisionError), reporting(instance_id, conf=conf):
+        1 / 0  # noqa: B018
+
+    assert [one for one in caplog.messages if "could not be recorded: ValueError" in one]
+
+
+def test_without_a_table_the_caller_goes_on(conf, caplog):
+    with pytest.raises(ZeroDivisionError), reporting(INSTANCE, conf=conf):
+        1 / 0  # noqa: B018
+
+    (line,) = [one for one in caplog.messages if "could not be recorded" in one]
+    assert INSTANCE in line
+    assert "\n" not in line
+
+
+def test_of_several_services_one_is_to_be_named(configure, sqlite_url):
+    store = make_store(sqlite_url)
+    conf = configure(consumer="external", profiles="trove,tacker")
+
+    assert not record_fault(INSTANCE, "whose?", conf=conf)
+    assert record_fault(INSTANCE, "Tacker's", service="tacker", conf=conf)
+    assert [row["service"] for row in rows(store)] == ["tacker"]
+    close(deploy(conf).store)
+    close(store)
+
+
+def test_the_file_that_the_environment_names_is_read(configure, table, monkeypatch):
+    conf = configure(consumer="external")
+    monkeypatch.setenv("FAULT_MIDDLEWARE_CONFIG", conf.config_file[0])
+
+    assert record(INSTANCE, "by its name")
+    assert [row["message"] for row in table()] == ["by its name"]
