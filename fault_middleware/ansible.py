@@ -11,6 +11,7 @@ task; ``minimal`` and ``oneline`` the host.
 import contextlib
 import dataclasses
 import json
+import operator
 import os
 import re
 import signal
@@ -144,15 +145,15 @@ def run_playbook(
 
 def _select(failures: list[_Failure], tasks: list[_Task], out: str, err: str) -> list[_Failure]:
     """Of the failures on stdout, or else stderr, those neither ignored nor rescued."""
-    counts: Counter[tuple[str, bool]] = Counter()
+    recap: Any = _RECAP.findall(out, max(out.rfind("\nPLAY RECAP *"), 0))
     if document := _read_json(out):
-        failures, counts = document
-    else:
-        for host, lost, failed in _RECAP.findall(out, max(out.rfind("\nPLAY RECAP *"), 0)):
-            counts.update({(host, False): int(failed), (host, True): int(lost)})
-        if not failures:
-            _, failures = _read_tasks(err)
-            _place(failures, tasks, alike="rescued=0" in out and not _RESCUED.search(out))
+        failures, recap = document
+    elif not failures:
+        _, failures = _read_tasks(err)
+        _place(failures, tasks, alike="rescued=0" in out and not _RESCUED.search(out))
+    counts: Counter[tuple[str, bool]] = Counter()
+    for host, lost, failed in recap:
+        counts.update({(host, False): int(failed), (host, True): int(lost)})
     real, known = [], bool(counts)
     for failure in reversed(failures):
         # A host goes on after what is ignored or rescued: its last failures are those that count.
@@ -162,24 +163,23 @@ def _select(failures: list[_Failure], tasks: list[_Task], out: str, err: str) ->
     return real[::-1]
 
 
-def _read_json(text: str) -> tuple[list[_Failure], Counter[tuple[str, bool]]] | None:
-    """The failures that the json callback wrote, and how many of each host count."""
+def _read_json(text: str) -> tuple[list[_Failure], list[tuple[str, int, int]]] | None:
+    """The failures that the json callback wrote; of each host, how many of two kinds count."""
     failures: list[_Failure] = []
-    counts: Counter[tuple[str, bool]] = Counter()
     start = re.search(r"^\{", text, re.MULTILINE)
     with contextlib.suppress(ValueError, RecursionError, AttributeError, KeyError, TypeError):
         document, end = json.JSONDecoder().raw_decode(text, start.start() if start else 0)
         if text.find("\nPLAY RECAP *", end) >= 0:
             return None  # A task printed it: the recap of another callback comes last.
-        for host, n in document["stats"].items():
-            counts.update({(host, False): n["failures"], (host, True): n["unreachable"]})
+        kinds = operator.itemgetter("unreachable", "failures")
+        recap = [(host, *map(operator.index, kinds(n))) for host, n in document["stats"].items()]
         for task in (task for play in document["plays"] for task in play["tasks"]):
             for host, result in task["hosts"].items():
                 items = [one for one in result.get("results", ()) if _is_bad(one)]
                 name, lost = task["task"]["name"], bool(result.get("unreachable"))
                 if _is_bad(result):
                     failures.append(_Failure(host, lost, bool(items), items or [result], name))
-        return failures, counts
+        return failures, recap
     return None
 
 

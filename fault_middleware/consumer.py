@@ -97,8 +97,7 @@ class Consumer:
                 LOG.error(_UWSGI_PATCHED)
                 self.running = True
                 return
-            name = "fault-consumer"
-            threading.Thread(target=self._run_in_thread, name=name, daemon=True).start()
+            threading.Thread(None, self._run_in_thread, "fault-consumer", daemon=True).start()
 
     def run(self) -> None:
         """Listen until :meth:`stop` is called; for a process of its own."""

@@ -11,7 +11,6 @@ from oslo_db.sqlalchemy import engines
 
 from fault_middleware.conf import DATABASE_GROUP, ConfigurationError
 
-MYSQL = ("mysql", "mariadb")
 _URLS = ("connection", "slave_connection")
 # Seconds after which a statement of the writer is given up: time for a busy cluster to commit, and
 # not more than a server gives its workers to end.
@@ -32,8 +31,11 @@ def check(options: Mapping[str, Any]) -> None:
             text = f"[{DATABASE_GROUP}] {name}: {type(exc).__name__}: {exc}"
             raise ConfigurationError(text) from exc
         backend, what = url.get_backend_name(), None
-        if backend not in ("sqlite", *MYSQL, "postgresql"):
-            what = f"it works with SQLite, MySQL, MariaDB and PostgreSQL, not with {backend}"
+        # To oslo.db, MySQL is the name of MariaDB as well.
+        if backend not in ("sqlite", "mysql", "postgresql"):
+            what = (
+                f"it works with SQLite, MySQL, MariaDB (as mysql), PostgreSQL, not with {backend}"
+            )
         elif backend == "sqlite" and url.database in (None, "", ":memory:"):
             what = "a database in memory is seen by one connection only; name a file, e.g. "
             what += "sqlite:////var/lib/fault/faults.sqlite"
@@ -138,7 +140,7 @@ def _parameters(url: sa.URL, options: Mapping[str, Any], seconds: float) -> str:
     whole = str(max(1, math.ceil(seconds)))
     milliseconds = str(math.ceil(seconds * 1000))
     backend = url.get_backend_name()
-    if backend in MYSQL:
+    if backend == "mysql":
         timeouts = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), whole)
         defaults = {"charset": "utf8mb4", **timeouts}
     elif backend == "postgresql":

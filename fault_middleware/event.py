@@ -51,14 +51,12 @@ class Event(NamedTuple):
 
     def matches(self, notification: Mapping[str, Any]) -> bool:
         """Whether a notification is of this kind."""
-        event_type, priority = notification.get("event_type"), notification.get("priority")
-        return (
-            isinstance(event_type, str)
-            and self.event_type.fullmatch(event_type) is not None
-            and self.publisher_id.fullmatch(str(notification.get("publisher_id"))) is not None
-            and isinstance(priority, str)
-            and priority.lower() in self.priorities
-        )
+        kind, priority = notification.get("event_type"), notification.get("priority")
+        if not (isinstance(kind, str) and isinstance(priority, str)):
+            return False
+        publisher = str(notification.get("publisher_id"))
+        is_ours = self.event_type.fullmatch(kind) and self.publisher_id.fullmatch(publisher)
+        return is_ours is not None and priority.lower() in self.priorities
 
     def extract(self, service: str, notification: Mapping[str, Any]) -> Extraction:
         """Turn a notification that matches into what is to be stored."""

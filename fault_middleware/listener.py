@@ -67,8 +67,7 @@ def start(deployment: "Deployment", handle: Handler) -> Any:
 def _url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.TransportURL:
     """Where to listen; for RabbitMQ with a bound on what it sends ahead.
 
-    The bound stands in the URL because the option of that name is also the service's, for its own
-    connections.
+    Its option is also the service's, for its own connections: hence in the URL.
     """
     group = "oslo_messaging_notifications"
     conf.register_opts(dict(messaging_opts.list_opts())[group], group=group)

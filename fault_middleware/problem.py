@@ -28,7 +28,6 @@ _URI_REFERENCE = re.compile(
 )
 # What Tacker makes of a script's stderr: the repr() of bytes, and nothing but that one token.
 _STDERR = re.compile(r"\w+ failed: (b(['\"])(?:(?!\2)[ -\[\]-~]|\\[\\'tnr]|\\x[\da-f]{2})*+\2)")
-
 # What v1 makes of its own error when the operation is given up or cancelled: a repr() of sorts.
 _GIVEN_UP = re.compile(
     r"ProblemDetails\([^']*detail='(\{.*\})',status=\d+,title='[^']*',updated_at=[^']*\)",

@@ -30,10 +30,7 @@ _CONDITIONS = (
 
 
 class Response:
-    """One answer: held whole (a 200 with a plain JSON body of limited size), or handed on.
-
-    :ivar body: the bytes of an answer that is held
-    """
+    """One answer: held whole (a 200 with a plain JSON ``body`` of limited size), or handed on."""
 
     def __init__(self, start_response: StartResponse) -> None:
         self._start_response = start_response
@@ -77,7 +74,6 @@ class Response:
 
     def _hold(self) -> Iterable[bytes] | None:
         """Read the body, as long as it is worth it."""
-        chunks: Iterator[bytes] = iter(())
         try:
             chunks = iter(self._iterable)
             for chunk in chunks:
@@ -89,7 +85,7 @@ class Response:
                 if self._start and not self._released and self._is_whole():
                     return None
         except BaseException:
-            _Closing(chunks, self._iterable).close()
+            _Closing(iter(()), self._iterable).close()
             raise
         held, self._chunks = self._chunks, []
         self._release()

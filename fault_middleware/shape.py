@@ -33,8 +33,7 @@ class Shape(NamedTuple):
         """What the member is to hold; None for no member.
 
         :param row: the newest row of the instance
-        :param show: whether the caller may see our fault
-        :param details: whether the caller may see the details of any fault
+        :param show: whether the caller may see our fault; ``details``: and the details of any
         """
         existing = instance.get(self.key)
         if row is not None and (show or row.deleted) and self._wins(row, existing, instance):

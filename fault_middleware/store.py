@@ -111,9 +111,8 @@ class Store:
         return found
 
     def record(self, faults: Sequence[Fault]) -> int:
-        """Store faults and clearances with one commit.
+        """Store faults and clearances with one commit; how many of them were new.
 
-        :returns: how many of them were new
         :raises Exception: of the database; none of them was stored then, and it may be tried again
         """
         if not faults:
@@ -122,7 +121,7 @@ class Store:
         with self.writer.begin() as connection:
             insert = _insert(connection.dialect.name)
             result = connection.execute(insert, [_values(row, updated) for row in faults])
-            if connection.dialect.name in engines.MYSQL:
+            if connection.dialect.name == "mysql":
                 # To SQLAlchemy's connections, MySQL also counts what was there.
                 is_new = _T.c.id.in_([row.id for row in faults]) & (_T.c.updated == updated)
                 return connection.scalar(sa.select(sa.func.count()).where(is_new)) or 0
@@ -197,6 +196,6 @@ def _insert(dialect: str) -> Any:
     # Only the dialect in use: importing the others takes longer than all of our modules.
     module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
     insert = module.insert(_T).execution_options(preserve_rowcount=True)
-    if dialect in engines.MYSQL:
+    if dialect == "mysql":
         return insert.on_duplicate_key_update(id=_T.c.id)
     return insert.on_conflict_do_nothing(index_elements=[_T.c.id])

@@ -2,6 +2,7 @@
 """``db sync`` and ``db version``: the table itself."""
 
 import argparse
+from typing import Any
 
 from cliff import show
 
@@ -31,8 +32,6 @@ class Sync(Command):
 class Version(Command, show.ShowOne):
     """Show the revision of the database and the one that this release needs."""
 
-    def take_action(
-        self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
-        names = ("database", "needed")
-        return names, (migration.version(self.store().writer), migration.newest())
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
+        version = migration.version(self.store().writer)
+        return ("database", "needed"), (version, migration.newest())
