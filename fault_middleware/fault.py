@@ -151,8 +151,8 @@ def clean(text: str) -> str:
     if len(text) > _LONGEST:
         half = (_LONGEST - len(_GAP)) // 2
         text = text[:half] + _GAP + text[-half:]
-    text = masking.mask(text)
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+    text = masking.mask(text).replace("\0", "\ufffd")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def clean_all(value: Any, limit: int | None = None) -> Any:

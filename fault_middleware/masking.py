@@ -30,8 +30,9 @@ def mask(text: str) -> str:
     What it does not find are secrets in free prose ("bind with X failed").
     """
     needles, finder, oslo, rules = _load()
-    # A surrogate is no character, and is in no needle.
-    lower = text.lower().encode("utf-8", "replace").decode()
+    lower = text.lower()
+    if not lower.isascii():  # a surrogate is no character, and is in no needle
+        lower = lower.encode("utf-8", "replace").decode()
     found = {needles[hit] for hit, _, _ in finder.find_matches_as_indexes(lower, overlapping=True)}
     if not found:
         return text

@@ -69,9 +69,10 @@ class RouteTable:
 
     def route(self, match: re.Match[str]) -> tuple[Profile, Route, str]:
         """The route of a match, its profile, and the instance's id in the path."""
-        # Each pattern has exactly one group.
+        # Each pattern has exactly one group, with what routers overlook behind an id.
         number = match.lastindex or 0
-        return *self._routes[number - 1], match[number]
+        instance_id = match[number].rstrip("\0 \t\r\n\v\f").removesuffix(".json")
+        return *self._routes[number - 1], instance_id
 
 
 def load(name: str) -> Profile:

@@ -29,7 +29,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def record_fault(instance_id: str, error: Error, details: Any = None, **options: Any) -> bool:
-    """Record a fault of an instance now. Never raises; waits for a database for 10 s at most.
+    """Record a fault of an instance now. Never raises.
+
+    A database has 10 s to connect, and 10 s for each answer.
 
     :param options: as for :func:`record`
     :returns: whether it was recorded; if not, the log says why

@@ -15,7 +15,8 @@ from fault_middleware.field import Field, texts
 from fault_middleware.shape import Shape
 
 # What routers of services overlook at the end of a path; details must not pass by writing it so.
-_TAIL = r"(?:\.json)?[/\s\0]*"
+# Possessive, so that what is not ours is soon left.
+_TAIL = r"(?:\.json)?[/\s\0]*+"
 _FIELDS = ("id", "project_id", "user_id")
 # Services show times without their fractions.
 _TRUNCATION = timedelta(seconds=1)
@@ -121,8 +122,8 @@ def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
     if data["path"].count("{id}") != ("object" in data):
         raise ValueError("needs {id} in its path once for an 'object', never for a 'list'")
     # Routers of services fold slashes.
-    path = re.escape(data["path"]).replace("/", "/+").replace(r"\{id\}", "([^/]+?)")
-    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", path) + _TAIL
+    path = re.escape(data["path"]).replace("/", "/+").replace(r"\{id\}", "([^/]++)")
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/]++", path) + _TAIL
     within = dict(data.get("within", {}))
     last = _texts(within.pop("last", {}))
     fields = {name: Field.parse(data[name]) for name in _FIELDS if name in data}
