@@ -102,6 +102,5 @@ class FaultFilter:
         try:
             return ask(*arguments)
         except Exception:
-            # The store's breaker has said so. What the service itself shows of a fault is under
-            # the policy all the same.
+            # The breaker has said so; what the service itself shows is under the policy still.
             return None

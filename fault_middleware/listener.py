@@ -106,10 +106,7 @@ def _dispatch(dispatch: Any, metrics: Metrics, incoming: Sequence[Any]) -> Any:
 
 
 def _gathering(create: Callable[[], Any]) -> Any:
-    """A listener whose polls end as soon as no further message comes.
-
-    oslo.messaging's own wait for the whole of ``batch_timeout``, from their start.
-    """
+    """A listener whose polls end when no further message comes, not after ``batch_timeout``."""
     adapter = create()
     take = adapter._poll_style_listener.poll
 

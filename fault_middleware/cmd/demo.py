@@ -17,7 +17,7 @@ import time
 import traceback
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from wsgiref import simple_server
 from wsgiref.types import WSGIApplication
 
@@ -103,8 +103,7 @@ def _build(folder: Path) -> WSGIApplication:
         (folder / name).write_text(text.replace("{folder}", str(folder)))
     conf = deploy.configuration(None, f"{folder}/demo.conf", None)
     migration.sync(deploy.deploy(conf).store.writer)
-    application: WSGIApplication = paste_deploy.loadapp(f"config:{folder}/api-paste.ini")
-    return application
+    return cast(WSGIApplication, paste_deploy.loadapp(f"config:{folder}/api-paste.ini"))
 
 
 def _tell(application: WSGIApplication, url: str) -> bool:

@@ -153,6 +153,13 @@ def test_what_a_mode_holds_is_told(mode):
     assert "vdu2" in error.detail or HELD[mode][1] in error.detail
 
 
+@pytest.mark.parametrize("count", ["1", None, 1e999])
+def test_json_whose_recap_counts_nothing_is_not_that_of_a_run(count):
+    run = {**JSON_RUN, "stats": {"vdu2": {"failures": count, "unreachable": 0}}}
+
+    assert read(json.dumps(run), "").failed == []
+
+
 def test_the_error_is_a_problem_with_attributes_of_its_own():
     error = recorded("core2.19", "failed_task", "default")
 
