@@ -99,5 +99,4 @@ class Metrics:
 
 def describe(exc: BaseException) -> str:
     """An exception in one line."""
-    lines = str(exc).splitlines()
-    return f"{type(exc).__name__}: {lines[0] if lines else ''}"[:300]
+    return f"{type(exc).__name__}: {str(exc).partition(chr(10))[0]}"[:300]

@@ -40,6 +40,13 @@ _NEWEST_BETWEEN = _NEWEST.where(
     sa.literal_column("created") >= sa.bindparam("since"),
     sa.literal_column("created") <= sa.bindparam("until"),
 )
+# The same as _newest_of(), by what PostgreSQL plans in a fraction of the time.
+_NEWEST_OF_ARRAY = sa.text(
+    "SELECT f.* FROM unnest(CAST(:ids AS varchar[])) AS wanted(one)"  # noqa: S608 no values in it
+    f" CROSS JOIN LATERAL (SELECT {', '.join(one.name for one in _COLUMNS)} FROM instance_faults"
+    " WHERE instance_id = wanted.one AND service = :service"
+    " ORDER BY created DESC, id DESC LIMIT 1) AS f"
+)
 
 
 class Store:
@@ -104,8 +111,11 @@ class Store:
                 # asked for anyway.
                 size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
                 chunk += chunk[:1] * (size - len(chunk))
-                values = {f"id{n}": instance_id for n, instance_id in enumerate(chunk)}
-                for row in self._read(_newest_of(size), {"service": service, **values}):
+                values: dict[str, Any] = {f"id{n}": one for n, one in enumerate(chunk)}
+                statement = _newest_of(size)
+                if self.reader.dialect.name == "postgresql":
+                    statement, values = _NEWEST_OF_ARRAY, {"ids": chunk}
+                for row in self._read(statement, {"service": service, **values}):
                     if row.instance_id in wanted:
                         found[row.instance_id] = row
         return found
@@ -128,7 +138,7 @@ class Store:
             return max(result.rowcount, 0)
 
     def probe(self) -> None:
-        """Store a row, and take it out again; raises what the database does if it cannot."""
+        """Store a row and take it out again, or raise what the database does."""
         row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
         with self.writer.begin() as connection:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
