@@ -154,6 +154,13 @@ def test_a_not_counts_where_everything_is_known(make):
     assert sight(policy, keystone("admin"), project_id="another") == ALL
 
 
+def test_a_not_may_ask_for_all_that_is_known(make):
+    rule = "not (user_id:%(instance_id)s or user_id:%(service)s)"
+    policy = make(f'"fault_middleware:show:details": "{rule}"')
+
+    assert sight(policy, keystone("member")) == ALL
+
+
 @pytest.mark.parametrize(
     ("credentials", "voucher"),
     [
