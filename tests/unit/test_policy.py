@@ -194,6 +194,19 @@ def test_nobody_is_asked_for_a_role_as_well(make):
     assert sight(make('"fault_middleware:show": "role:admin"'), {}) == NOTHING
 
 
+def test_a_rule_may_let_nobody_see_a_fault_by_its_service(make):
+    policy = make('"fault_middleware:show": "\'trove\':%(service)s"')
+
+    assert sight(policy, {}) == MESSAGE
+
+
+def test_that_everybody_sees_a_fault_is_asked_of_no_scope(make):
+    policy = make('"fault_middleware:show:details": "not project_id:%(project_id)s"')
+
+    assert sight(policy, keystone("admin", domain={"id": "d", "name": "d"})) == MESSAGE
+    assert errors(policy) == []
+
+
 @pytest.mark.parametrize(
     "environ",
     [
