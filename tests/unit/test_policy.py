@@ -339,6 +339,13 @@ def test_a_rule_that_cannot_be_asked_is_an_error_with_the_instance(make, caplog)
     assert INSTANCE in caplog.text
 
 
+def test_faults_that_are_for_some_are_for_nobody_while_a_rule_cannot_be_asked(make):
+    server = '"fault_middleware:show:details": "http://127.0.0.1:1/"'
+    policy = make(f'"fault_middleware:show": "role:admin"\n{server}')
+
+    assert sight(policy, keystone("admin")) == NOTHING
+
+
 def test_the_rules_for_the_sample_and_the_manual():
     assert [
         (rule.name, rule.check_str, rule.scope_types, [one["method"] for one in rule.operations])
