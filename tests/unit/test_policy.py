@@ -68,6 +68,12 @@ def test_a_deployer_may_let_owners_see_the_details(make):
     assert sight(policy, keystone("member")) == MESSAGE
 
 
+def test_an_administrator_needs_no_owner_to_be_known(make):
+    policy = make('"fault_middleware:show:details": "role:admin or project_id:%(project_id)s"')
+
+    assert sight(policy, keystone("admin")) == ALL
+
+
 def test_a_deployer_may_hide_faults_altogether(make):
     policy = make('"fault_middleware:show": "role:admin"')
 
@@ -322,6 +328,18 @@ def test_what_is_wrong_with_a_file_that_changes_is_logged_once(make, caplog):
         assert sight(policy, keystone("member")) == ALL
 
     assert caplog.text.count("everybody sees the details") == 1
+
+
+def test_a_file_that_changes_counts_from_the_next_request_on(make):
+    policy = make('"fault_middleware:show:details": "role:admin"')
+    target = {"instance_id": INSTANCE, "service": "trove"}
+    credentials = policy.credentials(keystone("member"))
+    make.file.write_text('"fault_middleware:show:details": "role:member"')
+    later = time.time() + 10
+    os.utime(make.file, (later, later))
+
+    assert policy.sight(credentials, target) == MESSAGE
+    assert sight(policy, keystone("member")) == ALL
 
 
 def test_rules_that_refer_to_each_other_are_examined_once_each(make, caplog):

@@ -224,6 +224,14 @@ def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
     ]
 
 
+def test_a_list_may_be_asked_for_errors_among_others(world):
+    failed = world.answer("v1_op_list_fields_error")[1]
+    world.record(failed["id"], fault.parse_time(failed["startTime"]), message="boom")
+    world.path = world.path.replace("fields=error", "fields=operationParams,error")
+
+    assert "boom" in world.get().text
+
+
 def test_a_list_is_asked_with_ninety_nine_other_parameters_too(world):
     failed = world.answer("v1_op_list_fields_error")[1]
     world.record(failed["id"], fault.parse_time(failed["startTime"]), message="boom")
