@@ -239,3 +239,10 @@ def test_what_is_no_text_in_a_fault_stays():
     after = shown(routes()["/instances/{id}"], {"instance": {"id": INSTANCE, "fault": own}}, None)
 
     assert after["instance"]["fault"] == {**own, "details": "password=***"}
+
+
+def test_a_problem_in_a_fault_stays_in_it():
+    own = {**OWN, "detail": json.dumps({"status": 500, "detail": "d"})}
+    document = {"instance": {"id": INSTANCE, "fault": own}}
+
+    assert shown(routes()["/instances/{id}"], document, None) == document
