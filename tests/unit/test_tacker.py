@@ -129,6 +129,14 @@ def test_a_fault_of_the_vnf_instance_is_shown_where_tacker_wrote_no_error(world,
     assert world.get().json["error"] == {"status": 500, "detail": "No such image"}
 
 
+def test_an_operation_that_was_not_asked_for_shows_no_fault_of_the_vnf_instance(world):
+    body = world.answer("v1_op_failed_without_error")
+    world.record(body["vnfInstanceId"], fault.parse_time(body["startTime"]), message="boom")
+    world.path = world.path.replace(body["id"], body["vnfInstanceId"])
+
+    assert world.get().body == world.service.data
+
+
 def test_of_an_operation_that_may_go_on_the_time_has_no_end(world):
     body = world.answer(FAILED["v1"])
     body["stateEnteredTime"] = body["startTime"]
