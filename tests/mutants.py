@@ -26,15 +26,32 @@ ROOT = Path(__file__).parents[1]
 SECONDS = 120
 TESTS = {
     "policy": ["unit/test_policy.py", "functional/test_security.py"],
-    "route": ["unit/test_route.py", "unit/test_filter.py", "unit/test_traps.py"],
+    "shape": [
+        "unit/test_route.py",
+        "unit/test_profile.py",
+        "unit/test_filter.py",
+        "unit/test_tacker.py",
+    ],
+    "route": [
+        "unit/test_route.py",
+        "unit/test_traps.py",
+        "unit/test_filter.py",
+        "unit/test_tacker.py",
+    ],
     "body": ["unit/test_body.py", "unit/test_traps.py", "unit/test_filter.py"],
-    "filter": ["unit/test_filter.py", "unit/test_traps.py", "functional/test_security.py"],
+    "filter": [
+        "unit/test_filter.py",
+        "unit/test_traps.py",
+        "unit/test_tacker.py",
+        "functional/test_security.py",
+    ],
     "event": ["unit/test_event.py"],
 }
 # What is mutated in a module; all of it where nothing is named.
 FUNCTIONS = {
     "policy": [],
-    "route": ["view", "wins", "edit", "target", "instances"],
+    "shape": [],
+    "route": ["asks", "takes", "relative", "instances", "target", "edit", "_has"],
     "body": [],
     "filter": ["_complete", "_look_up"],
     "event": ["_hide_message"],

@@ -193,6 +193,15 @@ def test_a_list_shows_the_fault_of_each_instance(world):
     ]
 
 
+def test_a_list_that_needs_not_be_asked_for_faults_may_be_asked_for_anything(world):
+    world.service.body = {"instances": [{"id": INSTANCE}]}
+    world.record()
+
+    answer = world.app.get(f"/{PROJECT}/instances/detail?{'a=b&' * 200}")
+
+    assert "No valid host" in answer.text
+
+
 def test_a_list_without_a_fault_is_byte_for_byte_the_services(world):
     world.service.body = {"instances": [{"id": INSTANCE}, {"id": OTHER}]}
 

@@ -68,6 +68,12 @@ def test_a_deployer_may_let_owners_see_the_details(make):
     assert sight(policy, keystone("member")) == MESSAGE
 
 
+def test_an_administrator_needs_no_owner_to_be_known(make):
+    policy = make('"fault_middleware:show:details": "role:admin or project_id:%(project_id)s"')
+
+    assert sight(policy, keystone("admin")) == ALL
+
+
 def test_a_deployer_may_hide_faults_altogether(make):
     policy = make('"fault_middleware:show": "role:admin"')
 
@@ -154,6 +160,13 @@ def test_a_not_counts_where_everything_is_known(make):
     assert sight(policy, keystone("admin"), project_id="another") == ALL
 
 
+def test_a_not_may_ask_for_all_that_is_known(make):
+    rule = "not (user_id:%(instance_id)s or user_id:%(service)s)"
+    policy = make(f'"fault_middleware:show:details": "{rule}"')
+
+    assert sight(policy, keystone("member")) == ALL
+
+
 @pytest.mark.parametrize(
     ("credentials", "voucher"),
     [
@@ -185,6 +198,19 @@ def test_whose_faults_are_hidden_shows_no_details_either(make):
 
 def test_nobody_is_asked_for_a_role_as_well(make):
     assert sight(make('"fault_middleware:show": "role:admin"'), {}) == NOTHING
+
+
+def test_a_rule_may_let_nobody_see_a_fault_by_its_service(make):
+    policy = make('"fault_middleware:show": "\'trove\':%(service)s"')
+
+    assert sight(policy, {}) == MESSAGE
+
+
+def test_that_everybody_sees_a_fault_is_asked_of_no_scope(make):
+    policy = make('"fault_middleware:show:details": "not project_id:%(project_id)s"')
+
+    assert sight(policy, keystone("admin", domain={"id": "d", "name": "d"})) == MESSAGE
+    assert errors(policy) == []
 
 
 @pytest.mark.parametrize(
@@ -304,6 +330,18 @@ def test_what_is_wrong_with_a_file_that_changes_is_logged_once(make, caplog):
     assert caplog.text.count("everybody sees the details") == 1
 
 
+def test_a_file_that_changes_counts_from_the_next_request_on(make):
+    policy = make('"fault_middleware:show:details": "role:admin"')
+    target = {"instance_id": INSTANCE, "service": "trove"}
+    credentials = policy.credentials(keystone("member"))
+    make.file.write_text('"fault_middleware:show:details": "role:member"')
+    later = time.time() + 10
+    os.utime(make.file, (later, later))
+
+    assert policy.sight(credentials, target) == MESSAGE
+    assert sight(policy, keystone("member")) == ALL
+
+
 def test_rules_that_refer_to_each_other_are_examined_once_each(make, caplog):
     make('"a": "rule:b"\n"b": "rule:a"\n"fault_middleware:show:details": "rule:a"')
 
@@ -317,6 +355,13 @@ def test_a_rule_that_cannot_be_asked_is_an_error_with_the_instance(make, caplog)
 
     assert errors(policy) == ["errors_total[policy]=1"]
     assert INSTANCE in caplog.text
+
+
+def test_faults_that_are_for_some_are_for_nobody_while_a_rule_cannot_be_asked(make):
+    server = '"fault_middleware:show:details": "http://127.0.0.1:1/"'
+    policy = make(f'"fault_middleware:show": "role:admin"\n{server}')
+
+    assert sight(policy, keystone("admin")) == NOTHING
 
 
 def test_the_rules_for_the_sample_and_the_manual():

@@ -24,6 +24,9 @@ routes:
   - path: /bare/{{id}}
     object: ""
     fault: {{key: error, created: "%Y-%m-%dT%H:%M:%SZ"}}
+  - path: /actions/{{id}}
+    object: ""
+    within: {{instance_id: owner, since: begun, until: done}}
 """
 
 
@@ -87,6 +90,14 @@ def test_a_route_may_look_different_from_its_profile():
     assert after == {"id": "A", "error": {"created": "2026-11-20T20:36:05Z", "message": "m"}}
 
 
+def test_a_fault_under_another_key_has_its_time_there():
+    row = fault.make("trove", "A", message="ours", created=MOMENT + timedelta(seconds=60))
+
+    after = shown(routes()["/bare/{id}"], {"id": "A", "error": OWN}, row)
+
+    assert after["error"]["message"] == "ours"
+
+
 def test_a_fault_of_another_shape_is_not_touched():
     document = {"instance": {"id": INSTANCE, "fault": "it broke"}}
 
@@ -129,6 +140,7 @@ def test_a_fault_without_a_time_stays_unless_the_profile_says_otherwise(
         ("/instances", {"instances": {"id": "A"}}, []),
         ("/instances", {"instances": {"a": {"id": "A"}, "b": {"id": "B"}}}, []),
         ("/instances", {"instances": "text"}, []),
+        ("/instances", {"other": 1}, []),
         ("/instances", {"instances": []}, []),
         (
             "/instances",
@@ -165,6 +177,25 @@ def test_the_body_says_whose_an_instance_is_else_the_request_that_failed(owners,
         assert route.target(instance, None) == target
 
 
+ACTION = {"owner": INSTANCE.upper(), "begun": "2026-11-20T20:36:05", "done": "2026-11-20T20:37:05"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "other"),
+    [
+        ({}, (INSTANCE, MOMENT, MOMENT + timedelta(seconds=61))),
+        ({"owner": None}, None),
+        ({"begun": None}, None),
+        ({"done": "soon"}, None),
+    ],
+)
+def test_the_owner_of_an_action_and_its_time_to_the_end_of_the_last_second(changed, other):
+    route = routes()["/actions/{id}"]
+    (instance,) = route.instances(json.dumps({"id": "A", **ACTION, **changed}))
+
+    assert route.relative(instance) == other
+
+
 @pytest.mark.parametrize("existing", [{}, {"fault": None}, {"fault": OWN}])
 def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
     text = json.dumps({"instance": {"id": INSTANCE, **existing}})
@@ -179,6 +210,17 @@ def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
         "message"
     )
     assert "own details" not in json.dumps(after)
+
+
+def test_a_clearance_counts_for_who_may_not_see_ours_too():
+    text = json.dumps({"instance": {"id": INSTANCE, "fault": OWN}})
+    route = routes()["/instances/{id}"]
+    (instance,) = route.instances(text)
+    row = fault.make("trove", INSTANCE, created=MOMENT, deleted=True)
+
+    edit = route.edit(text, instance, row, show=False, details=False)
+
+    assert json.loads(body.apply(text, [edit])) == {"instance": {"id": INSTANCE}}
 
 
 def test_a_clearance_of_nothing_changes_nothing():
@@ -197,3 +239,10 @@ def test_what_is_no_text_in_a_fault_stays():
     after = shown(routes()["/instances/{id}"], {"instance": {"id": INSTANCE, "fault": own}}, None)
 
     assert after["instance"]["fault"] == {**own, "details": "password=***"}
+
+
+def test_a_problem_in_a_fault_stays_in_it():
+    own = {**OWN, "detail": json.dumps({"status": 500, "detail": "d"})}
+    document = {"instance": {"id": INSTANCE, "fault": own}}
+
+    assert shown(routes()["/instances/{id}"], document, None) == document

@@ -90,7 +90,8 @@ def test_a_fault_without_a_problem_is_made_one(world, version):
     body = world.answer(FAILED[version])
     world.record(body["id"], fault.parse_time(body["startTime"]), message="No such image")
 
-    assert world.get().json["error"] == {"status": 500, "detail": "No such image"}
+    for headers in (MEMBER, ADMIN):
+        assert world.get(headers).json["error"] == {"status": 500, "detail": "No such image"}
 
 
 def test_an_error_that_came_long_after_ours_is_another_and_stays(world):
@@ -117,6 +118,23 @@ def test_a_fault_of_the_vnf_instance_is_the_operations_if_it_is_from_its_time(
     error = world.get().json["error"]
 
     assert (error == {"status": 500, "detail": "No such image"}) is shown
+
+
+@pytest.mark.parametrize("version", FAILED)
+def test_a_fault_of_the_vnf_instance_is_shown_where_tacker_wrote_no_error(world, version):
+    body = world.answer(f"{version}_op_failed_without_error")
+    created = fault.parse_time(body["startTime"])
+    world.record(body["vnfInstanceId"], created, message="No such image")
+
+    assert world.get().json["error"] == {"status": 500, "detail": "No such image"}
+
+
+def test_an_operation_that_was_not_asked_for_shows_no_fault_of_the_vnf_instance(world):
+    body = world.answer("v1_op_failed_without_error")
+    world.record(body["vnfInstanceId"], fault.parse_time(body["startTime"]), message="boom")
+    world.path = world.path.replace(body["id"], body["vnfInstanceId"])
+
+    assert world.get().body == world.service.data
 
 
 def test_of_an_operation_that_may_go_on_the_time_has_no_end(world):
@@ -214,10 +232,27 @@ def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
     ]
 
 
+def test_a_list_may_be_asked_for_errors_among_others(world):
+    failed = world.answer("v1_op_list_fields_error")[1]
+    world.record(failed["id"], fault.parse_time(failed["startTime"]), message="boom")
+    world.path = world.path.replace("fields=error", "fields=operationParams,error")
+
+    assert "boom" in world.get().text
+
+
+def test_a_list_is_asked_with_ninety_nine_other_parameters_too(world):
+    failed = world.answer("v1_op_list_fields_error")[1]
+    world.record(failed["id"], fault.parse_time(failed["startTime"]), message="boom")
+    world.path += "&a=b" * 99
+
+    assert "boom" in world.get().text
+
+
 def test_a_list_that_is_not_asked_for_errors_shows_none(world):
     body = world.answer("v1_op_list")
     for one in body:
-        world.record(one["id"], fault.parse_time(one["startTime"]), message="boom")
+        for owner in (one["id"], one["vnfInstanceId"]):
+            world.record(owner, fault.parse_time(one["startTime"]), message="boom")
 
     assert world.get().body == world.service.data
 
