@@ -33,9 +33,7 @@ def check(options: Mapping[str, Any]) -> None:
         backend, what = url.get_backend_name(), None
         # To oslo.db, MySQL is the name of MariaDB as well.
         if backend not in ("sqlite", "mysql", "postgresql"):
-            what = (
-                f"it works with SQLite, MySQL, MariaDB (as mysql), PostgreSQL, not with {backend}"
-            )
+            what = f"use SQLite, MySQL, MariaDB (as mysql) or PostgreSQL, not {backend}"
         elif backend == "sqlite" and url.database in (None, "", ":memory:"):
             what = "a database in memory is seen by one connection only; name a file, e.g. "
             what += "sqlite:////var/lib/fault/faults.sqlite"

@@ -55,7 +55,7 @@ class Route(NamedTuple):
 
     def asks(self, query: str) -> bool:
         """Whether a request with this query string asks for faults."""
-        given = urllib.parse.parse_qsl(query, max_num_fields=100) if self.query else ()
+        given = urllib.parse.parse_qsl(query) if self.query else ()
         return not self.query or any(
             not set(self.query.get(name, ())).isdisjoint(value.split(",")) for name, value in given
         )
@@ -70,10 +70,11 @@ class Route(NamedTuple):
         since, until = fault.parse_time(found.get("since")), fault.parse_time(found.get("until"))
         if self.within_last and _has(instance, self.within_last):
             until = datetime.max - _TRUNCATION
-        other = found.get("instance_id")
-        if not other or since is None or until is None:
-            return None
-        return fault.canonical_id(other), since, until + _TRUNCATION
+        if since is not None and until is not None:
+            with contextlib.suppress(ValueError, OverflowError):
+                other = fault.canonical_id(found.get("instance_id"))
+                return other, since, until + _TRUNCATION
+        return None
 
     def instances(self, text: str) -> Iterator[Instance]:
         """The instances that a body shows; raises ValueError for a body that is no JSON."""

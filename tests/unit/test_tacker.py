@@ -272,3 +272,26 @@ def test_no_consumer_starts_where_there_is_nothing_to_consume(world):
     world.get()
 
     assert not deploy(world.conf).consumer.running
+
+
+@pytest.mark.parametrize("query", ["?fields=error" + "&" * 100, "?" + "a=b&" * 200 + "x"])
+def test_no_query_lets_anything_pass(world, query):
+    body = world.answer("v1_op_list_fields_error")
+    failed = next(one for one in body if "error" in one)
+    problem = {**WHOLE.to_dict(), "traceback": "File x", "log": "password=hunter2"}
+    failed["error"]["detail"] = json.dumps(problem)
+    world.path = world.path.partition("?")[0] + query
+
+    assert "File x" not in world.get().text
+    assert "hunter2" not in world.get(ADMIN).text
+
+
+@pytest.mark.parametrize(
+    "odd", [{"vnfInstanceId": "no id"}, {"stateEnteredTime": "9999-12-31 23:59:59"}]
+)
+def test_nothing_odd_in_an_operation_lets_anything_pass(world, odd):
+    body = world.answer(FAILED["v1"])
+    problem = {**WHOLE.to_dict(), "traceback": "File x"}
+    body |= {"operationState": "FAILED", **odd, "error": {"detail": json.dumps(problem)}}
+
+    assert world.get().json["error"] == WHOLE.to_dict()
