@@ -104,8 +104,8 @@ def test_a_mistake_in_the_paste_file_is_named_at_start(file, local, message):
     [
         ("", r"\[fault_middleware_database\] connection is not set in .*trove.conf"),
         ("nonsense", "connection: ArgumentError"),
-        ("oracle://x/y", "connection: ModuleNotFoundError|works with SQLite"),
-        ("mariadb+pymysql://x/y", r"works with .* MariaDB \(as mysql\)"),
+        ("oracle://x/y", "connection: ModuleNotFoundError|use SQLite"),
+        ("mariadb+pymysql://x/y", r"use .* MariaDB \(as mysql\)"),
         ("nothing://x/y", "connection: NoSuchModuleError"),
         ("sqlite://", "a database in memory"),
     ],
