@@ -200,6 +200,7 @@ def seen(read, **values):
         (f"{SECRET}.", "Internal error"),
         (f"5xx: {SECRET}", "Internal error"),
         (f"RuntimeError: {SECRET}\nhunter2", "RuntimeError"),
+        (f"KeyError: 1\n\nDuring handling of it:\n\n{FRAMES}OSError: {SECRET}", "OSError"),
         (f"RuntimeError: {SECRET}\nQuotaExceeded: hunter2", "RuntimeError"),
     ],
 )
