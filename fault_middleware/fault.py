@@ -145,8 +145,7 @@ def canonical_id(value: Any) -> str:
 def clean(text: str) -> str:
     """Mask secrets and replace what some database cannot store.
 
-    The result holds no lone surrogates and no NUL, and of a text longer than 80 Ki characters only
-    its two ends. Idempotent.
+    The result holds no lone surrogates, no NUL, and of over 80 Ki characters the ends. Idempotent.
     """
     if len(text) > _LONGEST:
         half = (_LONGEST - len(_GAP)) // 2
@@ -155,20 +154,22 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def clean_all(value: Any, limit: int | None = None) -> Any:
+def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
     """A JSON value with every text in it, but the names, clean; what a secret's name has is one.
 
-    :param limit: bytes of UTF-8 at which to cut a text
+    :param limit: bytes of UTF-8 at which to cut a text; ``depth``: levels below which to cut
     """
     if isinstance(value, str):
         return clean(value) if limit is None else cut_bytes(clean(value), limit)
+    if isinstance(value, list | dict) and not depth:
+        return _CUT
     if isinstance(value, list):
-        return [clean_all(part, limit) for part in value]
+        return [clean_all(part, limit, depth - 1) for part in value]
     if isinstance(value, dict):
         return {
             name: masking.MASK
             if isinstance(part, str) and masking.mask(f"{name}=x").endswith(masking.MASK)
-            else clean_all(part, limit)
+            else clean_all(part, limit, depth - 1)
             for name, part in value.items()
         }
     return value

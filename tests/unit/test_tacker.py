@@ -295,3 +295,12 @@ def test_nothing_odd_in_an_operation_lets_anything_pass(world, odd):
     body |= {"operationState": "FAILED", **odd, "error": {"detail": json.dumps(problem)}}
 
     assert world.get().json["error"] == WHOLE.to_dict()
+
+
+def test_however_deep_a_problem_is_its_traceback_is_hidden(world):
+    body = world.answer(FAILED["v1"])
+    deep = json.loads("[" * 600 + "]" * 600)
+    problem = {**WHOLE.to_dict(), "traceback": "File x", "deep": deep}
+    body["error"] = {"status": 500, "detail": json.dumps(problem)}
+
+    assert "File x" not in world.get().text
