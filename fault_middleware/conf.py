@@ -42,6 +42,8 @@ class Settings:
     batch_timeout: float
     lookup_timeout: float
     clear_on_success: bool
+    retention_days: int
+    max_faults_per_instance: int
     health_matters: bool
     policy_file: str | None
 

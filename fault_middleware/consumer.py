@@ -138,7 +138,8 @@ class Consumer:
                 self._metrics.trouble(_PART, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
             else:
                 self._metrics.fine(_PART)
-                return
+                break
+        self._deployment.retention.keep(self._wait)
 
     def _store(self, notifications: Sequence[Mapping[str, Any]]) -> bool:
         """Store what notifications say; False for giving them back."""

@@ -23,6 +23,7 @@ from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy
 from fault_middleware.profile import Profile
 from fault_middleware.recorder import Recorder
+from fault_middleware.retention import Retention
 from fault_middleware.store import Store
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ class Deployment:
     def recorder(self) -> Recorder:
         """What stores the contents of notifications."""
         return Recorder(self.profiles, self.store, self.metrics, self.settings.clear_on_success)
+
+    @functools.cached_property
+    def retention(self) -> Retention:
+        """What removes old rows."""
+        days, most = self.settings.retention_days, self.settings.max_faults_per_instance
+        return Retention(self.store, self.metrics, days, most)
 
     @functools.cached_property
     def consumer(self) -> "Consumer":

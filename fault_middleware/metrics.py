@@ -31,6 +31,7 @@ class Metrics:
         self.stored = counter("faults_stored", "New rows in the table of faults")
         self.duplicates = counter("duplicates", "Rows that were in the table already")
         self.dropped = counter("dropped", "Notifications and rows given up", ["reason"])
+        self.purged = counter("faults_purged", "Rows that retention removed")
         self.retries = counter("retries", "Times that storing failed and was tried again")
         self.errors = counter("errors", "Errors that were kept from the service", ["site"])
         text = "Age of the notification that was stored last, when it was stored"

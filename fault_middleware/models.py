@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table ``instance_faults``, as the migrations leave it."""
+"""The tables, as the migrations leave them."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -9,6 +11,14 @@ from sqlalchemy.dialects import mysql
 DateTime = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 metadata = sa.MetaData()
+
+# Whatever the server's default is: every character can be stored, and ids that differ in case are
+# different ids.
+_MYSQL: Any = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
 
 instance_faults = sa.Table(
     "instance_faults",
@@ -27,9 +37,15 @@ instance_faults = sa.Table(
     sa.Column("project_id", sa.String(64)),
     sa.Column("problem", sa.Text),
     sa.Index("instance_faults_newest", "instance_id", "created", "id"),
-    # Whatever the server's default is: every character can be stored, and ids that differ in case
-    # are different ids.
-    mysql_engine="InnoDB",
-    mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_bin",
+    **_MYSQL,
+)
+
+#: One row: when there is next something to purge, and the instance at which to go on.
+retention = sa.Table(
+    "fault_middleware_retention",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("due", DateTime),
+    sa.Column("position", sa.String(64), nullable=False),
+    **_MYSQL,
 )

@@ -14,8 +14,9 @@ import itertools
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -136,6 +137,88 @@ class Store:
                 is_new = _T.c.id.in_([row.id for row in faults]) & (_T.c.updated == updated)
                 return connection.scalar(sa.select(sa.func.count()).where(is_new)) or 0
             return max(result.rowcount, 0)
+
+    def history(
+        self, limit: int | None, since: datetime | None, fold: bool = False, **equal: Any
+    ) -> list[dict[str, Any]]:
+        """Rows for people, the newest first, with all columns.
+
+        :param since: only what happened then or later
+        :param fold: make one of the rows of an instance that say the same; instead of the columns
+            that tell them apart it has ``count``, ``first`` and ``last``
+        :param equal: columns and what is in them; None for whatever
+        :raises Exception: of the database, as all that follow
+        """
+        what = (_T.c.service, _T.c.instance_id, _T.c.message, _T.c.deleted)
+        time = _T.c.created
+        first, last = sa.func.min(time).label("first"), sa.func.max(time).label("last")
+        statement = sa.select(_T).order_by(time.desc(), _T.c.id.desc())
+        if fold:
+            count = sa.func.count().label("count")
+            statement = sa.select(*what, count, first, last).group_by(*what).order_by(last.desc())
+        given = [_T.c[name] == value for name, value in equal.items() if value is not None]
+        given += [time >= since] if since else []
+        with self.writer.connect() as connection:
+            rows = connection.execute(statement.where(*given).limit(limit))
+            return [dict(row) for row in rows.mappings()]
+
+    def outdated(
+        self, after: str, before: datetime | None, most: int | None
+    ) -> tuple[str | None, list[str]]:
+        """What to purge of the next 200 instances.
+
+        :param after: the id of the instance that was looked at last
+        :param before: what happened earlier is to go; None for nothing
+        :param most: how many faults of an instance stay; None for all
+        :returns: the id of the last of these instances, None if there are no more; and the ids of
+            rows, in an order that never uncovers a fault that was cleared
+        """
+        one, count = _T.c.instance_id, sa.func.count()
+        some = sa.select(one, sa.func.min(_T.c.created), count).where(one > after).group_by(one)
+        columns = (_T.c.id, one, _T.c.service, _T.c.created, _T.c.deleted)
+        order = (one.desc(), _T.c.created.desc(), _T.c.id.desc())
+        faults: Counter[tuple[str, str]] = Counter()
+        outdated: list[str] = []
+        with self.writer.connect() as connection:
+            found = connection.execute(some.order_by(one).limit(CHUNK)).all()
+            wanted = [
+                instance_id
+                for instance_id, oldest, number in found
+                if (before and oldest < before) or (most and number > most)
+            ]
+            rows = sa.select(*columns).where(one.in_(wanted)).order_by(*order)
+            for row in connection.execute(rows) if wanted else ():
+                key = row.service, row.instance_id
+                is_shown = key not in faults and not row.deleted
+                is_surplus = most is not None and faults[key] >= most
+                faults[key] += not row.deleted
+                if not is_shown and (is_surplus or (before and row.created < before)):
+                    outdated.append(row.id)
+        return (found[-1][0] if found else None), outdated[::-1]
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove rows with one commit; how many there were."""
+        with self.writer.begin() as connection:
+            return connection.execute(_T.delete().where(_T.c.id.in_(ids))).rowcount
+
+    def lease(self, seconds: float) -> str | None:
+        """Be the one who purges for so many seconds.
+
+        :returns: the instance after which to go on, or None if nothing is due or another does it
+        """
+        table, now = models.retention, fault.utcnow()
+        is_due = table.c.due <= now
+        with self.writer.begin() as connection:
+            position: str | None = connection.scalar(sa.select(table.c.position).where(is_due))
+            until = table.update().where(is_due).values(due=now + timedelta(seconds=seconds))
+            is_ours = position is not None and connection.execute(until).rowcount
+            return position if is_ours else None
+
+    def advance(self, position: str, seconds: float) -> None:
+        """Note how far the purge is, and when it goes on if nobody does it before."""
+        due = fault.utcnow() + timedelta(seconds=seconds)
+        with self.writer.begin() as connection:
+            connection.execute(models.retention.update().values(position=position, due=due))
 
     def probe(self) -> None:
         """Store a row and take it out again, or raise what the database does."""

@@ -7,15 +7,22 @@ share.
 
 import argparse
 import importlib.metadata
+import logging
+import re
 import sys
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from cliff import app, command, commandmanager
 from oslo_config import cfg
 from oslo_db import exception as db_exception
+from sqlalchemy.exc import SQLAlchemyError
 
 from fault_middleware import conf as conf_module
+from fault_middleware import deploy, fault, files
 from fault_middleware.conf import ConfigurationError
+from fault_middleware.deploy import Deployment
 from fault_middleware.store import Store
 
 PROGRAM = "fault-middleware-manage"
@@ -51,7 +58,24 @@ class Manage(app.App):
 
 
 class Command(command.Command):
-    """A command that reads the configuration."""
+    """A command that reads the configuration; its arguments are in ``commands.yaml``."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the command's arguments, and examples of its use."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        kind = type(self)
+        name = f"{kind.__module__.rpartition('.')[2]} {kind.__name__}".lower()
+        data = files.load("commands.yaml").get(name, {})
+        for arguments in filter(data.get, ("arguments", "once")):
+            group = parser.add_mutually_exclusive_group() if arguments == "once" else parser
+            for argument, options in data[arguments].items():
+                kinds = {"type": _TYPES[options["type"]]} if "type" in options else {}
+                group.add_argument(argument, **{**options, **kinds})
+        parser.set_defaults(fit_width=True)  # to that of the terminal, where there is one
+        examples = (f"  {PROGRAM} {example}" for example in data.get("examples", []))
+        parser.epilog = "\n".join(["examples:", *examples])
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        return parser
 
     def configuration(self) -> cfg.ConfigOpts:
         """The configuration that the options name; ConfigurationError if it cannot be read."""
@@ -66,23 +90,41 @@ class Command(command.Command):
         conf_module.register_opts(conf)
         return conf
 
+    def deployment(self, local: Mapping[str, str] | None = None) -> Deployment:
+        """What the configuration describes; as :func:`fault_middleware.deploy.deploy`."""
+        return deploy.deploy(self.configuration(), local)
+
     def store(self) -> Store:
         """The table of the configuration."""
-        conf = self.configuration()
-        timeout = conf_module.read_settings(conf, {}, "").lookup_timeout
-        return Store(conf_module.read_database_options(conf), timeout)
+        return self.deployment().store
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; a database's error becomes one line."""
         try:
             return int(super().run(parsed_args))
-        except db_exception.DBError as exc:
+        except (db_exception.DBError, SQLAlchemyError) as exc:
             raise RuntimeError(f"The database: {str(exc).splitlines()[0]}") from exc
+
+
+def _time(text: str) -> datetime:
+    """A time, or so long ago."""
+    if match := re.fullmatch(r"(\d{1,5})([mhd])", text):
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[match[2]]
+        return fault.utcnow() - timedelta(**{unit: int(match[1])})
+    if (moment := fault.parse_time(text)) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time")
+    return moment
+
+
+# The types in commands.yaml.
+_TYPES: Mapping[str, Any] = {"int": int, "time": _time}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command of ``arguments``, or ``sys.argv``; 0, 1 if it failed, 2 if misspelt."""
     given = sys.argv[1:] if arguments is None else arguments
+    # It logs a traceback of what is said in a line.
+    logging.getLogger("oslo_db").setLevel(logging.CRITICAL)
     return int(Manage().run(given or ["--help"]))
 
 

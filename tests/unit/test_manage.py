@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+import importlib.metadata
 import json
+import shlex
 import sqlite3
 import subprocess
 import sys
 
 import pytest
 
-from tests.fixtures import write_configuration
+from tests.fixtures import INSTANCE, read_data, write_configuration
 
 MANAGE = [sys.executable, "-m", "fault_middleware.cmd.manage"]
 
@@ -29,8 +31,8 @@ def run(tmp_path, sqlite_url):
 
 
 def test_sync_makes_the_table_and_says_so(run):
-    assert run("db", "sync") == (0, "The database is at revision 0001; it was at none.\n", "")
-    assert run("db", "sync") == (0, "The database is up to date at revision 0001.\n", "")
+    assert run("db", "sync") == (0, "The database is at revision 0002; it was at none.\n", "")
+    assert run("db", "sync") == (0, "The database is up to date at revision 0002.\n", "")
 
 
 def test_version_shows_what_is_and_what_should_be(run):
@@ -39,7 +41,7 @@ def test_version_shows_what_is_and_what_should_be(run):
 
     code, out, _ = run("db", "version", "--format", "json")
 
-    assert (code, json.loads(out)) == (0, {"database": "0001", "needed": "0001"})
+    assert (code, json.loads(out)) == (0, {"database": "0002", "needed": "0002"})
 
 
 def test_a_foreign_table_is_refused_in_one_line(run, tmp_path, sqlite_url):
@@ -88,3 +90,155 @@ def test_a_misspelt_command_is_an_error(run):
 
     assert code == 2
     assert "Did you mean one of these?" in out
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file of JSON and returns its name."""
+
+    def write(name, data):
+        (tmp_path / name).write_text(json.dumps(data))
+        return str(tmp_path / name)
+
+    return write
+
+
+def tried(*arguments):
+    """What ``profile try`` prints as JSON."""
+    code, out, err = manage("profile", "try", *arguments)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def enveloped(name):
+    """A recorded notification of Trove, in oslo.messaging's envelope."""
+    return json.loads(read_data(f"trove/notifications/{name}.json")["raw_body"])
+
+
+FAILED = "002-dbaas.instance_create.error"
+
+
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_a_notification_is_tried(write, is_bare):
+    message = enveloped(FAILED)
+    content = json.loads(message["oslo.message"])
+    file = write("n.json", content if is_bare else {"_source": "a note", **message})
+    (row,) = tried("trove", "--notification", file, "--format", "json")
+
+    assert (row["action"], row["instance_id"]) == ("record", content["payload"]["instance_id"])
+    assert row["message"] == content["payload"]["message"]
+    assert row["details"] == "".join(content["payload"]["exception"]).rstrip("\n") + "\n"
+    assert row["created"] == content["timestamp"]
+    assert row["request_id"] == content["payload"]["request_id"]
+
+
+def test_what_is_no_event_is_ignored(write):
+    file = write("n.json", enveloped("001-dbaas.instance_create.start"))
+    (row,) = tried("trove", "--notification", file, "--format", "json")
+
+    assert row == {
+        **dict.fromkeys(("instance_id", "message", "details", "created", "request_id")),
+        "action": "ignore",
+    }
+
+
+BODY = {"instance": {"id": INSTANCE, "status": "ERROR"}}
+FAULT = {"message": "It failed", "details": "Traceback", "created": "2026-01-02T03:04:05"}
+
+
+@pytest.mark.parametrize("role", ["member", "admin"])
+def test_a_body_is_tried(write, role):
+    files = ["--body", write("body.json", BODY), "--fault", write("fault.json", FAULT)]
+    shown = tried("trove", "--path", f"/p1/instances/{INSTANCE}?x=1", *files, "--role", role)
+
+    details = {"details": "Traceback"} if role == "admin" else {}
+    assert shown["instance"].pop("fault") == {
+        "created": "2026-01-02T03:04:05",
+        "message": "It failed",
+        **details,
+    }
+    assert shown == BODY
+
+
+def test_a_body_may_be_a_list(write):
+    body = [{"id": INSTANCE, "operationState": "FAILED"}]
+    file = write("body.json", body)
+
+    assert tried("tacker", "--path", "/vnf_lcm_op_occs?fields=error", "--body", file) == body
+
+
+def test_without_a_fault_the_body_is_as_it_was(write):
+    path = f"/p1/instances/{INSTANCE}"
+
+    assert tried("trove", "--path", path, "--body", write("body.json", BODY)) == BODY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "name either a --notification, or a --path and a --body"),
+        (["--path", "/p1/instances/i"], "name either a --notification, or a --path and a --body"),
+        (
+            ["--path", "/servers/i", "--body", "{file}"],
+            "no route of trove has the path /servers/i",
+        ),
+        (["--notification", "/no/file"], "/no/file"),
+        (["--notification", "{list}"], "{list}: no JSON object"),
+    ],
+)
+def test_what_cannot_be_tried_is_said_in_a_line(write, arguments, text):
+    names = {"file": write("b.json", BODY), "list": write("l.json", [])}
+    arguments = [one.format_map(names) if "{" in one else one for one in arguments]
+    code, _, err = manage("profile", "try", "trove", *arguments)
+
+    assert code == 1
+    assert text.format_map(names) in err
+    assert err.count("\n") == 1
+
+
+def test_shipped_profiles_are_listed_and_fine():
+    code, out, _ = manage("profile", "list", "--format", "json")
+
+    assert code == 0
+    for row in json.loads(out):
+        code, out, _ = manage("profile", "check", row["profile"])
+        assert code == 0
+        assert out.startswith(f"{row['profile']}: no mistakes; the service {row['profile']}, ")
+        assert out.endswith(f", {row['routes']} routes, {row['events']} events\n")
+
+
+def test_every_mistake_in_a_profile_is_named_with_its_line(tmp_path):
+    (tmp_path / "mine.yaml").write_text("service: mine\nroutes:\n  - path: /x\n    lisst: x\n")
+    code, out, err = manage("profile", "check", f"{tmp_path}/mine.yaml")
+
+    assert (code, out) == (1, "")
+    assert f"{tmp_path}/mine.yaml:4: routes[0].lisst: is no key that is known here" in err
+
+
+def test_a_shown_profile_can_be_used_as_ones_own(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(manage("profile", "show", "trove")[1])
+
+    assert manage("profile", "check", str(mine))[0] == 0
+    assert manage("profile", "show", str(mine))[1] == mine.read_text() + "\n"
+
+
+def test_every_command_helps_with_examples_that_it_understands():
+    commands = importlib.metadata.entry_points(group="fault_middleware.manage")
+
+    for command in commands:
+        name = command.name.replace("_", " ")
+        parser = command.load()(None, None).get_parser(name)
+        examples = parser.format_help().partition("examples:\n")[2].splitlines()
+        assert examples, name
+        for example in examples:
+            program, _, arguments = example.strip().partition(f"{name} ")
+            assert program.startswith("fault-middleware-manage"), example
+            parser.parse_args(shlex.split(arguments))
+
+
+def test_a_shell_can_complete_commands():
+    code, out, _ = manage("complete")
+
+    assert code == 0
+    assert "cmds_fault='clear list purge record show'" in out

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``profile list|show|check|try``: what profiles say, and what they would do."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import webob
+from cliff import lister
+
+from fault_middleware import conf as conf_module
+from fault_middleware import deploy, fault, files, migration, profile
+from fault_middleware.cmd.manage import Command
+from fault_middleware.conf import ConfigurationError
+from fault_middleware.profile import RouteTable
+
+_TRIED = ["action", "instance_id", "message", "details", "created", "request_id"]
+
+
+class List(Command, lister.Lister):
+    """List the profiles that come with fault_middleware."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
+        columns = ["profile", "routes", "events", "exchanges"]
+        loaded = ((name, profile.load(name)) for name in profile.shipped())
+        return columns, (
+            (name, len(one.routes), len(one.events), ", ".join(one.exchanges))
+            for name, one in loaded
+        )
+
+
+class Show(Command):
+    """Print a profile as it is written; a shipped one is a good start for one's own."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        name = parsed_args.profile
+        profile.load(name)
+        shipped = name in profile.shipped()
+        print(files.read(f"profiles/{name}.yaml") if shipped else Path(name).read_text("utf-8"))
+        return 0
+
+
+class Check(Command):
+    """Name every mistake in a profile, with line and key."""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        one = profile.load(parsed_args.profile)
+        counts = f"{len(one.routes)} routes, {len(one.events)} events"
+        print(f"{parsed_args.profile}: no mistakes; the service {one.service}, {counts}")
+        return 0
+
+
+class Try(Command, lister.Lister):
+    """Show what a profile does.
+
+    With --notification: what would be stored, a line for each row; or "ignore".  With --path and
+    --body: the answer as who asks would see it.
+    """
+
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
+        given = parsed_args
+        one = profile.load(given.profile)
+        message = _read(given.notification, dict)
+        message = json.loads(message["oslo.message"]) if "oslo.message" in message else message
+        action, rows, reason = one.extract(message)
+        if action == "ignore":
+            print(reason or "It is no event of the profile.", file=sys.stderr)
+            return _TRIED, [(action, *[None] * 5)]
+        if action == "success":
+            print("A success; it clears where clear_on_success is set.", file=sys.stderr)
+            clears = conf_module.read_settings(self.configuration(), {}, "").clear_on_success
+            action = "clear" if clears else "ignore"
+        return _TRIED, (
+            (action, row.instance_id, row.message, row.details, str(row.created), row.request_id)
+            for row in rows
+        )
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run the command; with --path it prints a body, and no table."""
+        given = parsed_args
+        if given.notification and not (given.path or given.body):
+            return super().run(given)
+        if not (given.path and given.body) or given.notification:
+            raise ConfigurationError("name either a --notification, or a --path and a --body")
+        print(json.dumps(self._show(given), indent=2, ensure_ascii=False))
+        return 0
+
+    def _show(self, given: argparse.Namespace) -> Any:
+        """Ask the filter, as in a service, with a table of its own."""
+        conf, answer = self.configuration(), _read(given.body, dict, list)
+        with tempfile.TemporaryDirectory() as folder:
+            conf.set_override("connection", f"sqlite:///{folder}/x", conf_module.DATABASE_GROUP)
+            local = {"profiles": given.profile, "credentials": "headers", "consumer": "external"}
+            deployment = deploy.deploy(conf, local)
+            match = RouteTable(deployment.profiles).pattern.match(given.path.partition("?")[0])
+            if match is None:
+                raise ConfigurationError(f"no route of {given.profile} has the path {given.path}")
+            migration.sync(deployment.store.writer)
+            if given.fault:
+                service, _, instance_id = RouteTable(deployment.profiles).route(match)
+                row = _read(given.fault, dict)
+                row["created"] = fault.parse_time(row.get("created"))
+                deployment.store.record([fault.make(service.service, instance_id, **row)])
+            request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
+            application = deployment.filter(webob.Response(json_body=answer))
+            return request.get_response(application).json
+
+
+def _read(file: str, *kinds: type) -> Any:
+    """The JSON in a file, without notes (members that begin with ``_``)."""
+    try:
+        data = json.loads(Path(file).read_bytes())
+    except (OSError, ValueError) as exc:
+        raise ConfigurationError(f"{file}: {exc}") from exc
+    if not isinstance(data, kinds):
+        raise ConfigurationError(f"{file}: no JSON object")
+    return {k: v for k, v in data.items() if k[:1] != "_"} if isinstance(data, dict) else data

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make the table by which the processes agree who purges.
+
+It has one row: when there is next something to do, and the instance at which to go on.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    table = op.create_table(
+        "fault_middleware_retention",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("due", sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")),
+        sa.Column("position", sa.String(64), nullable=False),
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+    )
+    long_ago = datetime(2000, 1, 1)
+    op.bulk_insert(table, [{"id": 1, "due": long_ago, "position": ""}])

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators type and read, on each database."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+import yaml
+
+from fault_middleware.cmd import manage
+from tests.fixtures import INSTANCE, close, make_store, write_configuration
+
+OTHER = "0d5d9a4b-7a4f-4a39-9c55-5a9f1d2f5b10"
+
+
+@pytest.fixture
+def run(tmp_path, database_url, capsys):
+    """Runs a command on a database; what it printed, or why it failed."""
+    file = write_configuration(tmp_path / "service.conf", database_url)
+    close(make_store(database_url))
+
+    def run(*arguments):
+        code = manage.main(["--config-file", str(file), *arguments])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return out
+
+    def fail(*arguments):
+        # In a process of its own: pytest has hands of its own on the log.
+        command = [sys.executable, "-m", manage.__name__, "--config-file", str(file), *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        return ended.stderr
+
+    run.fail = fail
+
+    run.url = database_url
+    return run
+
+
+def listed(run, *arguments):
+    return json.loads(run("fault", "list", "--format", "json", *arguments))
+
+
+def test_what_is_recorded_is_listed_and_shown(run):
+    said = run("fault", "record", INSTANCE.upper(), "The restart failed", "--details", "exit\n 7")
+    (row,) = listed(run)
+
+    assert said == f"Recorded a fault of {INSTANCE.upper()}.\n"
+    assert set(row) == {column["name"] for column in columns(run)}
+    assert (row["instance_id"], row["message"]) == (INSTANCE, "The restart failed")
+    assert (row["details"], row["service"], row["deleted"]) == ("exit\n 7", "trove", False)
+    assert json.loads(run("fault", "show", INSTANCE, "--format", "json")) == row
+    assert json.loads(run("fault", "show", row["id"], "--format", "json")) == row
+
+
+def columns(run):
+    return sa.inspect(sa.create_engine(run.url)).get_columns("instance_faults")
+
+
+def test_a_table_for_people_is_short_and_the_traceback_of_one_keeps_its_lines(run, tmp_path):
+    (tmp_path / "trace").write_bytes(b"Traceback:\n  File \xff\nValueError: 7\n")
+    run("fault", "record", INSTANCE, "It failed", "--details-file", f"{tmp_path}/trace")
+    table, one = run("fault", "list"), run("fault", "show", INSTANCE)
+
+    assert "| created " in table
+    assert "| It failed " in table
+    assert "details" not in table
+    assert "None" not in table
+    lines = [
+        line.partition("|")[2].split("|")[1].rstrip() for line in one.split("\n") if "|" in line
+    ]
+    at = lines.index(" Traceback:")
+    assert lines[at : at + 3] == [
+        " Traceback:",
+        "   File \N{REPLACEMENT CHARACTER}",
+        " ValueError: 7",
+    ]
+
+
+def test_lists_can_be_narrowed(run):
+    run("fault", "record", INSTANCE, "one")
+    run("fault", "record", OTHER, "two")
+
+    assert [row["message"] for row in listed(run)] == ["two", "one"]
+    assert [row["message"] for row in listed(run, "--instance", INSTANCE.upper())] == ["one"]
+    assert listed(run, "--service", "nova") == listed(run, "--request-id", "req-1") == []
+    assert len(listed(run, "--since", "5m")) == 2
+    assert listed(run, "--since", "2100-01-01") == []
+    assert [row["message"] for row in listed(run, "--limit", "1")] == ["two"]
+
+
+def test_who_sees_a_part_is_told_so(run, capsys, tmp_path):
+    for number in range(3):
+        run("fault", "record", INSTANCE, str(number))
+    manage.main(["--config-file", f"{tmp_path}/service.conf", "fault", "list", "--limit", "2"])
+
+    assert capsys.readouterr().err == "These are the newest 2; --limit 0 shows all.\n"
+    assert len(listed(run, "--limit", "0")) == 3
+
+
+def test_repeats_are_folded(run):
+    for message in ("again", "again", "once", "again"):
+        run("fault", "record", INSTANCE, message)
+    first, second = listed(run, "--fold")
+
+    assert (first["message"], first["count"]) == ("again", 3)
+    assert first["first"] < second["first"] == second["last"] < first["last"]
+    assert "again" in run("fault", "list", "--fold")
+
+
+def test_csv_and_yaml_hold_the_same(run):
+    run("fault", "record", INSTANCE, 'with "quotes", and\nlines')
+    (row,) = csv.DictReader(io.StringIO(run("fault", "list", "--format", "csv")))
+
+    assert row["message"] == 'with "quotes", and\nlines'
+    assert yaml.safe_load(run("fault", "list", "--format", "yaml"))[0]["message"] == row["message"]
+    assert yaml.safe_load(run("fault", "show", INSTANCE, "--format", "yaml"))["id"] == row["id"]
+
+
+def test_what_is_cleared_is_not_shown_any_more(run):
+    run("fault", "record", INSTANCE, "It failed")
+    said = run("fault", "clear", INSTANCE)
+    store = make_store(run.url)
+
+    assert said == f"The faults of {INSTANCE} are not shown any more.\n"
+    assert store.last("trove", INSTANCE).deleted
+    assert [row["deleted"] for row in listed(run)] == [True, False]
+    close(store)
+
+
+def test_a_purge_says_what_it_would_do_and_does_it(run):
+    for number in range(4):
+        run("fault", "record", INSTANCE, str(number))
+
+    assert run("fault", "purge", "--dry-run", "--max-faults", "1") == "3 rows would go.\n"
+    assert run("fault", "purge", "--max-faults", "1") == "3 rows are gone.\n"
+    assert run("fault", "purge") == "0 rows are gone.\n"
+    assert [row["message"] for row in listed(run)] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ["fault", "show", "nobody"],
+            "There is no fault, and no instance with one, of the id nobody.",
+        ),
+        (["fault", "record", "a b", "text"], "'a b'"),
+        (["fault", "record", "a", "text", "--service", "nova"], "name one of trove"),
+        (["fault", "record", "a", "text", "--details-file", "/no/file"], "/no/file"),
+        (["fault", "list", "--instance", "a b"], "'a b'"),
+        (["fault", "purge", "--days", "-1"], "retention_days"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(run, arguments, text):
+    said = run.fail(*arguments)
+
+    assert text in said
+    assert said.count("\n") == 1
+
+
+def test_the_database_is_said_to_be_out_of_date(run):
+    engine = sa.create_engine(run.url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE instance_faults")
+    engine.dispose()
+    said = run.fail("fault", "list")
+
+    assert said.startswith("The database: ")
+    assert "instance_faults" in said
+    assert said.count("\n") == 1

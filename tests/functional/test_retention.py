@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is purged, and above all what is not, on each database."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from fault_middleware import fault
+from fault_middleware.metrics import Metrics
+from fault_middleware.retention import Retention
+from tests.fixtures import rows
+
+DAY = timedelta(days=1)
+
+
+def record(store, instance_id, *ages, service="trove", deleted=False):
+    """Store faults that happened so many days ago, each with its age as the message."""
+    now = fault.utcnow()
+    store.record(
+        [
+            fault.make(
+                service, instance_id, message=str(age), created=now - age * DAY, deleted=deleted
+            )
+            for age in ages
+        ]
+    )
+
+
+def left(store):
+    """Instance and message of the rows that are there."""
+    return sorted((row["instance_id"], row["message"]) for row in rows(store))
+
+
+def purge(store, days=0, most=0, **options):
+    """Purge, and return how many rows went."""
+    retention = Retention(store, Metrics(), days, most)
+    return sum(gone for _, gone in retention.purge(**options))
+
+
+def test_old_faults_go_but_the_newest_of_each_instance_stays(any_store):
+    record(any_store, "a", 90, 60, 2)
+    record(any_store, "b", 90, 60)
+
+    assert purge(any_store, days=30) == 3
+    assert left(any_store) == [("a", "2"), ("b", "60")]
+    assert any_store.last("trove", "b").message == "60"
+
+
+def test_the_newest_of_each_service_stays(any_store):
+    record(any_store, "a", 90, 60)
+    record(any_store, "a", 70, 50, service="nova")
+
+    assert purge(any_store, days=30) == 2
+    assert left(any_store) == [("a", "50"), ("a", "60")]
+
+
+def test_a_cleared_instance_loses_its_old_faults_and_at_last_the_clearance(any_store):
+    record(any_store, "a", 90, 60)
+    record(any_store, "a", 20, deleted=True)
+
+    assert purge(any_store, days=30) == 2
+    assert any_store.last("trove", "a").deleted
+    assert purge(any_store, days=10) == 1
+    assert left(any_store) == []
+
+
+def test_of_many_faults_the_newest_stay(any_store):
+    record(any_store, "a", 5, 4, 3, 2, 1)
+    record(any_store, "b", 1)
+
+    assert purge(any_store, most=2) == 3
+    assert left(any_store) == [("a", "1"), ("a", "2"), ("b", "1")]
+
+
+def test_clearances_do_not_count_as_faults(any_store):
+    record(any_store, "a", 5, 3)
+    record(any_store, "a", 4, 2, deleted=True)
+
+    assert purge(any_store, most=2) == 0
+
+
+def test_however_it_is_broken_off_no_cleared_fault_comes_back(any_store):
+    record(any_store, "a", *range(50, 650))
+    record(any_store, "a", 45, deleted=True)
+    deleted = any_store.delete
+    any_store.delete = lambda ids: deleted(ids) and 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        purge(any_store, days=30)
+
+    assert 0 < len(rows(any_store)) < 601
+    assert any_store.last("trove", "a").deleted
+
+
+def test_nothing_goes_in_a_dry_run(any_store):
+    record(any_store, "a", 90, 60)
+
+    assert purge(any_store, days=30, dry_run=True) == 1
+    assert len(rows(any_store)) == 2
+
+
+def test_nothing_goes_where_all_is_kept(any_store):
+    record(any_store, "a", 9000, 90)
+
+    assert purge(any_store) == 0
+
+
+def test_more_instances_than_fit_in_a_step(any_store):
+    now = fault.utcnow()
+    for age in (90, 60):
+        made = [
+            fault.make("trove", f"i{n:04}", message=str(age), created=now - age * DAY)
+            for n in range(450)
+        ]
+        any_store.record(made)
+
+    assert purge(any_store, days=30) == 450
+    assert {row["message"] for row in rows(any_store)} == {"60"}
+
+
+def test_one_process_at_a_time_is_let(any_store):
+    begin = threading.Barrier(4)
+    let = []
+
+    def ask():
+        begin.wait()
+        let.append(any_store.lease(60))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(let, key=str) == ["", None, None, None]
+
+
+def test_another_goes_on_where_one_ended(any_store):
+    assert any_store.lease(60) == ""
+    any_store.advance("i0042", seconds=-1)
+
+    assert any_store.lease(60) == "i0042"
+    assert any_store.lease(60) is None
+
+
+def waits(number):
+    """A wait that ends the ``number``-th time."""
+    calls = iter([False] * (number - 1) + [True])
+    return lambda seconds: next(calls)
+
+
+def test_in_the_background_it_is_done_once_an_hour(any_store):
+    metrics = Metrics()
+    retention = Retention(any_store, metrics, 30, 0)
+    record(any_store, "a", 90, 60)
+    retention.keep(waits(4))
+    record(any_store, "a", 80)
+    retention.keep(waits(2))
+
+    assert left(any_store) == [("a", "60"), ("a", "80")]
+    assert "faults_purged_total=1" in metrics.counts()
+
+
+def test_a_table_that_was_not_brought_up_to_date_is_a_trouble(any_store):
+    with any_store.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE fault_middleware_retention")
+    metrics = Metrics()
+    Retention(any_store, metrics, 30, 0).keep(waits(2))
+
+    assert metrics.troubles["retention"].startswith("old faults stay in the table: ")
