@@ -26,19 +26,23 @@ def sync(engine: sa.Engine, revision: str = "head") -> None:
     :raises ForeignTableError: when ``instance_faults`` belongs to somebody else; nothing is
         changed then
     """
+    check(engine)
     with engine.connect() as connection:
-        has_table = sa.inspect(connection).has_table(models.instance_faults.name)
-        if has_table and version(engine) is None:
-            raise ForeignTableError(
-                f"the database {engine.url.render_as_string()} has a table "
-                f"{models.instance_faults.name!r} that fault_middleware did not make "
-                "(Trove's own schema has one of that name); nothing was changed. Let "
-                "[fault_middleware_database] connection name a database of our own"
-            )
         config = _config()
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, revision)
         connection.commit()
+
+
+def check(engine: sa.Engine) -> None:
+    """Raise ForeignTableError when ``instance_faults`` belongs to somebody else."""
+    if sa.inspect(engine).has_table(models.instance_faults.name) and version(engine) is None:
+        raise ForeignTableError(
+            f"the database {engine.url.render_as_string()} has a table "
+            f"{models.instance_faults.name!r} that fault_middleware did not make "
+            "(Trove's own schema has one of that name); nothing was changed. Let "
+            "[fault_middleware_database] connection name a database of our own"
+        )
 
 
 def version(engine: sa.Engine) -> str | None:
