@@ -46,12 +46,12 @@ class Breaker:
             self._open(what, TimeoutError(f"it took more than {self._limit} s"))
         elif self._pause and begin >= self._opened:
             self._pause = 0.0
-            self._metrics.suspended.set(0)
+            self._metrics.count("suspended", 0)
             self._metrics.fine(_PART)
 
     def _open(self, what: str, exc: Exception) -> None:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
         self._opened = time.monotonic()
         self._closed_until = self._opened + self._pause
-        self._metrics.suspended.set(1)
+        self._metrics.count("suspended", 1)
         self._metrics.trouble(_PART, f"faults are not shown, first of {what}", exc)

@@ -46,6 +46,8 @@ class Settings:
     max_faults_per_instance: int
     health_matters: bool
     policy_file: str | None
+    metrics_port: int | None
+    metrics_host: str
 
 
 # What has a meaning for our two engines; see engines.py for the use of each.

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import WSGIApplication
 
+import prometheus_client as prometheus
 from oslo_config import cfg
 
 from fault_middleware import conf as conf_module
@@ -97,7 +98,8 @@ def deploy(
     options = conf_module.read_database_options(conf)
     key = (_identity(conf), settings, *sorted(options.items()))
     if key not in _deployments:
-        profiles, metrics = _load_profiles(settings.profiles), Metrics()
+        alike = (one.metrics for (files, *_), one in _deployments.items() if files == key[0])
+        profiles, metrics = _load_profiles(settings.profiles), next(alike, None) or Metrics()
         store = Store(options, settings.lookup_timeout, metrics)
         _deployments[key] = Deployment(conf, settings, profiles, store, metrics)
     return _deployments[key]
@@ -123,6 +125,20 @@ def filter_factory(
     given = dict(global_conf or {})
     conf = configuration(*(local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY))
     return deploy(conf, local_conf, given.get("__file__", "the paste file")).filter
+
+
+def metrics_factory(global_conf: Mapping[str, str] | None, **local_conf: str) -> WSGIApplication:
+    """The paste factory of an application that shows Prometheus what was counted.
+
+    It takes the options of :func:`filter_factory` that name the configuration.
+    """
+    conf = configuration(*map(local_conf.get, _PASTE_ONLY))
+
+    def application(*wsgi: Any) -> Any:
+        # Looked for when it is asked: the filter may be built after it.
+        return prometheus.make_wsgi_app(deployed(conf)[0].metrics.exposed)(*wsgi)
+
+    return application
 
 
 def FaultMiddleware(  # used like the class whose instance it makes

@@ -8,10 +8,14 @@ it ends.
 
 import functools
 import logging
+import os
 import time
 from typing import Any
 
 import prometheus_client as prometheus
+from prometheus_client import multiprocess
+
+from fault_middleware import files
 
 LOG = logging.getLogger(__name__)
 
@@ -20,26 +24,46 @@ _SECONDS_BETWEEN_LINES = 60.0
 
 
 class Metrics:
-    """The counters (``registry``, for an exporter) and troubles of a deployment in a process."""
+    """The counters of ``metrics.yaml`` (``registry``) and troubles of a deployment in a process.
+
+    Where the environment has a ``PROMETHEUS_MULTIPROC_DIR``, prometheus_client keeps the values in
+    files of that folder, and in others after a fork.
+    """
 
     def __init__(self) -> None:
         self.registry = prometheus.CollectorRegistry()
-        ours: Any = {"namespace": _PREFIX, "registry": self.registry}
-        counter: Any = functools.partial(prometheus.Counter, **ours)
-        gauge: Any = functools.partial(prometheus.Gauge, **ours)
-        self.received = counter("notifications_received", "Notifications taken from a queue")
-        self.stored = counter("faults_stored", "New rows in the table of faults")
-        self.duplicates = counter("duplicates", "Rows that were in the table already")
-        self.dropped = counter("dropped", "Notifications and rows given up", ["reason"])
-        self.purged = counter("faults_purged", "Rows that retention removed")
-        self.retries = counter("retries", "Times that storing failed and was tried again")
-        self.errors = counter("errors", "Errors that were kept from the service", ["site"])
-        text = "Age of the notification that was stored last, when it was stored"
-        self.lag = gauge("lag_seconds", text, multiprocess_mode="max")
-        text = "Whether requests are spared the wait for a database that does not answer"
-        self.suspended = gauge("lookups_suspended", text, multiprocess_mode="livesum")
         self._troubles: dict[str, str] = {}
         self._logged: dict[str, float] = {}
+        self._series: dict[str, Any] = {}
+        for name, arguments in files.load("metrics.yaml").items():
+            kind, values = arguments.pop("kind"), arguments.pop("values", ())
+            arguments |= {"namespace": _PREFIX, "registry": self.registry}
+            try:
+                self._series[name] = one = getattr(prometheus, kind)(**arguments)
+                for value in values:
+                    one.labels(value)
+            except Exception as exc:
+                _log_once(describe(exc))
+
+    def count(self, name: str, value: float = 1, *label: str) -> None:
+        """Add to a counter, or set a gauge; a file that fails harms nobody."""
+        if name not in self._series:
+            return
+        try:
+            one = self._series[name].labels(*label) if label else self._series[name]
+            (one.inc if isinstance(one, prometheus.Counter) else one.set)(value)
+        except Exception as exc:
+            _log_once(describe(exc))
+
+    @property
+    def exposed(self) -> prometheus.CollectorRegistry:
+        """What Prometheus is shown: of this process, or of all that share a folder."""
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+        if not os.path.isdir(folder):
+            return self.registry
+        registry = prometheus.CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+        return registry
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -47,13 +71,17 @@ class Metrics:
         return dict(self._troubles)
 
     def counts(self) -> list[str]:
-        """Every counter and gauge as ``name=value`` or ``name[label]=value``."""
+        """Every counter and gauge as ``name=value``, or ``name[label]=value`` if not 0."""
+        try:
+            found = list(self.registry.collect())
+        except Exception as exc:  # of a file that processes share
+            return [f"unknown: {describe(exc)}"]
         return [
             f"{sample.name.removeprefix(_PREFIX + '_')}"
             f"{''.join(f'[{value}]' for value in sample.labels.values())}={sample.value:g}"
-            for metric in self.registry.collect()
+            for metric in found
             for sample in metric.samples
-            if not sample.name.endswith("_created")
+            if not sample.name.endswith("_created") and (sample.value or not sample.labels)
         ]
 
     def trouble(self, part: str, text: str, exc: BaseException) -> None:
@@ -63,28 +91,31 @@ class Metrics:
         :param exc: why; only its kind and first line are logged: SQL with parameters may follow
         """
         self._troubles[part] = f"{text}: {describe(exc)}"
+        self.count("failing", 1, part)
         if self._is_due(part):
             LOG.error("%s: %s", part, self._troubles[part])
 
     def begin(self, part: str) -> None:
         """Note that a part does not work yet, which is no error so far."""
         self._troubles[part] = "it did not begin to work yet"
+        self.count("failing", 1, part)
 
     def fine(self, part: str) -> None:
         """Note that a part works."""
-        self._troubles.pop(part, None)
+        if self._troubles.pop(part, None):
+            self.count("failing", 0, part)
         if self._logged.pop(part, None) is not None:
             LOG.info("%s: it works again", part)
 
     def error(self, site: str, text: str, exc: BaseException) -> None:
         """Note an error that was kept from the service, by its site in our code."""
-        self.errors.labels(site).inc()
+        self.count("errors", 1, site)
         if self._is_due(site):
             LOG.error("%s: %s", site, text, exc_info=exc)
 
     def drop(self, reason: str, text: str) -> None:
         """Note what is given up, with the ids that help; reasons are a fixed set of words."""
-        self.dropped.labels(reason).inc()
+        self.count("dropped", 1, reason)
         if self._is_due(f"dropped ({reason})"):
             LOG.warning("dropped (%s): %s", reason, text)
 
@@ -96,6 +127,11 @@ class Metrics:
             return False
         self._logged[key] = now
         return True
+
+
+@functools.cache
+def _log_once(text: str) -> None:
+    LOG.error("metrics: not everything is counted: %s", text)
 
 
 def describe(exc: BaseException) -> str:

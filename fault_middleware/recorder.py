@@ -40,7 +40,7 @@ class Recorder:
 
     def extract(self, notification: Mapping[str, Any]) -> list[Fault]:
         """The rows of one notification, as for :meth:`Profile.extract`, whatever is in it."""
-        self._metrics.received.inc()
+        self._metrics.count("received")
         rows: list[Fault] = []
         for profile in self._profiles:
             try:
@@ -83,16 +83,16 @@ class Recorder:
                 if refusals == _PATIENCE:
                     rows = [_in_ascii(rows[0])]
                     continue
-                self._metrics.retries.inc()
+                self._metrics.count("retries")
                 self._metrics.trouble(_PART, "faults wait until they can be stored", exc)
                 if wait(pause):
                     return False
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
-                self._metrics.stored.inc(new)
-                self._metrics.duplicates.inc(len(rows) - new)
+                self._metrics.count("stored", new)
+                self._metrics.count("duplicates", len(rows) - new)
                 age = fault.utcnow() - rows[-1].created
-                self._metrics.lag.set(age.total_seconds())
+                self._metrics.count("lag", age.total_seconds())
                 self._metrics.fine(_PART)
                 break
         return True

@@ -80,7 +80,7 @@ def record(
     age = made.created - last.created if last and not last.deleted else None
     if age is not None and age.total_seconds() <= skip_delta:
         return False
-    deployment.metrics.stored.inc(deployment.store.record([made]))
+    deployment.metrics.count("stored", deployment.store.record([made]))
     return True
 
 

@@ -63,5 +63,5 @@ class Retention:
             if not dry_run:
                 batches = (ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH))
                 gone = sum(map(self._store.delete, batches))
-                self._metrics.purged.inc(gone)
+                self._metrics.count("purged", gone)
             yield end or "", gone

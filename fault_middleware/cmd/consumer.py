@@ -7,6 +7,7 @@ Ends on SIGTERM and SIGINT with exit code 0, and with 2 when the configuration i
 import signal
 import sys
 
+import prometheus_client as prometheus
 from oslo_config import cfg
 from oslo_log import log
 
@@ -23,12 +24,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         conf(arguments, project="fault_middleware", prog=PROGRAM)
         log.setup(conf, "fault_middleware")
-        consumer = deploy.deploy(conf).consumer
+        deployment = deploy.deploy(conf)
+        consumer, settings = deployment.consumer, deployment.settings
     except (cfg.Error, ConfigurationError) as exc:
         print(f"{PROGRAM}: {exc}", file=sys.stderr)
         return 2
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: consumer.stop())
+    try:
+        if settings.metrics_port:
+            address = (settings.metrics_port, settings.metrics_host)
+            prometheus.start_http_server(*address, deployment.metrics.exposed)
+    except OSError as exc:  # another consumer may have the port
+        text = f"nothing is shown at metrics_host, metrics_port {address[::-1]}"
+        deployment.metrics.trouble("metrics", text, exc)
     consumer.run()
     return 0
 

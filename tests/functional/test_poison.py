@@ -178,4 +178,9 @@ def test_all_at_once_cost_no_good_one_anything(world):
     wait_until(lambda: len(rows(store)) >= before + len(POISON))
     assert len(rows(store)) <= before + len(POISON) + made
     assert len(deliveries) <= 2 * len(POISON)
-    assert deployment.metrics.dropped.labels("unreadable")._value.get() >= 3
+    assert (
+        deployment.metrics.registry.get_sample_value(
+            "fault_middleware_dropped_total", {"reason": "unreadable"}
+        )
+        >= 3
+    )

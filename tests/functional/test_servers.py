@@ -68,6 +68,10 @@ oslo_config_file = {conf}
 
 [app:api]
 paste.app_factory = tests.functional.servers.pipeline:app_factory
+
+[app:metrics]
+use = egg:fault_middleware#metrics
+oslo_config_file = {conf}
 """
 
 
@@ -97,12 +101,12 @@ class World:
             transport, "x", driver="messagingv2", topics=[self.topic]
         )
 
-    def serve(self, server, command=None):
+    def serve(self, server, command=None, **others):
         command = [
             part.format(address=f"127.0.0.1:{self.port}", port=self.port)
             for part in command or SERVERS[server]
         ]
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"} | others
         environ["FAULT_TEST_INI"] = str(self.ini)
         if server == "uwsgi old":  # the system's Python, which knows nothing of a virtualenv
             environ["PYTHONPATH"] += os.pathsep + sysconfig.get_path("platlib")

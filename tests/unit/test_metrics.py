@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+import ast
 import logging
+import os
+import subprocess
+import sys
+import textwrap
 import time
 
 import pytest
+import yaml
 
 from fault_middleware import metrics as metrics_module
 from fault_middleware.metrics import Metrics
+from tests.documents import ROOT
 
 
 @pytest.fixture
@@ -116,3 +123,112 @@ def test_the_names_of_the_counts(metrics):
 )
 def test_an_exception_is_described_in_one_short_line(exc, text):
     assert metrics_module.describe(exc) == text
+
+
+def test_every_label_in_the_code_is_there_before_it_counts():
+    """Prometheus sees no increase of what was not there."""
+    declared = yaml.safe_load((ROOT / "fault_middleware/metrics.yaml").read_text())
+    used = {"drop": set(), "error": set(), "trouble": set()}
+    for file in (ROOT / "fault_middleware").rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        constants = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(ast.Attribute(owner, way), [label, *_]) if way in used:
+                    if "metrics" in ast.unparse(owner):
+                        name = isinstance(label, ast.Name)
+                        used[way].add(constants[label.id] if name else label.value)
+
+    assert used["drop"] == set(declared["dropped"]["values"])
+    assert used["error"] == set(declared["errors"]["values"])
+    assert used["trouble"] == set(declared["failing"]["values"])
+
+
+def test_names_follow_prometheus(metrics):
+    for metric in metrics.registry.collect():
+        assert metric.name.startswith("fault_middleware_")
+        assert metric.documentation
+        if metric.type == "counter":
+            assert not metric.name.endswith("_total"), "prometheus_client adds it"
+
+
+def test_a_part_that_fails_is_told(metrics):
+    def failing():
+        return metrics.registry.get_sample_value("fault_middleware_failing", {"part": "broker"})
+
+    assert failing() == 0
+    metrics.begin("broker")
+    assert failing() == 1
+    metrics.fine("broker")
+    assert failing() == 0
+    metrics.trouble("broker", "nothing comes", OSError("x"))
+    assert failing() == 1
+
+
+def run(script, folder):
+    """What a script prints, in a process of its own that shares a folder with others."""
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout + ended.stderr
+
+
+COUNT = """
+    import os, shutil, sys
+    import prometheus_client
+    from fault_middleware.metrics import Metrics
+    metrics = Metrics()
+    {first}
+    for _ in range(3):
+        if os.fork() == 0:
+            metrics.counts()
+            metrics.count("received", 2)
+            metrics.drop("unreadable", "text")
+            metrics.trouble("broker", "text", OSError("x"))
+            metrics.fine("broker")
+            os._exit(0)
+        assert os.wait()[1] == 0
+    print(prometheus_client.generate_latest(metrics.exposed).decode())
+"""
+
+
+def test_processes_that_were_forked_count_together(tmp_path):
+    out = run(COUNT.format(first='metrics.count("received", 1)'), tmp_path)
+
+    assert "fault_middleware_notifications_received_total 7.0" in out
+    assert 'fault_middleware_dropped_total{reason="unreadable"} 3.0' in out
+    assert 'fault_middleware_dropped_total{reason="no instance"} 0.0' in out
+    assert 'fault_middleware_failing{part="broker"} 0.0' in out
+
+
+def test_what_ended_processes_counted_stays(tmp_path):
+    for _ in range(2):
+        out = run(COUNT.format(first=""), tmp_path)
+
+    assert "fault_middleware_notifications_received_total 12.0" in out
+
+
+def test_a_folder_that_is_not_there_harms_nobody(tmp_path):
+    out = run(COUNT.format(first="print(metrics.counts())"), tmp_path / "nowhere")
+
+    assert "metrics: not everything is counted: FileNotFoundError" in out
+
+
+def test_a_folder_that_goes_away_harms_nobody(tmp_path):
+    """A forked process makes files of its own there."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+
+    out = run(COUNT.format(first=f"shutil.rmtree({str(folder)!r})"), folder)
+
+    assert "metrics: not everything is counted: " in out

@@ -20,5 +20,12 @@ def app_factory(global_conf):
 
 
 def load():
-    """The pipeline of the file that FAULT_TEST_INI names."""
-    return loadapp(f"config:{os.environ['FAULT_TEST_INI']}")
+    """The pipeline of the file that FAULT_TEST_INI names, and its application ``metrics``."""
+    file = f"config:{os.environ['FAULT_TEST_INI']}"
+    api, metrics = loadapp(file), loadapp(file, name="metrics")
+
+    def application(environ, start_response):
+        asked = metrics if environ["PATH_INFO"] == "/metrics" else api
+        return asked(environ, start_response)
+
+    return application
