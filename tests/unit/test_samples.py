@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies in etc/ works, and says what the code says."""
+
+import configparser
+import itertools
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+import webtest
+import yaml
+from paste.deploy import loadapp
+
+from fault_middleware import deploy as deploy_module
+from fault_middleware import profile
+from fault_middleware.deploy import deploy
+from fault_middleware.filter import FaultFilter
+from fault_middleware.metrics import Metrics
+from tests.documents import ROOT
+from tests.fixtures import Service, close, parse, require, write_configuration
+
+ETC = ROOT / "etc/fault_middleware"
+FRAGMENTS = sorted((ETC / "api-paste").glob("*.ini"))
+# These services have no paste file; their profiles are for FaultMiddleware(app, conf).
+WITHOUT_PASTE = {"ironic", "octavia", "watcher"}
+UNIT = ETC / "fault-middleware-consumer.service"
+RULES = ETC / "prometheus-rules.yaml"
+GENERATORS = {
+    "oslo-config-generator": "from oslo_config.generator import main as run",
+    "oslopolicy-sample-generator": "from oslo_policy.generator import generate_sample as run",
+}
+
+
+@pytest.fixture
+def regenerated(tmp_path):
+    """Runs the command of a tox environment; what it writes, and what lies in etc/."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+
+    def run(environment):
+        program, *arguments = shlex.split(tox[f"testenv:{environment}"]["commands"])
+        script = f"{GENERATORS[program]}; import sys; run(sys.argv[1:])"
+        (file,) = re.findall(r"output_file = (.*)", (ROOT / arguments[-1]).read_text())
+        command = [sys.executable, "-c", script, *arguments, "--output-file", tmp_path / "sample"]
+        subprocess.run(command, cwd=ROOT, check=True)
+        return (tmp_path / "sample").read_text(), (ROOT / file).read_text()
+
+    return run
+
+
+def test_the_sample_of_the_configuration_is_of_this_code(regenerated):
+    made, kept = regenerated("genconfig")
+
+    # What is behind it is oslo.db's, of whatever release.
+    ours = re.compile(r"\[fault_middleware\].*?(?=\n\[)", re.DOTALL)
+    assert ours.search(made)[0] == ours.search(kept)[0], "run tox -e genconfig"
+    assert "#connection =" in kept
+
+
+def test_the_sample_of_the_policy_is_of_this_code(regenerated):
+    made, kept = regenerated("genpolicy")
+
+    assert made == kept, "run tox -e genpolicy"
+
+
+def test_the_sample_of_the_configuration_can_be_used(sqlite_url, tmp_path):
+    text = (ETC / "fault_middleware.conf.sample").read_text()
+    file = tmp_path / "x.conf"
+    file.write_text(text.replace("#connection = <None>", f"connection = {sqlite_url}"))
+
+    assert deploy(parse(file)).settings.topics == ("fault_middleware",)
+    close(deploy(parse(file)).store)
+
+
+def stub_filter(global_conf):
+    """A filter of the service, which lets everything pass."""
+    return lambda application: application
+
+
+def stub_app(global_conf):
+    """The service."""
+    return Service()
+
+
+def pipelines(file):
+    """The pipelines with our filter in a fragment, each as a list of names."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(file)
+    values = itertools.chain(*(section.values() for section in parser.values()))
+    return [value.split() for value in values if "fault" in value.split()]
+
+
+CASES = [
+    pytest.param(file, names, id=f"{file.stem} {' '.join(names[-2:])}")
+    for file in FRAGMENTS
+    for names in pipelines(file)
+]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, sqlite_url):
+    """Where oslo.config finds the configuration of each service."""
+    for file in FRAGMENTS:
+        folder = tmp_path / f".{file.stem}"
+        folder.mkdir()
+        write_configuration(folder / f"{file.stem}.conf", sqlite_url, consumer="external")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    deploy_module.configuration.cache_clear()
+    yield tmp_path
+    deploy_module.configuration.cache_clear()
+
+
+@pytest.mark.parametrize(("file", "names"), CASES)
+def test_a_fragment_of_a_paste_file_makes_the_filter(file, names, home):
+    service = file.stem
+    if service not in profile.shipped():
+        pytest.xfail(f"no profile {service} is shipped")
+    *filters, app = names
+    stubs = [
+        f"[filter:{name}]\npaste.filter_factory = {__name__}:stub_filter\n"
+        for name in filters
+        if name != "fault"
+    ]
+    text = file.read_text()
+    ini = home / "api-paste.ini"
+    ini.write_text(
+        f"[pipeline:main]\npipeline = {' '.join(names)}\n{''.join(stubs)}"
+        f"[app:{app}]\npaste.app_factory = {__name__}:stub_app\n"
+        f"{text[text.index('[filter:fault]') :]}"
+    )
+
+    made = loadapp(f"config:{ini}")
+
+    assert isinstance(made, FaultFilter)
+    assert webtest.TestApp(made).get("/").json == Service().body
+    conf = deploy_module.configuration(service, None, None)
+    (deployed,) = deploy_module.deployed(conf)
+    assert [one.service for one in deployed.profiles] == [service]
+
+
+@pytest.mark.parametrize(("file", "names"), CASES)
+def test_in_a_fragment_the_filter_knows_the_caller(file, names):
+    """It is behind whoever makes the caller known, where the pipeline has one."""
+    place = names.index("fault")
+
+    known = {"authtoken", "authorization", "keystonecontext", "contextwrapper", "context"}
+    assert known & set(names[:place]) == known & set(names)
+    assert "authtoken" in names or file.stem == "tacker"
+
+
+def test_every_profile_of_a_service_with_a_paste_file_has_a_fragment():
+    assert set(profile.shipped()) - WITHOUT_PASTE <= {file.stem for file in FRAGMENTS}
+
+
+def test_the_readme_shows_the_fragment_for_trove():
+    (names,) = pipelines(ETC / "api-paste/trove.ini")
+
+    assert f"pipeline = {' '.join(names)}\n" in (ROOT / "README.rst").read_text()
+
+
+def test_the_paste_file_of_the_metrics_shows_them(sqlite_url, tmp_path):
+    conf = write_configuration(tmp_path / "x.conf", sqlite_url)
+    ini = tmp_path / "metrics.ini"
+    text = (ETC / "metrics.ini").read_text()
+    ini.write_text(text.replace("config_project = trove", f"config_file = {conf}"))
+    parts = deploy(deploy_module.configuration(None, str(conf), None))
+    parts.metrics.count("stored", 3)
+
+    shown = webtest.TestApp(loadapp(f"config:{ini}")).get("/metrics")
+
+    assert "fault_middleware_faults_stored_total 3.0" in shown.text
+
+
+def unit():
+    """Each option of the unit with its values."""
+    lines = re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE)
+    return {name: [value for one, value in lines if one == name] for name, _ in lines}
+
+
+def test_the_unit_starts_the_consumer():
+    (command,) = unit()["ExecStart"]
+    program, *arguments = shlex.split(command)
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    scripts = setup["options.entry_points"]["console_scripts"]
+
+    assert f"{program.rpartition('/')[2]} = fault_middleware.cmd.consumer:main" in scripts
+    # It takes the arguments, but finds no such file: what RestartPreventExitStatus is about.
+    module = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.consumer"]
+    ended = subprocess.run([*module, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert "Failed to find some config files" in ended.stderr
+    assert [str(ended.returncode)] == unit()["RestartPreventExitStatus"]
+
+
+@pytest.mark.parametrize("verb", ["verify", "security"])
+def test_systemd_finds_nothing_wrong_in_the_unit(verb, tmp_path):
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        require("systemd", "systemd-analyze is not installed")
+    file = tmp_path / UNIT.name
+    file.write_text(UNIT.read_text().replace("/usr/bin/fault-middleware-consumer", "/bin/true"))
+    how = {"verify": ["--man=no"], "security": ["--offline=true", "--threshold=15"]}[verb]
+
+    ended = subprocess.run([program, verb, *how, file], capture_output=True, text=True)
+
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stderr == ""
+
+
+def alarms():
+    """The rules for Prometheus."""
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    return group["rules"]
+
+
+def exposed():
+    """Every series that there can be: its name, its label and the label's values."""
+    labels = {}
+    for metric in Metrics().registry.collect():
+        for sample in metric.samples:
+            known = labels.setdefault(sample.name, {})
+            for label, value in sample.labels.items():
+                known.setdefault(label, set()).add(value)
+    return labels
+
+
+def test_every_alarm_is_about_series_and_labels_that_exist():
+    series = exposed()
+    for rule in alarms():
+        used = re.findall(r"(fault_middleware_\w+)(?:\{([^}]*)\})?", rule["expr"])
+        assert used, rule["alert"]
+        for name, selector in used:
+            for label, value in re.findall(r'(\w+)!?="([^"]*)"', selector or ""):
+                assert value in series[name][label], rule["alert"]
+            assert name in series, rule["alert"]
+        for label in re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]):
+            assert any(label in series[name] for name, _ in used), rule["alert"]
+            assert re.search(rf"by \([^)]*\b{label}\b", rule["expr"]), rule["alert"]
+
+
+def test_every_series_has_an_alarm():
+    text = "".join(rule["expr"] for rule in alarms())
+
+    assert {name for name in exposed() if not name.endswith("_created")} == set(
+        re.findall(r"fault_middleware_\w+", text)
+    )
