@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A listener of oslo.messaging for what the profiles name, mended in three places.
+"""A listener of oslo.messaging for what the profiles name, mended where a batch matters.
 
 It takes from the broker no more than it soon stores; what cannot be read costs the others of its
-batch nothing; and nobody waits for a batch to fill.
+batch nothing; nobody waits for a batch to fill; and with RabbitMQ a batch is read, and
+acknowledged, at a stroke.
 """
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -29,6 +31,9 @@ LOG = logging.getLogger(__name__)
 _BATCHES_AHEAD = 4
 # How long to wait for a first message; while none comes, nothing else is done.
 _IDLE = 0.5
+# How long to wait for the next of the messages that the broker has sent ahead. Not 0: py-amqp would
+# then wait in a busy loop for the rest of half a frame.
+_NEXT = 0.001
 
 #: Is given notifications as profiles read them; returns whether they are done with.
 Handler = Callable[[Sequence[Mapping[str, Any]]], bool]
@@ -89,11 +94,13 @@ def _on_messages(handle: Handler, priority: str, messages: Sequence[Mapping[str,
     return str(result.HANDLED if handle(read) else result.REQUEUE)
 
 
-def _dispatch(dispatch: Any, metrics: Metrics, incoming: Sequence[Any]) -> Any:
+def _dispatch(dispatch: Any, metrics: Metrics, incoming: list[Any]) -> Any:
     """Spare oslo.messaging's dispatcher what would upset it; what is left out counts as done.
 
     A message without a text as its priority makes it raise, and all others of the batch are
     requeued with it, for ever.
+
+    :param incoming: a batch; where its last message answers for all, the others are taken out
     """
     readable = []
     for item in incoming:
@@ -102,13 +109,24 @@ def _dispatch(dispatch: Any, metrics: Metrics, incoming: Sequence[Any]) -> Any:
             readable.append(item)
         else:
             metrics.drop("unreadable", "a message that is no notification")
-    return dispatch(readable)
+    requeued = dispatch(readable)
+    message = getattr(incoming[-1].message, "_raw_message", None)
+    if message is not None and not requeued:
+        # RabbitMQ takes one acknowledgement for all messages up to this one. There is one thread,
+        # so whatever came before this batch is settled.
+        message.ack = functools.partial(message.ack, multiple=True)
+        del incoming[:-1]
+    return requeued
 
 
 def _gathering(create: Callable[[], Any]) -> Any:
     """A listener whose polls end when no further message comes, not after ``batch_timeout``."""
     adapter = create()
     take = adapter._poll_style_listener.poll
+    with contextlib.suppress(AttributeError):  # drivers other than RabbitMQ's have no such thing
+        connection = adapter._poll_style_listener.conn.connection.connection
+        drain = functools.partial(_drain, connection.drain_events, adapter.batch_size)
+        connection.drain_events = drain
 
     def poll(batch_size: int, batch_timeout: float) -> list[Any]:
         batch: list[Any] = take(timeout=_IDLE)
@@ -118,3 +136,14 @@ def _gathering(create: Callable[[], Any]) -> Any:
 
     adapter._poll_style_listener.poll = poll
     return adapter
+
+
+def _drain(drain: Callable[..., None], most: int, timeout: float | None = None) -> None:
+    """Wait for a message, and read those that came with it.
+
+    What oslo.messaging and kombu do around each wait takes longer than to read a message.
+    """
+    drain(timeout=timeout)
+    with contextlib.suppress(TimeoutError):
+        for _ in range(most):
+            drain(timeout=_NEXT)

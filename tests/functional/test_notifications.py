@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded notifications through RabbitMQ, the stand-alone consumer, a table."""
 
+import functools
 import json
 import sys
 import time
 import uuid
+from collections import Counter
 
 import amqp
 import pytest
+from oslo_messaging._drivers import impl_rabbit
 
 from fault_middleware.deploy import deploy
 from tests.fixtures import (
@@ -106,12 +109,17 @@ def start(broker, sqlite_url, tmp_path):
         started.append(deployment)
         return store
 
+    def end():
+        while started:
+            deployment = started.pop()
+            deployment.consumer.stop()
+            deployment.consumer._server.stop()
+            deployment.consumer._server.wait()
+            close(deployment.store)
+
+    start.end = end
     yield start
-    for deployment in started:
-        deployment.consumer.stop()
-        deployment.consumer._server.stop()
-        deployment.consumer._server.wait()
-        close(deployment.store)
+    end()
     close(store)
 
 
@@ -171,3 +179,40 @@ def test_a_pool_gets_a_copy_beside_the_other_readers_of_a_topic(start, broker):
         channel = connection.channel()
         for queue in (f"{topic}.info", f"fault_middleware.{topic}"):
             assert channel.queue_declare(queue, passive=True).consumer_count > 0
+
+
+def test_a_batch_is_read_and_acknowledged_at_a_stroke(start, broker, monkeypatch):
+    calls = Counter()
+
+    def count(owner, name):
+        original = getattr(owner, name)
+
+        def counted(*arguments, **options):
+            calls[name] += 1
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    topic = uuid.uuid4().hex
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        channel = connection.channel()
+        channel.exchange_declare("trove", "topic", durable=False, auto_delete=False)
+        queue = functools.partial(channel.queue_declare, f"{topic}.info", auto_delete=False)
+        queue()
+        channel.queue_bind(f"{topic}.info", "trove", f"{topic}.info")
+        for number in range(150):
+            notify(broker, topic, f"{number}", "trove")
+        wait_until(lambda: queue().message_count == 150)
+        count(amqp.Channel, "basic_ack")
+        count(impl_rabbit.Connection, "consume")
+
+        store = start(topics=topic)
+        wait_until(lambda: len(rows(store)) == 150)
+        waits = calls["consume"]
+        wait_until(lambda: calls["basic_ack"] >= 3)  # 150 are three batches of 64
+        start.end()
+
+        assert queue().message_count == 0
+        assert {row["message"] for row in rows(store)} == {f"{number}" for number in range(150)}
+        assert calls["basic_ack"] < 15
+        assert waits < 75
