@@ -17,6 +17,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(allow_nan=False)
 _WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -77,7 +78,7 @@ def set_member(text: str, target: Span, key: str, value: Any) -> Edit:
     :param value: anything that :mod:`json` can write; written in ASCII
     :raises ValueError: when the object has a key twice
     """
-    new = json.dumps(value, allow_nan=False)
+    new = _ENCODER.encode(value)
     if key in target.value:
         _, old = _members(text, target.start)[0][key]
         return Edit(old.start, old.end, new)

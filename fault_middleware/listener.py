@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A listener of oslo.messaging for what the profiles name, mended where a batch matters.
+"""A listener of oslo.messaging for what the profiles name, mended in five places.
 
 It takes from the broker no more than it soon stores; what cannot be read costs the others of its
-batch nothing; nobody waits for a batch to fill; and with RabbitMQ a batch is read, and
-acknowledged, at a stroke.
+batch nothing; nobody waits for a batch to fill; and with RabbitMQ, messages that wait are read
+together and acknowledged together.
 """
 
 import contextlib
@@ -31,8 +31,8 @@ LOG = logging.getLogger(__name__)
 _BATCHES_AHEAD = 4
 # How long to wait for a first message; while none comes, nothing else is done.
 _IDLE = 0.5
-# How long to wait for the next of the messages that the broker has sent ahead. Not 0: py-amqp would
-# then wait in a busy loop for the rest of half a frame.
+# How long to wait for the next of the messages that the broker has sent ahead. Not 0: py-amqp
+# would wait in a busy loop for the other half of a frame.
 _NEXT = 0.001
 
 #: Is given notifications as profiles read them; returns whether they are done with.

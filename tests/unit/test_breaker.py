@@ -30,19 +30,22 @@ class World:
 
     def call(self, seconds=0.0, error=None):
         """What comes of a call: ``answer``, ``error``, or ``suspended`` without one."""
-        reached = False
+        reached = []
+
+        def ask(answer):
+            reached.append(answer)
+            self.clock.now += seconds
+            if error is not None:
+                raise error
+            return answer
+
         try:
-            with self.breaker.call("trove x"):
-                reached = True
-                self.clock.now += seconds
-                if error is not None:
-                    raise error
+            return self.breaker.call("trove x", ask, "answer")
         except SuspendedError:
             assert not reached
             return "suspended"
         except OSError:
             return "error"
-        return "answer"
 
     def fail(self):
         return self.call(error=OSError("no route"))
@@ -86,9 +89,9 @@ def test_after_the_pause_one_call_tries_for_all(world):
     world.fail()
     world.clock.now += 5.1
 
-    with world.breaker.call("trove x"):
-        assert [world.call(), world.call()] == ["suspended"] * 2
+    others = world.breaker.call("trove x", lambda: [world.call(), world.call()])
 
+    assert others == ["suspended"] * 2
     assert [world.call(), world.call()] == ["answer"] * 2
 
 
@@ -122,8 +125,12 @@ def test_a_success_closes_it_and_the_next_pause_is_short_again(world, caplog):
 def test_who_tried_for_all_and_never_came_back_is_not_waited_for(world):
     world.fail()
     world.clock.now += 5.1
-    with pytest.raises(KeyboardInterrupt), world.breaker.call("trove x"):
+
+    def interrupt():
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.breaker.call("trove x", interrupt)
 
     assert world.call() == "suspended"
     world.clock.now += 5.1
