@@ -181,7 +181,7 @@ def test_a_pool_gets_a_copy_beside_the_other_readers_of_a_topic(start, broker):
             assert channel.queue_declare(queue, passive=True).consumer_count > 0
 
 
-def test_a_batch_is_read_and_acknowledged_at_a_stroke(start, broker, monkeypatch):
+def test_messages_that_wait_are_read_and_acknowledged_together(start, broker, monkeypatch):
     calls = Counter()
 
     def count(owner, name):
@@ -216,3 +216,22 @@ def test_a_batch_is_read_and_acknowledged_at_a_stroke(start, broker, monkeypatch
         assert {row["message"] for row in rows(store)} == {f"{number}" for number in range(150)}
         assert calls["basic_ack"] < 15
         assert waits < 75
+
+
+def test_while_the_database_is_away_the_broker_hears_of_us(start, broker):
+    topic = uuid.uuid4().hex
+    heartbeats = "[oslo_messaging_rabbit]\nheartbeat_timeout_threshold = 2\n"
+    store = start(topics=topic, text=heartbeats)
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+    for number in range(5):
+        notify(broker, topic, f"{number}", "trove")
+
+    time.sleep(8)  # the broker hangs up on somebody who is silent for so long
+
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        queue = connection.channel().queue_declare(f"{topic}.info", passive=True)
+        assert (queue.message_count, queue.consumer_count) == (0, 1)
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+    wait_until(lambda: len(rows(store)) == 5)
