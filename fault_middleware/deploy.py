@@ -56,7 +56,7 @@ class Deployment:
     @property
     def cohosted(self) -> "Consumer | None":
         """The consumer, if the API's own workers are to consume, and there is what to consume."""
-        has_events = any(profile.events for profile in self.profiles)
+        has_events = any(profile.priorities for profile in self.profiles)
         return self.consumer if has_events and self.settings.consumer == "cohosted" else None
 
     @functools.cached_property

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from fault_middleware import body, fault
+from fault_middleware import body
 from fault_middleware.fault import Fault
 from fault_middleware.profile import RouteTable
 from fault_middleware.response import Response
@@ -69,7 +69,7 @@ class FaultFilter:
         if not route.many:
             with contextlib.suppress(ValueError):  # no id, so none that is stored
                 # WSGI gives the bytes of a path as Latin-1 (PEP 3333).
-                wanted = fault.canonical_id(path_id.encode("latin-1").decode())
+                wanted = route.wanted(path_id.encode("latin-1").decode(), data.decode)
                 rows[wanted] = self._look_up(self._store.last, service, wanted)
         elif route.asks(environ.get("QUERY_STRING", "")):
             instances = list(route.instances(data.decode()))
