@@ -81,11 +81,9 @@ class Event(NamedTuple):
         exception = values.pop("exception", None)
         message, remote, trace = fault.as_text(values.get("message")).partition(_REMOTE)
         if remote:
-            values["message"] = message
-            details = fault.as_text(values.get("details"))
-            values["details"] = (
-                details if trace in details else f"{details}{remote}{trace}".lstrip("\n")
-            )
+            values["message"], details = message, fault.as_text(values.get("details"))
+            missing = "" if trace in details else f"{remote}{trace}"
+            values["details"] = f"{details}{missing}".lstrip("\n")
         if self.action == "record" and self.safe is not None:
             self._hide_message(values, exception, self.safe)
         rows: list[Fault] = []

@@ -16,10 +16,7 @@ _STEP = re.compile(r"\[[^]]*\]|[^.\[]+")
 # Of an exception's repr(), up to its first text, which may be cut off; before it come nothing but
 # other exceptions around its own, and numbers.
 _REPR = re.compile(r"""(?:[-\w.]++(?:\(|, ))++[bu]?(['"])((?:\\.|(?!\1)[^\\])++)""", re.DOTALL)
-_HEX = "[0-9a-f]"
-_ESCAPE = re.compile(
-    rf"""\\(?:[\\'"nrt]|x{_HEX}{{2}}|u{_HEX}{{4}}|U00(?:0{_HEX}|10){_HEX}{{4}})"""
-)
+_ESCAPE = re.compile(r"""\\(?:[\\'"nrt]|x[\da-f]{2}|u[\da-f]{4}|U000[\da-f]{5})""", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,13 +82,8 @@ def _follow(data: Any, path: Sequence[str]) -> Any:
 def _read(form: str, text: str) -> str | None:
     """What a text says that has a form; the text itself where it turns out to have another."""
     if form == "uuid":
-        found = fault.UUID.search(text)
-        return found and found[0]
-    if form == "repr":
-        found = _REPR.match(text)
-        return _ESCAPE.sub(_unescape, found[2]) if found else text
-    return text.replace("\n,", "\n")
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return match[0].encode().decode("unicode_escape")
+        uuid = fault.UUID.search(text)
+        return uuid[0] if uuid else None
+    if form == "repr" and (found := _REPR.match(text)):
+        return _ESCAPE.sub(lambda one: one[0].encode().decode("unicode_escape"), found[2])
+    return text if form == "repr" else text.replace("\n,", "\n")

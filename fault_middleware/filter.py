@@ -9,13 +9,13 @@ application made it.
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from fault_middleware import body
 from fault_middleware.fault import Fault
-from fault_middleware.profile import RouteTable
+from fault_middleware.profile import Profile, RouteTable
 from fault_middleware.response import Response
 from fault_middleware.route import Instance
 
@@ -28,9 +28,11 @@ _Found = TypeVar("_Found")
 class FaultFilter:
     """A WSGI application around another, whose show responses it completes."""
 
-    def __init__(self, application: WSGIApplication, deployment: "Deployment") -> None:
+    def __init__(
+        self, application: WSGIApplication, deployment: "Deployment", profiles: Sequence[Profile]
+    ) -> None:
         self._application = application
-        self._routes = RouteTable(deployment.profiles)
+        self._routes = RouteTable(profiles)
         self._match = self._routes.pattern.match
         self._store = deployment.store
         self._policy = deployment.policy

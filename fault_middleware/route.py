@@ -93,11 +93,9 @@ class Route(NamedTuple):
                 yield Instance(instance_id, span)
 
     def wanted(self, name: str, text: Callable[[], str]) -> str:
-        """The id of the instance that a path names.
+        """The id of the instance that a path names; ValueError where there is none.
 
-        :param name: what stands in the path; only the body can tell what it means if it is no UUID
-        :param text: gives the body
-        :raises ValueError: when no instance in the body has it
+        :param text: gives the body, which alone can tell whose name it is
         """
         if not self.names or fault.UUID.fullmatch(name):
             return fault.canonical_id(name)

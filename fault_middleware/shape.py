@@ -26,7 +26,6 @@ class Shape(NamedTuple):
     existing_details: str = "policy"
     # Services write the same failure into their own tables, a moment later.
     existing_later: float = 5
-    # Members of every fault of ours that its clients rely on.
     members: Mapping[str, Any] | None = None
 
     def show(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fault_middleware import profile
-from tests.fixtures import INSTANCE, decode, read_data, trove_notifications
+from tests.fixtures import INSTANCE
 
 OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
 JSON = st.recursive(
@@ -39,29 +39,6 @@ def notification(**values):
         "context": {},
         **values,
     }
-
-
-@pytest.mark.parametrize("name", trove_notifications())
-def test_a_recorded_notification_says_what_reading_it_says(trove, name):
-    recorded = decode(read_data(f"trove/notifications/{name}"))
-    expected = read_data("trove/expected.json")[name]
-
-    extraction = trove.extract(recorded)
-
-    assert [
-        {
-            "instance_id": row.instance_id,
-            "message": row.message,
-            "created": row.created.isoformat(),
-            "deleted": row.deleted,
-            "event_type": row.event_type,
-            "request_id": row.request_id,
-            "project_id": row.project_id,
-            "details_begin": row.details.split("\n")[0],
-            "details_end": row.details.rstrip("\n").split("\n")[-1],
-        }
-        for row in extraction.faults
-    ] == expected
 
 
 def test_all_fields_of_an_error_are_read(trove):
