@@ -9,7 +9,7 @@ consumer with its listener) is made once for each configuration.
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import WSGIApplication
 
@@ -64,7 +64,7 @@ class Deployment:
     @property
     def cohosted(self) -> "Consumer | None":
         """The consumer, if the API's own workers are to consume, and there is what to consume."""
-        has_events = any(profile.events for profile in self.profiles)
+        has_events = any(profile.priorities for profile in self.profiles)
         return self.consumer if has_events and self.settings.consumer == "cohosted" else None
 
     @functools.cached_property
@@ -73,9 +73,11 @@ class Deployment:
         settings = self.settings
         return Policy(self.conf, settings.policy_file, settings.credentials, self.metrics)
 
-    def filter(self, application: WSGIApplication) -> FaultFilter:
-        """The filter around an application."""
-        return FaultFilter(application, self)
+    def filter(self, application: WSGIApplication, names: Sequence[str] = ()) -> FaultFilter:
+        """The filter around an application, for the profiles of these names, or for all."""
+        named = zip(self.settings.profiles, self.profiles, strict=True)
+        profiles = [one for name, one in named if not names or name in names]
+        return FaultFilter(application, self, profiles)
 
 
 # The one state of a module: several pipelines, a health check and a direct call of one process
@@ -89,12 +91,19 @@ def deploy(
     """The deployment of a configuration; the same one each time in a process.
 
     :param conf: parsed; our options are registered on it
-    :param local: options of ``[fault_middleware]`` that win, as text
+    :param local: options of ``[fault_middleware]`` that win, as text; ``profiles`` are added to
+        those that the configuration lists
     :param source: where ``local`` stands, for messages
     :raises ConfigurationError: naming file, key and value
     """
     conf_module.register_opts(conf)
     settings = conf_module.read_settings(conf, local or {}, source)
+    place = conf.get_location("profiles", conf_module.GROUP)
+    if place is not None and place.location.is_user_controlled:
+        # Filters of one service each share the consumer, which reads the notifications of all.
+        listed = conf_module.read_option(conf, conf_module.GROUP, "profiles")
+        names = tuple(dict.fromkeys([*listed, *settings.profiles]))
+        settings = dataclasses.replace(settings, profiles=names)
     options = conf_module.read_database_options(conf)
     key = (_identity(conf), settings, *sorted(options.items()))
     if key not in _deployments:
@@ -124,7 +133,10 @@ def filter_factory(
     """
     given = dict(global_conf or {})
     conf = configuration(*(local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY))
-    return deploy(conf, local_conf, given.get("__file__", "the paste file")).filter
+    source = given.get("__file__", "the paste file")
+    deployment = deploy(conf, local_conf, source)
+    own = conf_module.read_settings(conf, local_conf, source).profiles
+    return functools.partial(deployment.filter, names=own if "profiles" in local_conf else ())
 
 
 def metrics_factory(global_conf: Mapping[str, str] | None, **local_conf: str) -> WSGIApplication:

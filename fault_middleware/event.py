@@ -4,27 +4,29 @@
 import fnmatch
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fault_middleware import fault
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
 
-#: What an event can do: store a fault, store a clearance, or say that all is well, which is a
-#: clearance where the deployer wants it to be one.
-ACTIONS = ("record", "clear", "success")
+#: What an event can do: store a fault, store a clearance, say that all is well, which is a
+#: clearance where the deployer wants it to be one, or nothing, on purpose.
+ACTIONS = ("record", "clear", "success", "ignore")
 # How an exception in a traceback, or a repr(), begins.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
 # In a traceback, what follows the last frame; behind it, a message may have lines of its own.
 _RAISED = re.compile(r"^  File .*\n(?:[ ].*\n)*(\S.*)", re.MULTILINE)
 _NO_EXCEPTION = "Internal error"
+# Where the text of an exception that came from another process goes on with how it came there.
+_REMOTE = "\nTraceback (most recent call last):"
 
 
 class Extraction(NamedTuple):
     """What a notification says: the rows to store, or why there are none.
 
-    :ivar action: one of :data:`ACTIONS`, or ``ignore``
+    :ivar action: one of :data:`ACTIONS`; ``ignore`` also for what could not be used
     :ivar reason: for an event of ours that had to be ignored, else empty
     """
 
@@ -38,8 +40,9 @@ class Event(NamedTuple):
 
     :ivar safe: matches the exceptions whose messages users may read; None where it is all
     :ivar action: one of :data:`ACTIONS`
-    :ivar fields: where the parts of the fault are: always instance_id, which may lead to a list of
-        several, and others of the arguments of fault.make
+    :ivar when: members of the notification, and what each has to match
+    :ivar fields: where the parts of the fault are: instance_id, which may lead to a list of
+        several, and others of the arguments of fault.make; none to ignore it
     """
 
     event_type: re.Pattern[str]
@@ -47,6 +50,7 @@ class Event(NamedTuple):
     safe: re.Pattern[str] | None
     priorities: frozenset[str]
     action: str
+    when: Sequence[tuple[Field, re.Pattern[str]]]
     fields: Mapping[str, Field]
 
     def matches(self, notification: Mapping[str, Any]) -> bool:
@@ -56,10 +60,15 @@ class Event(NamedTuple):
             return False
         publisher = str(notification.get("publisher_id"))
         is_ours = self.event_type.fullmatch(kind) and self.publisher_id.fullmatch(publisher)
-        return is_ours is not None and priority.lower() in self.priorities
+        if is_ours is None or priority.lower() not in self.priorities:
+            return False
+        found = ((fault.as_text(field.find(notification)), wanted) for field, wanted in self.when)
+        return all(wanted.fullmatch(text) for text, wanted in found)
 
     def extract(self, service: str, notification: Mapping[str, Any]) -> Extraction:
         """Turn a notification that matches into what is to be stored."""
+        if not self.fields:
+            return Extraction("ignore")
         values = {name: field.find(notification) for name, field in self.fields.items()}
         found = values.pop("instance_id")
         if found is None:
@@ -70,6 +79,11 @@ class Event(NamedTuple):
         values["event_type"] = notification["event_type"]
         values["deleted"] = self.action != "record"
         exception = values.pop("exception", None)
+        message, remote, trace = fault.as_text(values.get("message")).partition(_REMOTE)
+        if remote:
+            values["message"], details = message, fault.as_text(values.get("details"))
+            missing = "" if trace in details else f"{remote}{trace}"
+            values["details"] = f"{details}{missing}".lstrip("\n")
         if self.action == "record" and self.safe is not None:
             self._hide_message(values, exception, self.safe)
         rows: list[Fault] = []
@@ -93,8 +107,11 @@ class Event(NamedTuple):
         know (Nova's rule, CVE-2019-14433).
         """
         message, details = map(fault.as_text, (values.get("message"), values.get("details")))
-        raised = _RAISED.findall(details)
-        name = _EXCEPTION.match(fault.as_text(exception) or (raised[-1] if raised else ""))
+        raised = _EXCEPTION.match((_RAISED.findall(details) or [""])[-1])
+        name = _EXCEPTION.match(fault.as_text(exception)) if exception else raised
+        # A bare name is known better from where it was raised.
+        if name is not None and raised is not None and raised[0].endswith(f".{name[0]}"):
+            name = raised
         if name is not None and safe.fullmatch(name[0]):
             return
         if message not in details:
@@ -114,6 +131,7 @@ def build(data: Mapping[str, Any]) -> Event:
         safe=safe if data.get("message") == "class" else None,
         priorities=frozenset(texts(data["priority"])),
         action=actions[0],
+        when=[(Field.parse(name), _globs(v)) for name, v in data.get("when", {}).items()],
         fields={name: Field.parse(field) for name, field in data[actions[0]].items()},
     )
 

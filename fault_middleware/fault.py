@@ -25,7 +25,8 @@ MESSAGE_CHARACTERS, ID_CHARACTERS, DETAILS_BYTES = 255, 64, 65535
 _LONGEST = 80 * 1024
 _CUT = "[...]"
 _GAP = f"\n{_CUT}\n"
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+#: A UUID as services write them.
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # The namespace of our uuid5 ids; any constant will do.
 _NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 
@@ -134,7 +135,7 @@ def canonical_id(value: Any) -> str:
     :raises ValueError: for what is empty, longer than 64 characters, or not printable
     """
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if _UUID.fullmatch(text):
+    if UUID.fullmatch(text):
         return text.lower()
     # Of white space, only the space is printable.
     if not 0 < len(text) <= ID_CHARACTERS or not text.isprintable() or " " in text:

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A field of a message: a dotted path, with alternatives.
+"""A field of a message: a dotted path, with alternatives, and the form of what is there.
 
 Profiles say with fields where an id, a message or a traceback is.  There is nothing more to the
 language, so a profile is data and not code.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from fault_middleware import fault
+
+_STEP = re.compile(r"\[[^]]*\]|[^.\[]+")
+# Of an exception's repr(), up to its first text, which may be cut off; before it come nothing but
+# other exceptions around its own, and numbers.
+_REPR = re.compile(r"""(?:[-\w.]++(?:\(|, ))++[bu]?(['"])((?:\\.|(?!\1)[^\\])++)""", re.DOTALL)
+_ESCAPE = re.compile(r"""\\(?:[\\'"nrt]|x[\da-f]{2}|u[\da-f]{4}|U000[\da-f]{5})""", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -15,15 +24,20 @@ class Field:
     """Where a value is: the first of several dotted paths that leads to one.
 
     A dot also stands for a dot inside a key, so that ``nova_object.data.uuid`` finds the uuid of a
-    versioned object.
+    versioned object; ``[name=x]`` is the first object of a list whose name is x.
+
+    :ivar form: how to read what is there, of those in ``profile-schema.yaml``; "" for as it is
     """
 
     paths: tuple[tuple[str, ...], ...]
+    form: str = ""
 
     @classmethod
-    def parse(cls, value: str | list[str]) -> "Field":
-        """Read a field of a profile: a dotted path, or a list of alternatives."""
-        return cls(tuple(tuple(path.split(".")) for path in texts(value)))
+    def parse(cls, value: Any) -> "Field":
+        """Read a field of a profile: a dotted path, a list of alternatives, or with a form."""
+        given = value if isinstance(value, dict) else {"path": value}
+        paths = tuple(tuple(_STEP.findall(path)) for path in texts(given["path"]))
+        return cls(paths, given.get("form", ""))
 
     def find(self, data: Any) -> Any:
         """The value in ``data``; None where no path leads to one.
@@ -32,6 +46,8 @@ class Field:
         """
         for path in self.paths:
             value = _follow(data, path)
+            if self.form and isinstance(value, str):
+                value = _read(self.form, value)
             if value not in (None, "", [], {}):
                 return value
         return None
@@ -55,4 +71,19 @@ def _follow(data: Any, path: Sequence[str]) -> Any:
             key = ".".join(path[:length])
             if key in data:
                 return _follow(data[key], path[length:])
+    elif isinstance(data, list) and path[0].startswith("["):
+        name, _, wanted = path[0][1:-1].partition("=")
+        for element in data:
+            if isinstance(element, Mapping) and element.get(name) == wanted:
+                return _follow(element, path[1:])
     return None
+
+
+def _read(form: str, text: str) -> str | None:
+    """What a text says that has a form; the text itself where it turns out to have another."""
+    if form == "uuid":
+        uuid = fault.UUID.search(text)
+        return uuid[0] if uuid else None
+    if form == "repr" and (found := _REPR.match(text)):
+        return _ESCAPE.sub(lambda one: one[0].encode().decode("unicode_escape"), found[2])
+    return text if form == "repr" else text.replace("\n,", "\n")

@@ -8,13 +8,13 @@ application made it.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from fault_middleware import body, fault
+from fault_middleware import body
 from fault_middleware.fault import Fault
-from fault_middleware.profile import RouteTable
+from fault_middleware.profile import Profile, RouteTable
 from fault_middleware.response import Response
 from fault_middleware.route import Instance
 
@@ -27,9 +27,11 @@ _Found = TypeVar("_Found")
 class FaultFilter:
     """A WSGI application around another, whose show responses it completes."""
 
-    def __init__(self, application: WSGIApplication, deployment: "Deployment") -> None:
+    def __init__(
+        self, application: WSGIApplication, deployment: "Deployment", profiles: Sequence[Profile]
+    ) -> None:
         self._application = application
-        self._routes = RouteTable(deployment.profiles)
+        self._routes = RouteTable(profiles)
         self._match = self._routes.pattern.match
         self._store = deployment.store
         self._policy = deployment.policy
@@ -68,7 +70,7 @@ class FaultFilter:
         if not route.many:
             try:
                 # WSGI gives the bytes of a path as Latin-1 (PEP 3333).
-                wanted = fault.canonical_id(path_id.encode("latin-1").decode())
+                wanted = route.wanted(path_id.encode("latin-1").decode(), data.decode)
             except ValueError:
                 pass  # no id, so none that is stored
             else:

@@ -40,8 +40,8 @@ class Profile:
 
     @property
     def priorities(self) -> frozenset[str]:
-        """The priorities of all its events."""
-        return frozenset[str]().union(*(kind.priorities for kind in self.events))
+        """The priorities of all events that say something."""
+        return frozenset[str]().union(*(kind.priorities for kind in self.events if kind.fields))
 
     def extract(self, notification: Mapping[str, Any]) -> Extraction:
         """What a notification says. Pure, and total: it raises nothing for data.

@@ -4,7 +4,7 @@
 import contextlib
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ class Route(NamedTuple):
     :ivar path: as it stands in the profile, for messages
     :ivar pattern: a regular expression with one group: the id in the path, or nothing for a list
     :ivar keys: the keys that lead to the instance, or to the list of ``many``, in the body
+    :ivar names: where an instance has other names, one of which may stand in the path
     :ivar owners: where its project_id and user_id are
     """
 
@@ -46,6 +47,7 @@ class Route(NamedTuple):
     many: bool
     keys: tuple[str, ...]
     id: Field
+    names: Sequence[Field]
     owners: Mapping[str, Field]
     shape: Shape
     query: Mapping[str, list[str]]
@@ -89,6 +91,19 @@ class Route(NamedTuple):
                 with contextlib.suppress(ValueError):
                     instance_id = fault.canonical_id(self.id.find(span.value))
                 yield Instance(instance_id, span)
+
+    def wanted(self, name: str, text: Callable[[], str]) -> str:
+        """The id of the instance that a path names; ValueError where there is none.
+
+        :param text: gives the body, which alone can tell whose name it is
+        """
+        if not self.names or fault.UUID.fullmatch(name):
+            return fault.canonical_id(name)
+        for one in self.instances(text()):
+            names = (one.id, *(field.find(one.span.value) for field in self.names))
+            if one.id and name in names:
+                return one.id
+        raise ValueError(f"not the name of the instance: {name!r:.80}")
 
     def target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
         """Whose instance it is, for the policy; what is not known is left out.
@@ -134,6 +149,7 @@ def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
         many="list" in data,
         keys=tuple(keys.split(".")) if keys else (),
         id=fields.pop("id", Field((("id",),))),
+        names=[Field.parse(name) for name in texts(data.get("names", []))],
         owners=fields,
         shape=shape.build({**fault_shape, **data.get("fault", {})}),
         query=_texts(data.get("query", {})),

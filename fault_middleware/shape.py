@@ -26,6 +26,7 @@ class Shape(NamedTuple):
     existing_details: str = "policy"
     # Services write the same failure into their own tables, a moment later.
     existing_later: float = 5
+    members: Mapping[str, Any] | None = None
 
     def show(
         self, instance: Mapping[str, Any], row: Fault | None, show: bool, details: bool
@@ -56,7 +57,8 @@ class Shape(NamedTuple):
             view |= {self._details: row.details} if row.details else {}
         else:
             created = row.created.strftime(self.created)
-            view = {"created": created, "message": row.message, self._details: row.details}
+            ours = {"created": created, "message": row.message, self._details: row.details}
+            view = {**(self.members or {}), **ours}
         return {k: v for k, v in view.items() if details or k != self._details}
 
     def _wins(self, row: Fault, existing: Any, instance: Mapping[str, Any]) -> bool:

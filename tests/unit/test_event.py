@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fault_middleware import profile
-from tests.fixtures import INSTANCE, decode, read_data, trove_notifications
+from tests.fixtures import INSTANCE
 
 OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
 JSON = st.recursive(
@@ -39,29 +39,6 @@ def notification(**values):
         "context": {},
         **values,
     }
-
-
-@pytest.mark.parametrize("name", trove_notifications())
-def test_a_recorded_notification_says_what_reading_it_says(trove, name):
-    recorded = decode(read_data(f"trove/notifications/{name}"))
-    expected = read_data("trove/expected.json")[name]
-
-    extraction = trove.extract(recorded)
-
-    assert [
-        {
-            "instance_id": row.instance_id,
-            "message": row.message,
-            "created": row.created.isoformat(),
-            "deleted": row.deleted,
-            "event_type": row.event_type,
-            "request_id": row.request_id,
-            "project_id": row.project_id,
-            "details_begin": row.details.split("\n")[0],
-            "details_end": row.details.rstrip("\n").split("\n")[-1],
-        }
-        for row in extraction.faults
-    ] == expected
 
 
 def test_all_fields_of_an_error_are_read(trove):
@@ -280,3 +257,79 @@ def test_a_clearance_has_no_message_to_hide():
 
     assert row.deleted
     assert (row.message, row.details) == ("", "")
+
+
+CONDITIONS = """\
+service: shop
+events:
+  - event_type: shop.noise
+    priority: error
+    ignore: {}
+  - event_type: shop.*
+    priority: error
+    when: {payload.outcome: fail*, "payload.parts[name=x].kind": [a, b]}
+    record: {instance_id: payload.id, message: {path: payload.reason, form: repr}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("payload", "action"),
+    [
+        ({"outcome": "failure", "parts": [{"name": "x", "kind": "b"}]}, "record"),
+        ({"outcome": "success", "parts": [{"name": "x", "kind": "b"}]}, "ignore"),
+        ({"outcome": "failure", "parts": [{"name": "y", "kind": "b"}]}, "ignore"),
+        ({"outcome": None, "parts": [{"name": "x", "kind": "b"}]}, "ignore"),
+        ({}, "ignore"),
+    ],
+)
+def test_members_of_the_notification_decide_whether_it_is_an_event(payload, action):
+    read = profile.parse("p.yaml", CONDITIONS)
+    given = {"id": "A", "reason": "E('boom')", **payload}
+
+    extraction = read.extract({"event_type": "shop.a", "priority": "ERROR", "payload": given})
+
+    assert (extraction.action, extraction.reason) == (action, "")
+    assert [row.message for row in extraction.faults] == ["boom"][: action == "record"]
+
+
+def test_what_is_ignored_on_purpose_is_ignored_in_silence():
+    read = profile.parse("p.yaml", CONDITIONS)
+    payload = {"id": "A", "outcome": "failure", "parts": [{"name": "x", "kind": "a"}]}
+    noise = {"event_type": "shop.noise", "priority": "ERROR", "payload": payload}
+
+    assert read.extract(noise) == ("ignore", (), "")
+    assert read.extract({**noise, "event_type": "shop.b"}).action == "record"
+
+
+def test_a_profile_that_ignores_only_has_nothing_to_listen_for():
+    read = profile.parse("p.yaml", CONDITIONS[: CONDITIONS.index("  - event_type: shop.*")])
+
+    assert read.priorities == frozenset()
+
+
+REMOTE = f"No host left.\nTraceback (most recent call last):\n\n{FRAMES}shop.Full: No host left."
+
+
+def test_a_traceback_in_a_message_goes_to_the_details(trove):
+    for details in ("", "Traceback\n", ["Traceback\n", f"Full: {REMOTE}"]):
+        shown, kept = seen(trove, payload={"message": REMOTE, "exception": details})
+
+        assert shown == "No host left."
+        assert kept.startswith("Traceback")
+        assert kept.count(FRAMES) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "raised", "message"),
+    [
+        ("Gone", "trove.common.exception.Gone: x", SECRET),
+        ("Gone", "nova.common.exception.Gone: x", "Gone"),
+        ("one", "trove.common.exception.Gone: x", "one"),
+        ("Gone", "QuotaExceeded: x", "Gone"),
+        ("QuotaExceeded", "other.QuotaExceeded: x", "QuotaExceeded"),
+    ],
+)
+def test_the_traceback_tells_the_module_of_a_class(foreign, name, raised, message):
+    payload = {"message": SECRET, "class": name, "exception": FRAMES + raised}
+
+    assert seen(foreign, payload=payload)[0] == message

@@ -92,6 +92,17 @@ def test_a_profile_that_is_not_there_is_named(name, message):
         ("instance_id:", "message:", "12: events[0].record: 'instance_id' is a required"),
         ("instance_id:", "instance_id: a\n      instance_id:", "13: events[0].record.inst"),
         ("events:", "events: 5\nevent:", "8: events: 5 is not of type 'array'"),
+        ("payload.order", "payload.a[name=b", "12: events[0].record.instance_id: 'payload.a[na"),
+        ("payload.order", "payload.a[b].c", "12: events[0].record.instance_id: 'payload.a[b].c"),
+        ("payload.order", "{path: a}", "12: events[0].record.instance_id: 'form' is a required"),
+        ("payload.order", "{path: a, form: x}", "12: events[0].record.instance_id.form: 'x' is"),
+        ("payload.order", "{path: a..b, form: repr}", "12: events[0].record.instance_id.path: 'a"),
+        ("record:", "when: {}\n    record:", "11: events[0].when: {} "),
+        ("record:", "when: {a..b: c}\n    record:", "11: events[0].when: 'a..b' does not match"),
+        ("record:", "ignore: {}\n    record:", "9: events[0]: needs exactly one of record, clea"),
+        ("record:", "ignore:", "12: events[0].ignore: {'instance_id': 'payload.order'} "),
+        ("object: order", "object: order\n    names: a..b", "8: routes[0].names: 'a..b' does not"),
+        ("created:", "members: 5\n  created:", "4: fault.members: 5 is not of type 'object'"),
     ],
 )
 def test_a_mistake_is_named_with_file_line_key_and_value(old, new, mistake):

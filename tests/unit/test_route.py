@@ -27,6 +27,11 @@ routes:
   - path: /actions/{{id}}
     object: ""
     within: {{instance_id: owner, since: begun, until: done}}
+  - path: /named/{{id}}
+    object: ""
+    id: uuid
+    names: [name, alias.short]
+    fault: {{members: {{code: 500}}}}
 """
 
 
@@ -246,3 +251,43 @@ def test_a_problem_in_a_fault_stays_in_it():
     document = {"instance": {"id": INSTANCE, "fault": own}}
 
     assert shown(routes()["/instances/{id}"], document, None) == document
+
+
+NAMED = {"uuid": INSTANCE.upper(), "name": "db 1", "alias": {"short": "d"}}
+
+
+@pytest.mark.parametrize("name", [INSTANCE, INSTANCE.upper(), "db 1", "d"])
+def test_a_path_may_hold_any_name_that_the_body_states(name):
+    route = routes()["/named/{id}"]
+
+    assert route.wanted(name, lambda: json.dumps(NAMED)) == INSTANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("db 2", NAMED),
+        ("db", NAMED),
+        ("", NAMED),
+        ("None", {"uuid": INSTANCE}),
+        ("db 1", {"name": "db 1"}),
+        ("db 1", {"name": "db 1", "uuid": "no id"}),
+        ("db 1", [NAMED]),
+    ],
+)
+def test_no_other_name_is_the_instances(name, document):
+    with pytest.raises(ValueError, match="not the name"):
+        routes()["/named/{id}"].wanted(name, lambda: json.dumps(document))
+
+
+@pytest.mark.parametrize(("path", "name"), [("/named/{id}", INSTANCE), ("/bare/{id}", "A")])
+def test_for_an_id_the_body_is_not_read(path, name):
+    assert routes()[path].wanted(name, lambda: pytest.fail("read")) == name
+
+
+def test_members_that_clients_rely_on_are_in_every_fault_of_ours():
+    row = fault.make("trove", INSTANCE, message="m", created=MOMENT)
+
+    after = shown(routes()["/named/{id}"], NAMED, row, details=False)
+
+    assert after["fault"] == {"code": 500, "created": "2026-11-20T20:36:05", "message": "m"}

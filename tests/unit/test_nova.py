@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nova's profile on what Nova publishes as samples of its notifications, written anew."""
+
+import copy
+import json
+
+import pytest
+
+from fault_middleware import profile
+from tests.fixtures import read_data
+
+RECORDED = read_data("nova/notifications.json")
+# All files in doc/notification_samples of Nova, commit 00a030403f, with ERROR as their priority.
+SAMPLES = {
+    "compute-exception": "compute.exception",
+    "compute_task-build_instances-error": "compute_task.build_instances.error",
+    "compute_task-migrate_server-error": "compute_task.migrate_server.error",
+    "compute_task-rebuild_server-error": "compute_task.rebuild_server.error",
+    "instance-create-error": "instance.create.error",
+    "instance-interface_attach-error": "instance.interface_attach.error",
+    "instance-reboot-error": "instance.reboot.error",
+    "instance-rebuild-error": "instance.rebuild.error",
+    "instance-resize-error": "instance.resize.error",
+    "instance-share_attach-error": "instance.share_attach.error",
+    "instance-share_detach-error": "instance.share_detach.error",
+    "instance-volume_attach-error": "instance.volume_attach.error",
+    "instance-volume_swap-error": "instance.volume_swap.error",
+    "libvirt-connect-error": "libvirt.connect.error",
+}
+# They name no server.
+WITHOUT_SERVER = {"compute-exception", "libvirt-connect-error"}
+# What Nova did not raise itself.
+FOREIGN = {
+    "instance-volume_swap-error": "TypeError",
+    "compute_task-rebuild_server-error": "NotFound",
+}
+
+
+@pytest.fixture(scope="module")
+def nova():
+    return profile.load("nova")
+
+
+def data_of(payload):
+    return payload["nova_object.data"]
+
+
+def failure(payload):
+    """Nova's payload of the exception, in that of the failure."""
+    return data_of(data_of(payload).get("fault") or data_of(payload)["reason"])
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_each_published_sample_of_an_error_gives_the_right_fault(nova, sample):
+    sent = RECORDED[sample]["notification"]
+
+    extraction = nova.extract(sent)
+
+    assert sent["event_type"] == SAMPLES[sample]
+    assert sent["priority"] == "ERROR"
+    if sample in WITHOUT_SERVER:
+        assert extraction == ("ignore", (), "")
+        return
+    (row,) = extraction.faults
+    data = data_of(sent["payload"])
+    told = failure(sent["payload"])
+    message = FOREIGN.get(sample, told["exception_message"].partition("\nTraceback")[0])
+    assert extraction.action == "record"
+    assert row.instance_id == data.get("uuid", data.get("instance_uuid"))
+    assert row.message == message
+    assert row.request_id.startswith("req-")
+    assert row.project_id == "1c9f3a5be0d84d6a9d7f0a4be7c1d2e3"
+    assert row.details == told["traceback"].replace("\n,", "\n")
+    assert row.details.startswith('Traceback (most recent call last):\n  File "/usr/lib')
+
+
+@pytest.mark.parametrize("sample", SAMPLES.keys() - WITHOUT_SERVER - FOREIGN.keys())
+def test_a_traceback_that_is_cut_off_as_in_the_samples_takes_nothing_away(nova, sample):
+    sent = copy.deepcopy(RECORDED[sample]["notification"])
+    told = failure(sent["payload"])
+    told["traceback"] = 'Traceback (most recent call last):\n  File "nova/x.py", line ...'
+
+    (row,) = nova.extract(sent).faults
+
+    assert row.message == told["exception_message"].partition("\nTraceback")[0]
+
+
+@pytest.mark.parametrize(
+    ("raised", "shown"),
+    [
+        ("nova.exception.SomethingNew: in words for users", "in words for users"),
+        ("nova.exception_Remote.SomethingNew: in words for users", "in words for users"),
+        ("cinderclient.exceptions.SomethingNew: in words for users", "SomethingNew"),
+        ("nova.exceptions.SomethingNew: in words for users", "SomethingNew"),
+    ],
+)
+def test_of_novas_own_exceptions_alone_the_text_is_shown(nova, raised, shown):
+    sent = copy.deepcopy(RECORDED["instance-reboot-error"]["notification"])
+    told = failure(sent["payload"])
+    told["traceback"] = told["traceback"].rpartition("\n,")[0] + f"\n,{raised}\n"
+    told |= {"exception": "SomethingNew", "exception_message": "in words for users"}
+
+    (row,) = nova.extract(sent).faults
+
+    assert row.message == shown
+
+
+def test_an_exception_of_the_same_name_elsewhere_is_not_novas(nova):
+    sent = copy.deepcopy(RECORDED["compute_task-build_instances-error"]["notification"])
+    told = failure(sent["payload"])
+    told["traceback"] = told["traceback"].replace("nova.exception.", "other.")
+
+    (row,) = nova.extract(sent).faults
+
+    assert row.message == "NoValidHost"
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in RECORDED if "args" in json.dumps(RECORDED[name])]
+)
+def test_of_the_arguments_of_a_method_nothing_is_stored(nova, name):
+    rows = nova.extract(RECORDED[name]["notification"]).faults
+
+    for word in ("c2VjcmV0", "injected_files", "id_ed25519", "nob0dy", "bdm"):
+        assert all(word not in str(row) for row in rows)
+
+
+def test_both_formats_at_once_make_two_faults_of_one_request_and_one_message(nova):
+    names = (
+        "instance-create-error",
+        "compute.instance.create.error, the same failure as versioned",
+    )
+    rows = [nova.extract(RECORDED[name]["notification"]).faults[0] for name in names]
+
+    assert len({row.id for row in rows}) == 2
+    assert len({(row.instance_id, row.request_id, row.message) for row in rows}) == 1

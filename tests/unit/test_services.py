@@ -1,0 +1,423 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each shipped profile on what its service sends and shows; a new profile needs data only.
+
+In ``tests/data/<service>``:
+
+``notifications.json``
+    by name, each a ``notification`` and what it is ``expect``-ed to say: ``action``, perhaps
+    ``reason`` (a part of it), and ``rows``, of each some fields of the fault. (Trove's were
+    recorded as they came from the broker, and have the rows in ``expected.json``.)
+``shows.json``
+    by name, each a ``request``, ``status`` and ``body``, and what an admin is ``expect``-ed to see
+    that is not in the body, by its place in it; a member of the project sees the same without the
+    details. A body of which nothing is expected is to stay as it is, to the byte.
+``service.json``
+    ``mounts``, which are the prefixes of paths that the filter does not see, ``reported``, the
+    faults of direct calls, and ``shown``: of a show without ``expect``, by place, the notification
+    whose fault is there.
+"""
+
+import copy
+import functools
+import json
+import sys
+import types
+import uuid
+
+import oslo_messaging
+import pytest
+import webtest
+
+from fault_middleware import fault, profile
+from fault_middleware.deploy import FaultMiddleware, configuration, deploy, filter_factory
+from tests.documents import MANUAL, blocks
+from tests.fixtures import (
+    DATA,
+    Service,
+    close,
+    decode,
+    make_store,
+    parse,
+    read_data,
+    rows,
+    trove_notifications,
+    wait_until,
+    write_configuration,
+)
+from tests.functional.keystone import AuthProtocol
+
+ROLES = {"admin": {"X-Roles": "admin"}, "member": {"X-Roles": "member"}}
+HIDDEN = {"fault": "details", "problem": "traceback"}
+
+
+load = functools.cache(profile.load)
+
+
+@functools.cache
+def notifications(service):
+    """By name: a notification, and what it is expected to say."""
+    if (DATA / service / "notifications.json").exists():
+        return read_data(f"{service}/notifications.json")
+    if service != "trove":
+        return {}
+    expected = {name: {"rows": rows} for name, rows in read_data("trove/expected.json").items()}
+    for name, wanted in expected.items():
+        if ".error" in name and not wanted["rows"]:
+            wanted["reason"] = "names no instance"
+    return {
+        name: {
+            "notification": decode(read_data(f"trove/notifications/{name}")),
+            "expect": expected[name],
+        }
+        for name in trove_notifications()
+    }
+
+
+@functools.cache
+def about(service):
+    return read_data(f"{service}/service.json")
+
+
+@functools.cache
+def shows(service):
+    """By name: path, status and body of an answer to GET, and what is expected to be in it."""
+    shown = about(service).get("shown", {})
+    found = {}
+    for name, show in read_data(f"{service}/shows.json").items():
+        request = show.get("request", show)
+        path = request["path"]
+        mounts = [mount for mount in about(service)["mounts"] if path.startswith(f"{mount}/")]
+        path = path.removeprefix(max(mounts, key=len, default=""))
+        expect = show.get("expect") or {
+            place: as_shown(service, told) for place, told in shown.get(name, {}).items()
+        }
+        if request["method"] == "GET" and show["body"] is not None:
+            found[name] = path, f"{show['status']} as recorded", show["body"], expect
+    return found
+
+
+def as_shown(service, name):
+    """The fault of a notification in the form of Trove."""
+    (row,) = notifications(service)[name]["expect"]["rows"]
+    (read,) = load(service).extract(notifications(service)[name]["notification"]).faults
+    fields = {"message": row["message"], "details": read.details}
+    return {"created": row["created"].partition(".")[0], **fields}
+
+
+NOTIFICATIONS = [(one, name) for one in profile.shipped() for name in notifications(one)]
+SHOWS = [(one, name) for one in profile.shipped() for name in shows(one)]
+
+
+def told(row, field):
+    """A field of a fault, as the data say it."""
+    if field in ("details_begin", "details_end"):
+        lines = row.details.rstrip("\n").split("\n")
+        return lines[0 if field == "details_begin" else -1]
+    value = getattr(row, field)
+    return value.isoformat() if field == "created" else value
+
+
+@pytest.mark.parametrize(("service", "name"), NOTIFICATIONS)
+def test_a_notification_says_what_reading_it_says(service, name):
+    recorded = copy.deepcopy(notifications(service)[name])
+    expected = recorded["expect"]
+    read = load(service)
+
+    extraction = read.extract(recorded["notification"])
+
+    assert recorded == notifications(service)[name]
+    assert [
+        {field: told(row, field) for field in wanted}
+        for row, wanted in zip(extraction.faults, expected["rows"], strict=True)
+    ] == expected["rows"]
+    assert extraction.action == expected.get("action", extraction.action)
+    assert expected.get("reason", "") in extraction.reason
+    assert bool(extraction.reason) == ("reason" in expected)
+    assert all(row.service == service for row in extraction.faults)
+
+
+@pytest.mark.parametrize(("service", "name"), NOTIFICATIONS)
+def test_a_notification_is_only_its_own_services(service, name):
+    notification = notifications(service)[name]["notification"]
+
+    for other in profile.shipped():
+        if other != service:
+            extraction = load(other).extract(notification)
+            assert (extraction.action, extraction.reason) == ("ignore", ""), other
+
+
+class World:
+    """A service's recorded answers behind the filter, over a table of all that was recorded."""
+
+    def __init__(self, service, conf, store):
+        self._service = service
+        read = load(service)
+        found = [read.extract(one["notification"]) for one in notifications(service).values()]
+        rows = [row for one in found if one.action != "success" for row in one.faults]
+        for given in about(service)["reported"]:
+            created = fault.parse_time(given["created"])
+            rows.append(fault.make(service, **{**given, "created": created}))
+        store.record(rows)
+        self.app = webtest.TestApp(webtest.lint.middleware(FaultMiddleware(self._answer, conf)))
+
+    def _answer(self, environ, start_response):
+        start_response(self.status, [("Content-Type", "application/json")])
+        return [self.data]
+
+    def get(self, name, role):
+        """The body of an answer as a role sees it, as bytes."""
+        path, self.status, body, _ = shows(self._service)[name]
+        self.data = json.dumps(body, indent=1).encode()
+        return self.app.get(path, headers=ROLES[role], expect_errors=True).body
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """Gives the world of a service, made once."""
+    made, stores = {}, []
+
+    def world(service):
+        if service not in made:
+            folder = tmp_path_factory.mktemp(service)
+            url = f"sqlite:///{folder}/faults.sqlite"
+            file = write_configuration(
+                folder / "x.conf",
+                url,
+                profiles=service,
+                credentials="headers",
+                consumer="external",
+            )
+            stores.append(make_store(url))
+            conf = parse(file)
+            made[service] = World(service, conf, stores[-1])
+            stores.append(deploy(conf).store)
+        return made[service]
+
+    yield world
+    for store in stores:
+        close(store)
+
+
+def place(body, path):
+    """The object, and the key in it, at a place of a body."""
+    *steps, key = path.split(".")
+    for step in steps:
+        body = body[int(step) if isinstance(body, list) else step]
+    return body, key
+
+
+def without_details(value, shape):
+    """A body in which the service's own faults have no details, which are under our policy."""
+    if isinstance(value, list):
+        return [without_details(one, shape) for one in value]
+    if not isinstance(value, dict):
+        return value
+    seen = {name: without_details(one, shape) for name, one in value.items()}
+    if isinstance(seen.get(shape.key), dict):
+        seen[shape.key] = {k: v for k, v in seen[shape.key].items() if k != HIDDEN[shape.form]}
+    return seen
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("service", "name"), SHOWS)
+def test_a_show_is_completed_and_all_else_left_alone(worlds, service, name, role):
+    _, _, recorded, wanted = shows(service)[name]
+    expected = copy.deepcopy(recorded)
+    shape = load(service).routes[0].shape
+    if role == "member" and shape.existing_details != "keep":
+        expected = without_details(expected, shape)
+    for path, value in wanted.items():
+        parent, key = place(expected, path)
+        hidden = HIDDEN[shape.form] if role == "member" else None
+        parent[key] = {name: part for name, part in value.items() if name != hidden}
+
+    body = worlds(service).get(name, role)
+
+    assert json.loads(body) == expected
+    assert (body == worlds(service).data) == (expected == recorded)
+
+
+@pytest.mark.parametrize("service", profile.shipped())
+def test_every_kind_of_event_and_every_route_of_a_profile_was_seen(service):
+    """A part of a profile that no data touch would be a guess."""
+    read = load(service)
+    sent = [one["notification"] for one in notifications(service).values()]
+    first = [next((kind for kind in read.events if kind.matches(one)), None) for one in sent]
+    table = profile.RouteTable([read])
+    paths = [
+        path.partition("?")[0]
+        for path, status, *_ in shows(service).values()
+        if status.startswith("200")
+    ]
+    taken = {table.route(match)[1].path for path in paths if (match := table.pattern.match(path))}
+
+    assert [kind.event_type.pattern for kind in read.events if kind not in first] == []
+    assert {way.path for way in read.routes} == taken
+
+
+SAME = "8d0e2f4a-6b8c-4d0e-9f2a-4b6c8d0e2f4a"
+SHOWN = {
+    "nova": (f"/servers/{SAME}", "/servers/detail", "server", "servers"),
+    "trove": (f"/p1/instances/{SAME}", "/p1/instances/detail", "instance", "instances"),
+}
+
+
+class Several:
+    """Filters of two services, each with a section of its own, and one configuration."""
+
+    def __init__(self, file, store):
+        self.store = store
+        self.services = {name: Service() for name in SHOWN}
+        self.filters = {
+            name: filter_factory({}, oslo_config_file=str(file), profiles=name)(service)
+            for name, service in self.services.items()
+        }
+        self.deployment = deploy(configuration(None, str(file), None))
+
+    def show(self, service, asked, many=False):
+        """The message that a service shows of the instance on a path of some service."""
+        show, shows, key, keys = SHOWN[asked]
+        one = {"id": SAME, "status": "ACTIVE"}
+        self.services[service].body = {keys: [one]} if many else {key: one}
+        app = webtest.TestApp(self.filters[service])
+        body = app.get(shows if many else show, headers=ROLES["admin"]).json
+        found = body[keys][0] if many else body[key]
+        return found["fault"]["message"] if "fault" in found else None
+
+
+@pytest.fixture
+def several(tmp_path, sqlite_url):
+    file = write_configuration(
+        tmp_path / "both.conf",
+        sqlite_url,
+        "[DEFAULT]\ntransport_url = fake://\n",
+        profiles="nova,trove",
+        credentials="headers",
+        topics=f"t{uuid.uuid4().hex}",
+    )
+    made = Several(file, make_store(sqlite_url))
+    yield made
+    made.deployment.consumer.stop()
+    close(made.deployment.store)
+    close(made.store)
+
+
+def sent(service, message):
+    """An error of the one instance, as a service sends it."""
+    names = {"nova": "compute.instance.create.error", "trove": "dbaas.instance_create.error"}
+    return names[service], {"instance_id": SAME, "message": message, "tenant_id": "p1"}
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_of_two_services_with_the_same_id_each_shows_its_own_fault(several, many):
+    for service in SHOWN:
+        several.store.record([fault.make(service, SAME, message=f"of {service}")])
+
+    assert {one: several.show(one, one, many) for one in SHOWN} == {
+        "nova": "of nova",
+        "trove": "of trove",
+    }
+
+
+def test_what_one_service_clears_stays_in_another(several):
+    for service in SHOWN:
+        several.store.record([fault.make(service, SAME, message=f"of {service}")])
+    several.store.record([fault.make("trove", SAME, deleted=True)])
+
+    assert several.show("nova", "nova") == "of nova"
+    assert several.show("trove", "trove") is None
+
+
+@pytest.mark.parametrize(("service", "asked"), [("nova", "trove"), ("trove", "nova")])
+def test_a_filter_serves_the_routes_of_its_own_service_alone(several, service, asked):
+    for one in SHOWN:
+        several.store.record([fault.make(one, SAME, message=f"of {one}")])
+
+    assert several.show(service, asked) is None
+
+
+def test_filters_of_several_services_share_the_table_and_the_consumer(several):
+    first, second = several.filters.values()
+
+    assert first._store is second._store is several.deployment.store
+    assert first._consumer is second._consumer is several.deployment.consumer
+
+
+def test_one_consumer_stores_the_faults_of_several_services(several):
+    webtest.TestApp(several.filters["nova"]).get("/")  # starts to listen
+    transport = oslo_messaging.get_notification_transport(several.deployment.conf)
+    topics = list(several.deployment.settings.topics)
+    notifier = oslo_messaging.Notifier(transport, "host", driver="messagingv2", topics=topics)
+    # Until the listener is there, nobody keeps a message.
+    wait_until(lambda: several.deployment.consumer._server is not None)
+
+    notifier.error({}, *sent("nova", "of nova"))
+    notifier.info({}, *sent("trove", "of trove"))
+
+    wait_until(lambda: len(rows(several.store)) == 2)
+    assert {row["service"]: row["message"] for row in rows(several.store)} == {
+        "nova": "of nova",
+        "trove": "of trove",
+    }
+    assert {one: several.show(one, one) for one in SHOWN} == {
+        "nova": "of nova",
+        "trove": "of trove",
+    }
+
+
+def test_a_filter_without_profiles_of_its_own_serves_all(several, tmp_path):
+    file = tmp_path / "both.conf"
+    several.filters["nova"] = filter_factory({}, oslo_config_file=str(file))(
+        several.services["nova"]
+    )
+    several.store.record([fault.make("trove", SAME, message="of trove")])
+
+    assert several.show("nova", "trove") == "of trove"
+
+
+def test_octavia_is_wrapped_as_the_manual_says(tmp_path, sqlite_url, monkeypatch):
+    """With an application in place of Octavia's, and auth_token in it, as Octavia has it."""
+    (example,) = blocks(MANUAL / "profiles.rst", "python")
+    file = write_configuration(tmp_path / "octavia.conf", sqlite_url, profiles="octavia")
+    conf = parse(file)
+    shown = about("octavia")["reported"][0]
+    _, _, body, expect = shows("octavia")["in error"]
+
+    def setup_app(argv):
+        assert argv == ["octavia-api"]
+        values = {"oslo_config_config": conf, "www_authenticate_uri": "http://keystone"}
+        return AuthProtocol(Service(body), values)
+
+    api = types.ModuleType("octavia.api")
+    api.app = types.SimpleNamespace(setup_app=setup_app)
+    monkeypatch.setitem(sys.modules, "octavia", types.ModuleType("octavia"))
+    monkeypatch.setitem(sys.modules, "octavia.api", api)
+    monkeypatch.setattr("oslo_config.cfg.CONF", conf)
+    store = make_store(sqlite_url)
+    created = fault.parse_time(shown["created"])
+    store.record([fault.make("octavia", **{**shown, "created": created})])
+    namespace = {}
+    exec(compile(example, "profiles.rst", "exec"), namespace)
+    app = webtest.TestApp(webtest.lint.middleware(namespace["application"]))
+    path = f"/v2/lbaas/loadbalancers/{shown['instance_id']}"
+
+    seen = {
+        role: app.get(path, headers={"X-Auth-Token": f"{role}:p1"}).json["loadbalancer"]["fault"]
+        for role in ROLES
+    }
+    forged = app.get(path, headers={"X-Auth-Token": "member:p1", "X-Roles": "admin"}).json
+
+    assert seen["admin"] == expect["loadbalancer.fault"]
+    assert seen["member"] == {k: v for k, v in seen["admin"].items() if k != "details"}
+    assert forged["loadbalancer"]["fault"] == seen["member"]
+    assert app.get(path, expect_errors=True).status_int == 401
+    close(deploy(conf).store)
+    close(store)
+
+
+@pytest.mark.parametrize("service", profile.shipped())
+def test_a_shipped_profile_has_its_page_in_the_manual(service):
+    page = (MANUAL / f"profiles/{service}.rst").read_text()
+
+    assert f"fault_middleware/profiles/{service}.yaml\n" in page
+    assert "seen" in page
