@@ -97,7 +97,7 @@ def test_the_readme_and_the_manual_give_the_same_advice():
 
 
 def test_the_readme_has_exactly_two_commands_to_begin_with():
-    demo, tests, _ = blocks(README, "shell")
+    demo, tests, *_ = blocks(README, "shell")
 
     assert demo.startswith("python3 -m venv ")
     assert demo.endswith("tox -q -e demo -- --once\n")
