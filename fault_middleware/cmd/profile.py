@@ -68,7 +68,10 @@ class Try(Command, lister.Lister):
         message = json.loads(message["oslo.message"]) if "oslo.message" in message else message
         action, rows, reason = one.extract(message)
         if action == "ignore":
-            print(reason or "No event of the profile takes it, or one that ignores it.", file=sys.stderr)
+            print(
+                reason or "No event of the profile takes it, or one that ignores it.",
+                file=sys.stderr,
+            )
             return _TRIED, [(action, *[None] * 5)]
         if action == "success":
             print("A success; it clears where clear_on_success is set.", file=sys.stderr)

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests import services
-from tests.documents import ROOT
+from tests.documents import MANUAL, ROOT, blocks
 from tests.fixtures import (
     close,
     make_store,
@@ -167,3 +167,30 @@ def test_a_port_that_is_taken_stops_no_consumer(broker, postgresql, tmp_path):
 
             assert "metrics: nothing is shown at" in log.read_text()
         close(store)
+
+
+def test_the_workers_are_shown_on_a_port_of_its_own(tmp_path, sqlite_url):
+    """The command of the manual, with the paste file in etc/."""
+    if not Path(SERVERS["gunicorn"][0]).exists():
+        require("servers", "gunicorn is not installed in this virtualenv")
+    folder, port = tmp_path / "metrics", services.free_port()
+    folder.mkdir()
+    conf = write_configuration(tmp_path / "x.conf", sqlite_url)
+    ini = tmp_path / "metrics.ini"
+    sample = (ROOT / "etc/fault_middleware/metrics.ini").read_text()
+    ini.write_text(sample.replace("config_project = trove", f"config_file = {conf}"))
+    (line,) = (
+        block
+        for block in blocks(MANUAL / "operations/watching.rst", "console")
+        if "gunicorn" in block
+    )
+    _, setting, program, *arguments = line.split()
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder), "PYTHONWARNINGS": "ignore"}
+    worker = "from fault_middleware.metrics import Metrics; Metrics().count('stored', 5)"
+    subprocess.run([sys.executable, "-c", worker], env=environ, cwd=ROOT, check=True)
+    command = [SERVERS[program][0], *arguments]
+    command = [f"127.0.0.1:{port}" if one.startswith("127.") else one for one in command]
+
+    with services.process(command, tmp_path / "log", port=port, env=environ, cwd=tmp_path):
+        assert setting.startswith("PROMETHEUS_MULTIPROC_DIR=")
+        assert ask(port)["faults_stored_total"] == 5

@@ -61,9 +61,8 @@ def grant(request):
 def test_who_consumes_stores_and_purges_and_the_filter_looks_up(grant):
     consumer, reader = grant(CONSUMER[grant.kind]), grant(FILTER)
     row = fault.make("trove", "i", message="m", message_id="1")
-    old = fault.make(
-        "trove", "i", message="m", message_id="0", created=fault.parse_time("2020-01-01")
-    )
+    past = fault.parse_time("2020-01-01")
+    old = fault.make("trove", "i", message="m", message_id="0", created=past)
     recorder = Recorder((), consumer, Metrics(), False)
 
     assert recorder.record([row, old], lambda seconds: True)

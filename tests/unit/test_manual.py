@@ -170,14 +170,6 @@ def test_every_tox_environment_that_is_named_is_there():
             assert name == "py" or f"testenv:{name}" in tox, f"{page}: {name}"
 
 
-def test_every_page_is_in_the_index():
-    listed = re.findall(r"^   ([\w/-]+)$", (MANUAL / "index.rst").read_text(), re.MULTILINE)
-    pages = {str(page.relative_to(MANUAL))[:-4] for page in MANUAL.rglob("*.rst")} - {"index"}
-
-    # The manual of profiles takes those of the services as they are.
-    assert {page for page in pages if not page.startswith("profiles/")} == set(listed)
-
-
 @pytest.mark.parametrize("file", sorted((ROOT / "releasenotes/notes").glob("*.yaml")), ids=str)
 def test_release_notes_have_sections_that_reno_knows(file):
     assert set(yaml.safe_load(file.read_text())) <= SECTIONS

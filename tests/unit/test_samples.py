@@ -116,8 +116,6 @@ def home(tmp_path, monkeypatch, sqlite_url):
 @pytest.mark.parametrize(("file", "names"), CASES)
 def test_a_fragment_of_a_paste_file_makes_the_filter(file, names, home):
     service = file.stem
-    if service not in profile.shipped():
-        pytest.xfail(f"no profile {service} is shipped")
     *filters, app = names
     stubs = [
         f"[filter:{name}]\npaste.filter_factory = {__name__}:stub_filter\n"
@@ -152,7 +150,7 @@ def test_in_a_fragment_the_filter_knows_the_caller(file, names):
 
 
 def test_every_profile_of_a_service_with_a_paste_file_has_a_fragment():
-    assert set(profile.shipped()) - WITHOUT_PASTE <= {file.stem for file in FRAGMENTS}
+    assert set(profile.shipped()) - WITHOUT_PASTE == {file.stem for file in FRAGMENTS}
 
 
 def test_the_readme_shows_the_fragment_for_trove():
@@ -247,3 +245,77 @@ def test_every_series_has_an_alarm():
     assert {name for name in exposed() if not name.endswith("_created")} == set(
         re.findall(r"fault_middleware_\w+", text)
     )
+
+
+# For each alarm what makes it fire: values of each minute, as promtool writes them, by series; of
+# each ten minutes for what goes by days.
+FIRING = {
+    "FaultsNotShown": {"lookups_suspended": "1x60"},
+    "FaultsNotStored": {'failing{part="database (storing)"}': "1x60"},
+    "FaultsNotReceived": {'failing{part="broker"}': "1x60"},
+    "FaultsLate": {"lag_seconds": "400x60", "faults_stored_total": "0+1x60"},
+    "FaultsDropped": {'dropped_total{reason="unreadable"}': "0x30 1x30"},
+    "FaultsWithoutAnInstance": {
+        'dropped_total{reason="no instance"}': "0+6x180",
+        "notifications_received_total": "0+10x180",
+    },
+    "FaultsRetried": {"retries_total": "0+2x60"},
+    "FaultsDuplicated": {"duplicates_total": "0+9x180", "faults_stored_total": "0+8x180"},
+    "FaultsNotPurged": {'failing{part="retention"}': "1x400"},
+    "FaultsPileUp": {"faults_stored_total": "0+20000x400", "faults_purged_total": "0+5000x400"},
+    "FaultsNotReported": {'failing{part="notification driver"}': "1x60"},
+    "FaultErrors": {'errors_total{site="filter"}': "0x50 1x10"},
+    "FaultsNotCounted": {'failing{part="metrics"}': "1x60"},
+}
+
+
+def promtool(*arguments):
+    program = shutil.which("promtool")
+    if program is None:
+        require("promtool", "Prometheus, whose promtool checks rules, is not installed")
+    ended = subprocess.run([program, *arguments], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_prometheus_can_read_the_alarms():
+    promtool("check", "rules", str(RULES))
+
+
+@pytest.mark.parametrize("alarm", [rule["alert"] for rule in alarms()])
+def test_an_alarm_fires_for_what_it_is_about_and_is_silent_otherwise(alarm, tmp_path):
+    def series(values):
+        found = []
+        for name, minutes in values.items():
+            bare, brace, labels = name.partition("{")
+            labels = f'{{job="j",instance="i"{"," if brace else ""}{labels or "}"}'
+            found.append({"series": f"fault_middleware_{bare}{labels}", "values": minutes})
+        return found
+
+    last = max(sum(map(int, re.findall(r"x(\d+)", one))) for one in FIRING[alarm].values())
+    step = 10 if alarm == "FaultsPileUp" else 1
+    quiet = {
+        f"{sample.name.removeprefix('fault_middleware_')}"
+        + "".join(f'{{{label}="{value}"}}' for label, value in sample.labels.items()): f"0x{last}"
+        for metric in Metrics().registry.collect()
+        for sample in metric.samples
+        if not sample.name.endswith("_created")
+    }
+    fires = f'count(ALERTS{{alertname="{alarm}",alertstate="firing"}})'
+    cases = [
+        {
+            "interval": f"{step}m",
+            "input_series": series(quiet | values),
+            "promql_expr_test": [
+                {"expr": fires, "eval_time": f"{last * step}m", "exp_samples": samples}
+            ],
+        }
+        for values, samples in ((FIRING[alarm], [{"labels": "{}", "value": 1}]), ({}, []))
+    ]
+    file = tmp_path / "test.yaml"
+    file.write_text(
+        yaml.safe_dump(
+            {"rule_files": [str(RULES)], "evaluation_interval": f"{step}m", "tests": cases}
+        )
+    )
+
+    promtool("test", "rules", str(file))
