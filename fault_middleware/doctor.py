@@ -201,6 +201,9 @@ def _paste(facts: _Facts) -> Iterator[_Facts]:
             unused.discard(name)
             place, about = names.index(name), [lines.get(one, one) for one in names]
             told = {"key": key, "pipeline": " ".join(names)}
+            served = re.search(r"app_factory': '(\w+)", about[-1])
+            shipped = {*profile.shipped()}.difference(facts["services"])
+            told["other"] = sorted(shipped.intersection(served.groups() if served else ()))
             yield told | {"before": about[:place], "after": about[place + 1 :]}
     yield {"unused": sorted(unused)}
 

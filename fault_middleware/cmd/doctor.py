@@ -8,22 +8,14 @@ from typing import Any
 
 from cliff import lister
 
-from fault_middleware import files
 from fault_middleware.cmd.manage import Command
 
 
 class Doctor(Command, lister.Lister):
     """Say what is wrong with the deployment, and how to mend it. Changes nothing.
 
-    Ends with 1 if there is an error, with 0 if there are warnings only. Example:
-    fault-middleware-manage doctor --config-file trove.conf --paste api-paste.ini
+    Ends with 1 if there is an error, with 0 if there are warnings only.
     """
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        for name, option in files.load("doctor.yaml")["options"].items():
-            parser.add_argument(name, type=int if option["metavar"] == "N" else str, **option)
-        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
         if not (self.app_args and self.app_args.debug):

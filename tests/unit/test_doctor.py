@@ -12,13 +12,13 @@ import sys
 import pytest
 
 from fault_middleware import doctor, files
-from fault_middleware.cmd.doctor import Doctor
 from fault_middleware.conf import register_opts
-from tests.documents import MANUAL, README, blocks
+from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import close, make_store, parse
 from tests.functional.test_doctor import FOUND_THERE
 
 WORDS = files.load("doctor.yaml")
+OPTIONS = ("--paste", "--uwsgi", "--readers")
 CONF = """\
 [DEFAULT]
 transport_url = kombu+memory:////
@@ -209,9 +209,9 @@ PLANTS = [
         *("filter-bypassed", "before extensions", "api-paste.ini"),
         *("fault extensions troveapp", "extensions fault troveapp"),
     ),
-    ("profile-not-trove", "profiles = trove", "api-paste.ini", "= trove\n", "= tacker\n"),
+    ("profile-other", "profiles = trove", "api-paste.ini", "= trove\n", "= tacker\n"),
     (
-        "profile-not-tacker",
+        "profile-other",
         "profiles = tacker",
         "api-paste.ini",
         "trove.common.api:",
@@ -468,7 +468,7 @@ def test_the_manual_shows_what_is_printed_and_has_all_findings(deployment):
     assert set(shown) <= set(out.splitlines())
     parts = re.findall(r"^\.\. findings:: (\w+)$", page.read_text(), re.MULTILINE)
     assert parts == [*WORDS["parts"], "always"]
-    assert all(f"``{name} " in page.read_text() for name in WORDS["options"])
+    assert all(f"``{name} " in page.read_text() for name in OPTIONS)
 
 
 def test_warnings_alone_end_well(deployment):
@@ -511,8 +511,24 @@ def test_a_number_that_is_none_is_a_misspelt_command(deployment):
 
 
 def test_the_help_says_what_the_options_are_for():
-    text = Doctor(None, None).get_parser("doctor").format_help()
+    _, out, _ = manage("--help")
 
-    for name in WORDS["options"]:
-        assert f"{name} " in text
-    assert "Changes nothing" in text
+    assert all(f"  {name} " in out for name in OPTIONS)
+    assert "Changes nothing" in out
+
+
+@pytest.mark.parametrize("sample", sorted((ROOT / "etc/fault_middleware/api-paste").iterdir()))
+def test_the_place_in_each_sample_is_right(deployment, sample):
+    deployment.write("api-paste.ini", sample.read_text())
+
+    found = [row for row in deployment.examine(uwsgi=None) if row[0] != "ok"]
+
+    # Of no driver that is Nova's alone, and of topics, these samples know nothing.
+    assert [code for _, code, _, _ in found if not code.startswith("publisher")] == []
+
+
+def test_a_cache_of_glance_before_the_filter_answers_itself(deployment):
+    text = (ROOT / "etc/fault_middleware/api-paste/glance.ini").read_text()
+    deployment.write("api-paste.ini", text.replace("fault cache ", "cache fault "))
+
+    assert "filter-bypassed" in deployment.troubles(uwsgi=None)
