@@ -42,7 +42,7 @@ Handler = Callable[[Sequence[Mapping[str, Any]]], bool]
 def start(deployment: "Deployment", handle: Handler) -> Any:
     """Start a listener; ``stop()`` and ``wait()`` end it. Blocks while the broker is down."""
     conf, settings, profiles = deployment.conf, deployment.settings, deployment.profiles
-    transport = oslo_messaging.get_notification_transport(conf, url=_url(conf, settings))
+    transport = oslo_messaging.get_notification_transport(conf, url=transport_url(conf, settings))
     published = (name for profile in profiles for name in profile.exchanges)
     exchanges = dict.fromkeys(settings.exchanges or (conf.control_exchange, *published))
     pairs = itertools.product(settings.topics, exchanges)
@@ -69,7 +69,7 @@ def start(deployment: "Deployment", handle: Handler) -> Any:
     return server
 
 
-def _url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.TransportURL:
+def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.TransportURL:
     """Where to listen; for RabbitMQ with a bound on what it sends ahead.
 
     Its option is also the service's, for its own connections: hence in the URL.

@@ -48,6 +48,7 @@ class Policy:
     :param conf: the service's configuration, for ``[oslo_policy]``
     :param policy_file: the file with the rules; None for the service's own
     :param credentials: who vouches for callers, see the option
+    :ivar enforcer: oslo.policy's
     """
 
     def __init__(
@@ -58,17 +59,17 @@ class Policy:
         self._warned = False
         # A file's rule "default" would otherwise stand in for a rule that is only known to the
         # service's code, and might say yes.
-        self._enforcer = policy.Enforcer(conf, policy_file=policy_file, default_rule=_NO_RULE)
+        self.enforcer = policy.Enforcer(conf, policy_file=policy_file, default_rule=_NO_RULE)
         # The file is often the service's, and names rules that are the service's.
-        self._enforcer.skip_undefined_check = True
-        self._enforcer.register_defaults(list_rules())
+        self.enforcer.skip_undefined_check = True
+        self.enforcer.register_defaults(list_rules())
         self._examined: Any = None
         self._needed: set[str] = set()
         try:
-            self._refresh()
+            self.load()
         except Exception:
             text = "The policy file %s cannot be read; until it can, nobody sees a fault's details"
-            LOG.exception(text, self._enforcer.policy_file)
+            LOG.exception(text, self.enforcer.policy_file)
 
     def credentials(self, environ: Mapping[str, Any]) -> Credentials | None:
         """The caller of a request, or None where nobody vouches for one."""
@@ -83,7 +84,7 @@ class Policy:
             )
         try:
             # Once a request: a list asks for each of its instances.
-            self._refresh()
+            self.load()
             return self._read_credentials(environ)
         except Exception as exc:
             self._metrics.error("credentials", "the caller of a request is nobody", exc)
@@ -96,12 +97,12 @@ class Policy:
         :param target: what is known of the instance; no value is None
         """
         try:
-            ask, known = self._enforcer.authorize, credentials is not None
+            ask, known = self.enforcer.authorize, credentials is not None
             # A "not" turns what nobody knows into a yes.
             sure = known and self._needed <= set(target)
             details = sure and ask(DETAILS, target, dict(credentials or {}))
             # The default is everybody, of whatever scope, and needs no asking.
-            show = isinstance(self._enforcer.rules.get(SHOW), _checks.TrueCheck)
+            show = isinstance(self.enforcer.rules.get(SHOW), _checks.TrueCheck)
             show = show or ask(SHOW, target, dict(credentials or {}))
         except Exception as exc:
             # The rules cannot be read, or asked. The service did let the caller see the instance,
@@ -114,27 +115,33 @@ class Policy:
             )
         return Sight(show=bool(show), details=bool(show and details))
 
-    def _refresh(self) -> None:
-        """Read the rules again if they changed."""
-        self._enforcer.use_conf = True
-        self._enforcer.load_rules()
-        if self._enforcer.rules is not self._examined:
+    def load(self) -> None:
+        """Read the rules again if they changed; raises what oslo.policy does."""
+        self.enforcer.use_conf = True
+        self.enforcer.load_rules()
+        if self.enforcer.rules is not self._examined:
             self._examine()
         # So that the enforcer does not look for itself each time that it is asked.
-        self._enforcer.use_conf = False
+        self.enforcer.use_conf = False
 
     def _examine(self) -> None:
         """Say what the rules mean that were just loaded, where it may not be what was meant."""
-        rules = self._enforcer.rules
+        rules = self.enforcer.rules
         negated = (check for check, inside in _leaves(rules, rules[DETAILS]) if inside)
         self._needed = {name for check in negated for name in _KEY.findall(str(check))}
         self._examined = rules
         if isinstance(rules.get(DETAILS), _checks.TrueCheck):
             LOG.warning("%s: everybody sees the details of faults", DETAILS)
-        for name in (SHOW, DETAILS):
-            for check, _ in _leaves(rules, rules[name]):
-                if isinstance(check, _checks.RuleCheck):
-                    LOG.error(_UNKNOWN_RULE, name, check.match)
+        for name, unknown in undefined(rules):
+            LOG.error(_UNKNOWN_RULE, name, unknown)
+
+
+def undefined(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Our rules with the names of those that they refer to and that nobody defines here."""
+    for name in (SHOW, DETAILS):
+        for check, _ in _leaves(rules, rules[name]):
+            if isinstance(check, _checks.RuleCheck):
+                yield name, check.match
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:

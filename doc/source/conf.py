@@ -10,6 +10,7 @@ import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
+from fault_middleware import files
 from fault_middleware.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +83,25 @@ class MetricsTable(Directive):
         return [table]
 
 
+class Findings(Directive):
+    """What the doctor may say of a part, the argument, from the file that it reads."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        words, part = files.load("doctor.yaml"), self.arguments[0]
+        table = nodes.definition_list()
+        for code, finding in (words["parts"].get(part) or words[part]).items():
+            if finding["severity"] != "ok":
+                term = nodes.term("", "", nodes.literal("", code))
+                term += nodes.Text(f" ({finding['severity']})")
+                texts = (nodes.paragraph("", finding[name]) for name in ("what", "remedy"))
+                table += nodes.definition_list_item("", term, nodes.definition("", *texts))
+        return [table]
+
+
 def setup(app):
     cache_release_notes()
     app.add_directive("program-help", Help)
     app.add_directive("metrics-table", MetricsTable)
+    app.add_directive("findings", Findings)

@@ -112,7 +112,7 @@ def _listen(kind: str, file: Path, watch: Watch) -> None:
         deployment.recorder.record(deployment.recorder.extract(notification), lambda seconds: True)
 
     transport = oslo_messaging.get_notification_transport(
-        conf, url=listener._url(conf, deployment.settings)
+        conf, url=listener.transport_url(conf, deployment.settings)
     )
     targets = [oslo_messaging.Target(topic=deployment.settings.topics[0], exchange=EXCHANGE)]
     if kind == "single":
