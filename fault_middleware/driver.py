@@ -25,6 +25,8 @@ from fault_middleware.metrics import Metrics
 
 # The characters that may wait in memory, and the seconds that they may delay a process's end.
 _LONGEST_QUEUE, _LONGEST_STOP = 16 * 2**20, 5.0
+# Seconds after which the thread looks by itself: green threads and others cannot wake each other.
+_GLANCE = 10.0
 _COPIED = ("message_id", "publisher_id", "event_type", "priority", "payload", "timestamp")
 
 
@@ -46,81 +48,82 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
 
     def notify(self, ctxt: Any, message: Mapping[str, Any], priority: str, retry: Any) -> None:
         """Take a notification if a profile wants it; ``retry`` is for drivers that send."""
-        name = "notification ?"
+        name = "a notification"
         try:
             event = next((event for event in self._events if event.matches(message)), None)
-            if event is None:
-                return
-            found = event.fields["instance_id"].find(message)
-            name = f"notification {message['event_type']} {message['message_id']} of {found!s:.80}"
-            context = ctxt.to_dict() if hasattr(ctxt, "to_dict") else ctxt
-            copied = {"context": context, **{key: message[key] for key in _COPIED}}
-            # Now, for the service and other drivers go on to change the message; and not to a
-            # fault, since masking its text can take a hundred times as long.
-            text = jsonutils.dumps(copied, functools.partial(jsonutils.to_primitive, fallback=str))
-            _writer(self._deployment, os.getpid()).put(name, text)
+            if event is not None:
+                found = event.fields["instance_id"].find(message)
+                name = f"{message['event_type']} {message['message_id']} of {found!s:.80}"
+                context = ctxt.to_dict() if hasattr(ctxt, "to_dict") else ctxt
+                copied = {"context": context, **{key: message[key] for key in _COPIED}}
+                # Now, for others go on to change the message; and not to a fault, since masking
+                # can take a hundred times as long.
+                to_text = functools.partial(jsonutils.to_primitive, fallback=str)
+                text = jsonutils.dumps(copied, to_text)
+                _writer(self._deployment, os.getpid()).put(name, text)
         except Exception as exc:
-            self._metrics.error("driver", name, exc)
-
-
-@functools.cache
-def _writer(deployment: Deployment, pid: int) -> "_Writer":
-    """The writer of a process, which its notifiers share; a fork gets one of its own."""
-    return _Writer(deployment, pid)
+            self._metrics.error("driver", f"{name} is lost", exc)
 
 
 class _Writer:
-    """A queue of notifications, and a thread for as long as there are any."""
+    """A queue of notifications, and the thread that stores them."""
 
     def __init__(self, deployment: Deployment, pid: int) -> None:
         self._deployment, self._metrics = deployment, deployment.metrics
         self._queue: list[tuple[str, str]] = []
         self._length, self._lock = 0, threading.Lock()
-        self._storing = threading.Lock()  # held by the one thread that does
-        self._ending = threading.Event()
+        self._running = threading.Lock()  # held while the thread does
+        self._wake, self._ending = threading.Event(), threading.Event()
         atexit.register(self._end, pid)
 
     def put(self, name: str, text: str) -> None:
         """Queue a notification; ``name`` is for the log."""
-        if self._length + len(text) > _LONGEST_QUEUE:
-            self._metrics.drop("the queue is full", name)
+        if self._length + len(text) > _LONGEST_QUEUE or self._ending.is_set():
+            self._metrics.drop("the queue is full or closed", name)
             return
+        if self._running.acquire(blocking=False):
+            # While there is nothing to do, since a green thread begins before start() returns.
+            try:
+                threading.Thread(None, self._run, "fault-driver", daemon=True).start()
+            except BaseException:
+                self._running.release()
+                raise
         with self._lock:
             self._queue.append((name, text))
             self._length += len(text)
-        if not self._storing.locked():
-            threading.Thread(None, self._run, "fault-driver", daemon=True).start()
+        self._wake.set()
 
     def _run(self) -> None:
-        # Again, for what comes while the lock is given back begins no thread.
-        stored = True
-        while stored and self._queue and self._storing.acquire(blocking=False):
-            try:
-                stored = self._store()
-            finally:
-                self._storing.release()
+        is_last = False
+        while not is_last:
+            self._wake.wait(_GLANCE)
+            self._wake.clear()
+            is_last = self._ending.is_set()
+            self._store()
+        self._running.release()
 
-    def _store(self) -> bool:
-        """Store what is queued; False if the process ended before that."""
+    def _store(self) -> None:
         recorder, size = self._deployment.recorder, self._deployment.settings.batch_size
         while batch := self._queue[:size]:
             try:
                 rows = [row for _, text in batch for row in recorder.extract(json.loads(text))]
                 # A second time, for at the end of the process the last try may be a while ago.
                 if not any(recorder.record(rows, self._ending.wait) for _ in range(2)):
-                    return False
+                    return
             except Exception as exc:
                 self._metrics.error("driver", f"{batch[0][0]} and others are lost", exc)
             with self._lock:
                 del self._queue[: len(batch)]
                 self._length -= sum(len(text) for _, text in batch)
-        return True
 
     def _end(self, pid: int) -> None:
-        if os.getpid() != pid:  # a fork of it
-            return
-        self._ending.set()
-        if self._storing.acquire(timeout=_LONGEST_STOP):
-            self._store()
-        for name, _ in self._queue:
-            self._metrics.drop("the process ended", name)
+        if os.getpid() == pid:  # and no fork of it
+            self._ending.set()
+            self._wake.set()
+            self._running.acquire(timeout=_LONGEST_STOP)
+            for name, _ in self._queue:
+                self._metrics.drop("the process ended", name)
+
+
+# One for the notifiers of a process; a fork gets its own.
+_writer = functools.cache(_Writer)

@@ -124,7 +124,10 @@ def test_a_failure_is_one_row_by_driver_and_consumer_both(start, broker, databas
 
 
 def test_a_task_manager_that_is_stopped_stores_what_it_has_first(start, database, store):
-    with relayed(database) as relay, start("trove-taskmanager", relay.url) as (deployment, running):
+    with (
+        relayed(database) as relay,
+        start("trove-taskmanager", relay.url) as (deployment, running),
+    ):
         relay.mute()
         fail(deployment, "trove-taskmanager")
         log = deployment.folder / "trove-taskmanager.log"
