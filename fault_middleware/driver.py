@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The notification driver: records faults in the process that notifies of them, without a broker.
 
-A notification is copied while it is sent, as the text that a broker would get; a thread stores
-what it says, with the code of the consumer.
+A notification is copied as it is sent, and stored by a thread, with the code of the consumer.
 """
 
 import atexit
@@ -23,11 +22,10 @@ from fault_middleware.deploy import Deployment, deploy
 from fault_middleware.event import Event
 from fault_middleware.metrics import Metrics
 
-# The characters that may wait in memory, and the seconds that they may delay a process's end.
-_LONGEST_QUEUE, _LONGEST_STOP = 16 * 2**20, 5.0
-# Seconds after which the thread looks by itself: green threads and others cannot wake each other.
-_GLANCE = 10.0
-_COPIED = ("message_id", "publisher_id", "event_type", "priority", "payload", "timestamp")
+# The characters that may wait in memory, the seconds that they may delay a process's end, those
+# until the thread looks by itself: a green thread and another cannot wake each other.
+_LONGEST_QUEUE, _LONGEST_STOP, _GLANCE = 16 * 2**20, 5.0, 10.0
+_primitive = functools.partial(jsonutils.to_primitive, fallback=str)
 
 
 class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no types
@@ -52,14 +50,13 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         try:
             event = next((event for event in self._events if event.matches(message)), None)
             if event is not None:
-                found = event.fields["instance_id"].find(message)
-                name = f"{message['event_type']} {message['message_id']} of {found!s:.80}"
+                name = (
+                    f"{message['event_type']} of {event.fields['instance_id'].find(message)!s:.80}"
+                )
                 context = ctxt.to_dict() if hasattr(ctxt, "to_dict") else ctxt
-                copied = {"context": context, **{key: message[key] for key in _COPIED}}
-                # Now, for others go on to change the message; and not to a fault, since masking
-                # can take a hundred times as long.
-                to_text = functools.partial(jsonutils.to_primitive, fallback=str)
-                text = jsonutils.dumps(copied, to_text)
+                # Now, for others go on to change the message; as what a broker would get; and not
+                # to a fault, since masking can take a hundred times as long.
+                text = jsonutils.dumps({**message, "context": context}, _primitive)
                 _writer(self._deployment, os.getpid()).put(name, text)
         except Exception as exc:
             self._metrics.error("driver", f"{name} is lost", exc)
@@ -70,28 +67,20 @@ class _Writer:
 
     def __init__(self, deployment: Deployment, pid: int) -> None:
         self._deployment, self._metrics = deployment, deployment.metrics
-        self._queue: list[tuple[str, str]] = []
-        self._length, self._lock = 0, threading.Lock()
-        self._running = threading.Lock()  # held while the thread does
+        self._queue: list[tuple[str, str]] = []  # the names for the log, and the texts
         self._wake, self._ending = threading.Event(), threading.Event()
+        # Before there is work, since a green thread runs until it waits before start() returns.
+        self._thread = threading.Thread(None, self._run, "fault-driver", daemon=True)
+        self._thread.start()
         atexit.register(self._end, pid)
 
     def put(self, name: str, text: str) -> None:
-        """Queue a notification; ``name`` is for the log."""
-        if self._length + len(text) > _LONGEST_QUEUE or self._ending.is_set():
+        length = sum(len(waiting) for _, waiting in self._queue)
+        if length + len(text) > _LONGEST_QUEUE or self._ending.is_set():
             self._metrics.drop("the queue is full or closed", name)
-            return
-        if self._running.acquire(blocking=False):
-            # While there is nothing to do, since a green thread begins before start() returns.
-            try:
-                threading.Thread(None, self._run, "fault-driver", daemon=True).start()
-            except BaseException:
-                self._running.release()
-                raise
-        with self._lock:
+        else:
             self._queue.append((name, text))
-            self._length += len(text)
-        self._wake.set()
+            self._wake.set()
 
     def _run(self) -> None:
         is_last = False
@@ -100,30 +89,26 @@ class _Writer:
             self._wake.clear()
             is_last = self._ending.is_set()
             self._store()
-        self._running.release()
 
     def _store(self) -> None:
         recorder, size = self._deployment.recorder, self._deployment.settings.batch_size
         while batch := self._queue[:size]:
             try:
                 rows = [row for _, text in batch for row in recorder.extract(json.loads(text))]
-                # A second time, for at the end of the process the last try may be a while ago.
+                # A second time, for when the process ends the last try may be a while ago.
                 if not any(recorder.record(rows, self._ending.wait) for _ in range(2)):
                     return
             except Exception as exc:
                 self._metrics.error("driver", f"{batch[0][0]} and others are lost", exc)
-            with self._lock:
-                del self._queue[: len(batch)]
-                self._length -= sum(len(text) for _, text in batch)
+            del self._queue[: len(batch)]
 
     def _end(self, pid: int) -> None:
         if os.getpid() == pid:  # and no fork of it
             self._ending.set()
             self._wake.set()
-            self._running.acquire(timeout=_LONGEST_STOP)
+            self._thread.join(_LONGEST_STOP)
             for name, _ in self._queue:
                 self._metrics.drop("the process ended", name)
 
 
-# One for the notifiers of a process; a fork gets its own.
-_writer = functools.cache(_Writer)
+_writer = functools.cache(_Writer)  # one for the notifiers of a process; a fork gets its own
