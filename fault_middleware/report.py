@@ -16,13 +16,15 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from fault_middleware import deploy, fault
+from fault_middleware import breaker, deploy, fault
 from fault_middleware.conf import ConfigurationError
 from fault_middleware.metrics import describe
 from fault_middleware.problem import ManagementDriverException, ProblemDetails
 
 LOG = logging.getLogger(__name__)
 
+# Kinds of functions whose call only makes what runs later.
+_LATER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 ENVIRONMENT = "FAULT_MIDDLEWARE_CONFIG"
 Error = str | BaseException | ProblemDetails
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -75,8 +77,12 @@ def record(
         service = services[0]
     if service not in services:
         raise ConfigurationError(f"service = {service!r}: name one of {', '.join(services)}")
-    made = fault.make(service, str(instance_id), **{**_texts(error, details), **others})
-    last = deployment.store.last(service, made.instance_id) if skip_delta else None
+    made = fault.make(service, str(instance_id or ""), **{**_texts(error, details), **others})
+    last = None
+    with contextlib.suppress(
+        breaker.SuspendedError
+    ):  # it may be too much then, but is not too little
+        last = deployment.store.last(service, made.instance_id) if skip_delta else None
     age = made.created - last.created if last and not last.deleted else None
     if age is not None and age.total_seconds() <= skip_delta:
         return False
@@ -111,7 +117,9 @@ class reporting:
             record_fault(self._instance_id, exc, **self._options)
 
     def __call__(self, function: _Function) -> _Function:
-        """Decorate a function; raises TypeError when it has no such argument."""
+        """Decorate a function; TypeError when it has no such argument, or does not run at once."""
+        if any(is_kind(function) for is_kind in _LATER):
+            raise TypeError(f"{function.__qualname__} runs later: use a with statement in it")
         signature = inspect.signature(function)
         if self._instance_id not in signature.parameters:
             raise TypeError(f"{function.__qualname__} has no argument {self._instance_id!r}")

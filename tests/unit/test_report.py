@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import json
 from datetime import timedelta
 
@@ -101,6 +102,22 @@ def test_a_fresher_fault_stays(conf, table):
     assert [row["message"] for row in table()] == ["first", "third"]
 
 
+def test_a_fault_that_was_cleared_is_no_fresher_one(conf, table):
+    now = fault.utcnow()
+    record_fault(INSTANCE, "", conf=conf, created=now - timedelta(seconds=5), deleted=True)
+
+    assert record_fault(INSTANCE, "second", conf=conf, created=now, skip_delta=30)
+
+
+def test_while_look_ups_are_suspended_a_fault_is_recorded_all_the_same(conf, table):
+    store = deploy(conf).store
+    with contextlib.suppress(ZeroDivisionError), store._breaker.call("a look-up"):
+        raise ZeroDivisionError
+
+    assert record_fault(INSTANCE, "first", conf=conf, skip_delta=30)
+    assert [row["message"] for row in table()] == ["first"]
+
+
 def test_a_decorator_takes_the_id_from_an_argument(conf, table):
     @reporting("instance_id", conf=conf)
     def attach(volume, instance_id=INSTANCE):
@@ -142,7 +159,37 @@ def test_what_goes_well_records_nothing(conf, table):
     assert table() == []
 
 
-@pytest.mark.parametrize("instance_id", ["", "not an id"])
+def test_a_method_and_an_argument_by_name_only_are_as_good(conf, table):
+    class Manager:
+        @reporting("instance_id", conf=conf)
+        def attach(self, volume, *, instance_id):
+            raise LookupError(f"no {volume}")
+
+    with pytest.raises(LookupError):
+        Manager().attach("v1", instance_id=INSTANCE)
+
+    assert [(row["instance_id"], row["message"]) for row in table()] == [(INSTANCE, "no v1")]
+
+
+async def later(instance_id):
+    """Runs when it is awaited."""
+
+
+def in_parts(instance_id):
+    yield
+
+
+async def later_in_parts(instance_id):
+    yield
+
+
+@pytest.mark.parametrize("function", [later, in_parts, later_in_parts])
+def test_a_decorator_of_what_does_not_run_at_once_is_refused(function):
+    with pytest.raises(TypeError, match=f"{function.__name__} runs later: use a with statement"):
+        reporting("instance_id")(function)
+
+
+@pytest.mark.parametrize("instance_id", ["", "not an id", None])
 def test_a_bad_id_is_a_line_in_the_log_and_the_caller_goes_on(conf, caplog, instance_id):
     with pytest.raises(ZeroDivisionError), reporting(instance_id, conf=conf):
         1 / 0  # noqa: B018

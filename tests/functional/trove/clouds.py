@@ -121,6 +121,9 @@ class _Guest:
             "total_blocks": 1300000,
         }
 
+    def restart(self):
+        raise RuntimeError("mysqld did not stop")
+
 
 def guest(context, instance_id, manager=None):
     return _Guest()

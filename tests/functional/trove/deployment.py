@@ -25,7 +25,8 @@ api_paste_config = {folder}/api-paste.ini
 use_stderr = true
 state_path = {folder}
 control_exchange = trove
-transport_url = fake:/
+transport_url = {rpc}
+trove_conductor_workers = 2
 remote_nova_client = tests.functional.trove.clouds.nova
 remote_neutron_client = tests.functional.trove.clouds.neutron
 remote_cinder_client = tests.functional.trove.clouds.cinder
@@ -81,25 +82,28 @@ class Deployment:
         )
         assert ended.returncode == 0, ended.stderr
 
-    def notify(self, event: str, instance_id: str, message: str = "") -> None:
+    def notify(
+        self, event: str, instance_id: str, message: str = "", server: str = "taskmanager"
+    ) -> None:
         """Let an operation end: badly with a message, well without."""
         script = "tests.functional.trove.fail"
-        self.run(sys.executable, "-m", script, event, instance_id, message)
+        self.run(sys.executable, "-m", script, event, instance_id, message, server)
 
 
-def build(folder: Path, *, faults: str, broker: str) -> Deployment:
+def build(folder: Path, *, faults: str, broker: str, rpc: str = "fake:/") -> Deployment:
     """Write the configuration as the manual says, make and seed the database.
 
     Trove's own api-paste.ini is taken as it is installed, and the look-up of
     authtoken is replaced.
 
     :param faults: the database of the faults
-    :param broker: where the notifications go; all else of Trove stays in memory
+    :param broker: where the notifications go
+    :param rpc: where all else of Trove goes; by default it stays in memory
     """
     folder.mkdir()
     deployment = Deployment(folder, services.free_port())
     database, paste_advice, notifications = blocks(MANUAL / "install/trove.rst", "ini")
-    conf = _parser(CONFIGURATION.format(folder=folder, port=deployment.port))
+    conf = _parser(CONFIGURATION.format(folder=folder, port=deployment.port, rpc=rpc))
     conf.read_string(database)
     conf.read_string(notifications)
     conf["fault_middleware_database"]["connection"] = faults
@@ -175,4 +179,14 @@ def serve(deployment: Deployment, server: str) -> Iterator[subprocess.Popen[byte
     with services.process(
         command, log, port=deployment.port, env=environ, cwd=deployment.folder
     ) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def run(deployment: Deployment, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One of the processes behind the API: trove-taskmanager or trove-conductor."""
+    command = [str(BIN / name), "--config-file", str(deployment.conf)]
+    log = deployment.folder / f"{name}.log"
+    folder = deployment.folder
+    with services.process(command, log, env=deployment.environ, cwd=folder) as running:
         yield running

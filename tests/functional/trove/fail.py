@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets an operation fail inside Trove's own notification classes.
 
-Run as ``python -m tests.functional.trove.fail EVENT INSTANCE MESSAGE``, with the
+Run as ``python -m tests.functional.trove.fail EVENT INSTANCE MESSAGE SERVER``, with the
 configuration named by TROVE_CONF. The operation starts in the API's name, its context
-crosses to the task manager as a dict, as it does over RPC, and it ends there: with
-an error unless the message is empty.
+crosses to the server (``taskmanager`` or ``guest``) as a dict, as it does over RPC, and
+it ends there: with an error unless the message is empty. A guest tells the conductor.
 """
 
 import json
 import os
 import sys
 
-EVENT, INSTANCE, MESSAGE = sys.argv[1:]
+EVENT, INSTANCE, MESSAGE, SERVER = sys.argv[1:]
 sys.argv = [sys.argv[0], "--config-file", os.environ["TROVE_CONF"]]
 
 from trove.cmd.common import with_initialize  # noqa: E402
@@ -33,9 +33,14 @@ def main(conf):
     )
     asked.notification = getattr(notification, EVENT)(asked, request=request)
     with notification.StartNotification(asked, instance_id=INSTANCE, new_size=50):
-        with notification.NotificationCastWrapper(asked, "taskmanager"):
+        with notification.NotificationCastWrapper(asked, SERVER):
             crossed = json.loads(json.dumps(asked.to_dict()))
         there = context.TroveContext.from_dict(crossed)
+    if SERVER == "guest":
+        from trove.instance.models import get_instance_encryption_key
+
+        conf.set_override("guest_id", INSTANCE)
+        conf.set_override("instance_rpc_encr_key", get_instance_encryption_key(INSTANCE))
     try:
         with notification.EndNotification(there):
             if MESSAGE:

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The notification driver: records faults in the process that notifies of them, without a broker.
+
+A notification is copied as it is sent, and stored by a thread, with the code of the consumer.
+"""
+
+import atexit
+import functools
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_config import cfg
+from oslo_messaging.notify import notifier
+from oslo_serialization import jsonutils
+from oslo_utils import eventletutils
+
+from fault_middleware.deploy import Deployment, deploy
+from fault_middleware.event import Event
+from fault_middleware.metrics import Metrics
+
+# The characters that may wait in memory, the seconds that they may delay a process's end, those
+# until the thread looks by itself: a green thread and another cannot wake each other.
+_LONGEST_QUEUE, _LONGEST_STOP, _GLANCE = 16 * 2**20, 5.0, 10.0
+_primitive = functools.partial(jsonutils.to_primitive, fallback=str)
+
+
+class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no types
+    """What oslo.messaging calls. Never raises; opens and starts nothing until it is used."""
+
+    def __init__(self, conf: Any = cfg.CONF, topics: Any = (), transport: Any = None) -> None:
+        super().__init__(conf, topics, transport)
+        self._events, self._metrics = list[Event](), Metrics()
+        try:
+            self._deployment = deploy(conf)
+            self._metrics = self._deployment.metrics
+            if "uwsgi" in sys.modules and eventletutils.is_monkey_patched("thread"):
+                raise RuntimeError("under uWSGI no thread runs where eventlet has replaced them")
+            self._events = [event for one in self._deployment.profiles for event in one.events]
+        except Exception as exc:
+            self._metrics.count("errors", 1, "driver")
+            self._metrics.trouble("notification driver", "it records nothing", exc)
+
+    def notify(self, ctxt: Any, message: Mapping[str, Any], priority: str, retry: Any) -> None:
+        """Take a notification if a profile wants it; ``retry`` is for drivers that send."""
+        name = "a notification"
+        try:
+            event = next((event for event in self._events if event.matches(message)), None)
+            if event is not None:
+                name = (
+                    f"{message['event_type']} of {event.fields['instance_id'].find(message)!s:.80}"
+                )
+                context = ctxt.to_dict() if hasattr(ctxt, "to_dict") else ctxt
+                # Now, for others go on to change the message; as what a broker would get; and not
+                # to a fault, since masking can take a hundred times as long.
+                text = jsonutils.dumps({**message, "context": context}, _primitive)
+                _writer(self._deployment, os.getpid()).put(name, text)
+        except Exception as exc:
+            self._metrics.error("driver", f"{name} is lost", exc)
+
+
+class _Writer:
+    """A queue of notifications, and the thread that stores them."""
+
+    def __init__(self, deployment: Deployment, pid: int) -> None:
+        self._deployment, self._metrics = deployment, deployment.metrics
+        self._queue: list[tuple[str, str]] = []  # the names for the log, and the texts
+        self._wake, self._ending = threading.Event(), threading.Event()
+        # Before there is work, since a green thread runs until it waits before start() returns.
+        self._thread = threading.Thread(None, self._run, "fault-driver", daemon=True)
+        self._thread.start()
+        atexit.register(self._end, pid)
+
+    def put(self, name: str, text: str) -> None:
+        length = sum(len(waiting) for _, waiting in self._queue)
+        if length + len(text) > _LONGEST_QUEUE or self._ending.is_set():
+            self._metrics.drop("the queue is full or closed", name)
+        else:
+            self._queue.append((name, text))
+            self._wake.set()
+
+    def _run(self) -> None:
+        is_last = False
+        while not is_last:
+            self._wake.wait(_GLANCE)
+            self._wake.clear()
+            is_last = self._ending.is_set()
+            self._store()
+
+    def _store(self) -> None:
+        recorder, size = self._deployment.recorder, self._deployment.settings.batch_size
+        while batch := self._queue[:size]:
+            try:
+                rows = [row for _, text in batch for row in recorder.extract(json.loads(text))]
+                # A second time, for when the process ends the last try may be a while ago.
+                if not any(recorder.record(rows, self._ending.wait) for _ in range(2)):
+                    return
+            except Exception as exc:
+                self._metrics.error("driver", f"{batch[0][0]} and others are lost", exc)
+            del self._queue[: len(batch)]
+
+    def _end(self, pid: int) -> None:
+        if os.getpid() == pid:  # and no fork of it
+            self._ending.set()
+            self._wake.set()
+            self._thread.join(_LONGEST_STOP)
+            for name, _ in self._queue:
+                self._metrics.drop("the process ended", name)
+
+
+_writer = functools.cache(_Writer)  # one for the notifiers of a process; a fork gets its own
