@@ -28,7 +28,8 @@ def commands(page):
     """Every call of a program of ours: the program and its arguments."""
     found = []
     for block in [*blocks(page, "console"), *blocks(page, "shell")]:
-        found += PROGRAM.findall(re.sub(r"(?m)^[#$] |^\.\.\.$", "", block))
+        lines = block.replace("\\\n", " ")
+        found += PROGRAM.findall(re.sub(r"(?m)^[#$] |^\.\.\.$", "", lines))
     for literal in re.findall(r"``([^`]+)``", page.read_text()):
         found += PROGRAM.findall(" ".join(literal.split()))
     return [(program, shlex.split(arguments)) for program, arguments in found]
@@ -102,7 +103,7 @@ def known_options():
 def test_the_options_in_snippets_exist(page):
     known = known_options()
     for text in blocks(page, "ini"):
-        parser = configparser.ConfigParser(interpolation=None)
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
         parser.read_string(text)
         for section in parser.sections():
             if section in known:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the project says of itself is true."""
 
+import ast
 import configparser
 import importlib
 import re
@@ -48,12 +49,23 @@ def test_modules_are_small(file):
     assert len(file.read_text().splitlines()) <= 350
 
 
+def lines_of_code(file):
+    """How many lines are neither blank, comment nor docstring."""
+    text = file.read_text()
+    lines = {number for number, line in enumerate(text.splitlines(), 1) if line.strip()}
+    lines -= {number for number in lines if text.splitlines()[number - 1].strip().startswith("#")}
+    for node in ast.walk(ast.parse(text)):
+        kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+        if isinstance(node, kinds) and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(lines)
+
+
 def test_the_package_is_small():
     files = (ROOT / "fault_middleware").rglob("*.py")
 
-    # Blank lines are the formatter's.
-    lines = [line for file in files for line in file.read_text().splitlines() if line.strip()]
-    assert len(lines) < 4000
+    # Of code: nobody shall be short with a docstring to keep this.
+    assert sum(map(lines_of_code, files)) < 4000
 
 
 def test_every_file_of_code_has_its_licence():
