@@ -58,11 +58,10 @@ class Event(NamedTuple):
         kind, priority = notification.get("event_type"), notification.get("priority")
         if not (isinstance(kind, str) and isinstance(priority, str)):
             return False
-        publisher = str(notification.get("publisher_id"))
-        is_ours = self.event_type.fullmatch(kind) and self.publisher_id.fullmatch(publisher)
-        if is_ours is None or priority.lower() not in self.priorities:
+        if priority.lower() not in self.priorities or not self.event_type.fullmatch(kind):
             return False
-        found = ((fault.as_text(field.find(notification)), wanted) for field, wanted in self.when)
+        found = [(str(notification.get("publisher_id")), self.publisher_id)]
+        found += ((fault.as_text(field.find(notification)), wanted) for field, wanted in self.when)
         return all(wanted.fullmatch(text) for text, wanted in found)
 
     def extract(self, service: str, notification: Mapping[str, Any]) -> Extraction:

@@ -6,6 +6,7 @@ import pytest
 from fault_middleware import profile
 from fault_middleware.conf import ConfigurationError
 from fault_middleware.document import DocumentError
+from tests.documents import MANUAL, blocks
 
 GOOD = """\
 service: orders
@@ -183,3 +184,51 @@ def test_what_is_shipped_is_as_the_schema_says(name):
     file = Path(profile.__file__).parent / "profiles" / f"{name}.yaml"
 
     assert profile.parse(str(file), file.read_text()) == profile.load(name)
+
+
+STOCK = "OutOfStock('none left')"
+
+
+@pytest.fixture(scope="module")
+def orders():
+    """The invented service of the manual."""
+    text, _ = blocks(MANUAL / "profiles.rst", "yaml")
+    return profile.parse("profiles.rst", text)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "priority", "payload", "action", "told"),
+    [
+        ("payment.failed", "error", {"reason": "abandoned by the customer"}, "ignore", []),
+        ("payment.failed", "warn", {"reason": "abandoned by us"}, "record", ["abandoned by us"]),
+        ("payment.failed", "error", {"reason": "card refused"}, "record", ["card refused"]),
+        ("checked", "info", {"outcome": "passed", "error": None}, "ignore", []),
+        ("checked", "info", {"outcome": "failed", "error": STOCK}, "record", ["none left"]),
+        (
+            "checked",
+            "info",
+            {"outcome": "refused", "error": "KeyError(1)"},
+            "record",
+            ["KeyError"],
+        ),
+    ],
+)
+def test_the_example_of_the_manual_tells_failures_from_others(
+    orders, event_type, priority, payload, action, told
+):
+    ids = {"order_number": "A-7", "parts": [{"kind": "bill"}, {"kind": "order", "number": "A-7"}]}
+    sent = {"event_type": f"order.{event_type}", "priority": priority, "payload": payload | ids}
+
+    extraction = orders.extract(sent)
+
+    assert (extraction.action, extraction.reason) == (action, "")
+    assert [(row.instance_id, row.message) for row in extraction.faults] == [
+        ("A-7", message) for message in told
+    ]
+
+
+def test_the_example_of_the_manual_takes_a_reference_for_the_number(orders):
+    (route,) = (one for one in orders.routes if not one.many)
+    body = '{"order": {"number": "A-7", "reference": "for Ada"}}'
+
+    assert route.wanted("for Ada", lambda: body) == route.wanted("A-7", lambda: body) == "A-7"

@@ -27,6 +27,8 @@ import uuid
 import oslo_messaging
 import pytest
 import webtest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fault_middleware import fault, profile
 from fault_middleware.deploy import FaultMiddleware, configuration, deploy, filter_factory
@@ -136,6 +138,32 @@ def test_a_notification_says_what_reading_it_says(service, name):
     assert all(row.service == service for row in extraction.faults)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def places(value, path=()):
+    """Where there is something in a notification."""
+    yield path
+    for key, part in value.items() if isinstance(value, dict) else ():
+        yield from places(part, (*path, key))
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_no_change_in_a_notification_upsets_a_profile(data):
+    service, name = data.draw(st.sampled_from(NOTIFICATIONS))
+    sent = copy.deepcopy(notifications(service)[name]["notification"])
+    *steps, key = data.draw(st.sampled_from([path for path in places(sent) if path]))
+    functools.reduce(dict.__getitem__, steps, sent)[key] = data.draw(JSON)
+
+    for row in load(service).extract(sent).faults:
+        assert isinstance(row.message, str)
+        assert isinstance(row.details, str)
+
+
 @pytest.mark.parametrize(("service", "name"), NOTIFICATIONS)
 def test_a_notification_is_only_its_own_services(service, name):
     notification = notifications(service)[name]["notification"]
@@ -154,9 +182,9 @@ class World:
         read = load(service)
         found = [read.extract(one["notification"]) for one in notifications(service).values()]
         rows = [row for one in found if one.action != "success" for row in one.faults]
-        for given in about(service)["reported"]:
-            created = fault.parse_time(given["created"])
-            rows.append(fault.make(service, **{**given, "created": created}))
+        for reported in about(service)["reported"]:
+            created = fault.parse_time(reported["created"])
+            rows.append(fault.make(service, **{**reported, "created": created}))
         store.record(rows)
         self.app = webtest.TestApp(webtest.lint.middleware(FaultMiddleware(self._answer, conf)))
 
