@@ -93,10 +93,7 @@ class Route(NamedTuple):
                 yield Instance(instance_id, span)
 
     def wanted(self, name: str, text: Callable[[], str]) -> str:
-        """The id of the instance that a path names; ValueError where there is none.
-
-        :param text: gives the body, which alone can tell whose name it is
-        """
+        """The id of the instance that a path names, in the body ``text()``; or ValueError."""
         if not self.names or fault.UUID.fullmatch(name):
             return fault.canonical_id(name)
         for one in self.instances(text()):

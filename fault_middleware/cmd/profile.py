@@ -97,17 +97,18 @@ class Try(Command, lister.Lister):
         conf, answer = self.configuration(), _read(given.body, dict, list)
         with tempfile.TemporaryDirectory() as folder:
             conf.set_override("connection", f"sqlite:///{folder}/x", conf_module.DATABASE_GROUP)
-            local = {"profiles": given.profile, "credentials": "headers", "consumer": "external"}
-            deployment = deploy.deploy(conf, local)
+            conf.set_override("profiles", [given.profile], conf_module.GROUP)
+            deployment = deploy.deploy(conf, {"credentials": "headers", "consumer": "external"})
             match = RouteTable(deployment.profiles).pattern.match(given.path.partition("?")[0])
             if match is None:
                 raise ConfigurationError(f"no route of {given.profile} has the path {given.path}")
             migration.sync(deployment.store.writer)
             if given.fault:
-                service, _, instance_id = RouteTable(deployment.profiles).route(match)
+                service, route, name = RouteTable(deployment.profiles).route(match)
+                wanted = route.wanted(name, lambda: json.dumps(answer))
                 row = _read(given.fault, dict)
                 row["created"] = fault.parse_time(row.get("created"))
-                deployment.store.record([fault.make(service.service, instance_id, **row)])
+                deployment.store.record([fault.make(service.service, wanted, **row)])
             request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
             application = deployment.filter(webob.Response(json_body=answer))
             return request.get_response(application).json

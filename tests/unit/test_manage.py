@@ -160,6 +160,31 @@ def test_a_body_is_tried(write, role):
     assert shown == BODY
 
 
+def test_a_body_is_tried_by_its_name(write):
+    body = {"uuid": INSTANCE, "name": "k8s"}
+    files = ["--body", write("body.json", body), "--fault", write("fault.json", FAULT)]
+
+    shown = tried("magnum", "--path", "/v1/clusters/k8s", *files)
+
+    assert shown["fault"]["message"] == "It failed"
+
+
+def test_only_the_profile_that_is_named_is_tried(write, tmp_path, sqlite_url):
+    conf = write_configuration(tmp_path / "x.conf", sqlite_url, profiles="trove,nova")
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        """
+        service: trove
+        fault: {created: "%Y-%m-%dT%H:%M:%S"}
+        routes: [{path: "/x/{id}", object: ""}]
+        """
+    )
+    body = {"id": INSTANCE}
+    files = ["--body", write("body.json", body), "--config-file", str(conf)]
+
+    assert tried(str(own), "--path", f"/x/{INSTANCE}", *files) == body
+
+
 def test_a_body_may_be_a_list(write):
     body = [{"id": INSTANCE, "operationState": "FAILED"}]
     file = write("body.json", body)
