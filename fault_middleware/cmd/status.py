@@ -6,9 +6,7 @@ Ends with 0 if nothing does, with 2 if something must be mended, with 255 if not
 
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from oslo_config import cfg
 from oslo_policy import policy
@@ -19,7 +17,11 @@ from fault_middleware import deploy, migration
 from fault_middleware.metrics import describe
 
 
-def _check_table(conf: cfg.ConfigOpts) -> None:
+def _configuration(conf: cfg.ConfigOpts) -> None:
+    deploy.deploy(conf)
+
+
+def _table(conf: cfg.ConfigOpts) -> None:
     engine = deploy.deploy(conf).store.writer
     migration.check(engine)
     revision, newest = migration.version(engine), migration.newest() or ""
@@ -28,7 +30,7 @@ def _check_table(conf: cfg.ConfigOpts) -> None:
         raise RuntimeError(f"the table is at revision {revision}, not {newest}; {text}")
 
 
-def _check_policy_file(conf: cfg.ConfigOpts) -> None:
+def _policy_file(conf: cfg.ConfigOpts) -> None:
     file = deploy.deploy(conf).settings.policy_file
     file = conf.find_file(policy.Enforcer(conf, policy_file=file).policy_file)
     if file and fileutils.is_json(file):
@@ -40,14 +42,10 @@ def _check_policy_file(conf: cfg.ConfigOpts) -> None:
         raise RuntimeError(f"{file} cannot be read: {describe(exc)}") from exc
 
 
-_CHECKS: dict[str, Callable[[cfg.ConfigOpts], object]] = {
-    "Configuration": deploy.deploy,
-    "Table": _check_table,
-    "Policy file": _check_policy_file,
-}
+_CHECKS = {"Configuration": _configuration, "Table": _table, "Policy file": _policy_file}
 
 
-def _result(name: str, conf: cfg.ConfigOpts, _: Any) -> upgradecheck.Result:
+def _result(name: str, conf: cfg.ConfigOpts, _: object) -> upgradecheck.Result:
     try:
         _CHECKS[name](conf)
     except Exception as exc:
