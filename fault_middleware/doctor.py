@@ -36,13 +36,14 @@ def examine(conf: cfg.ConfigOpts, given: Mapping[str, Any]) -> Iterator[tuple[st
     """Yield severity (``error``, ``warning``, ``ok``), code, what is so, and the remedy.
 
     :param given: the files ``paste`` and ``uwsgi``; ``readers``, how many processes of ours read
-        each queue; each may be missing, or None
+        each queue; each may be missing, or None. ``parts`` are those to look at; default, all
     """
     words = files.load("doctor.yaml")
     facts: _Facts = {**words["facts"], **given, "conf": conf}
     for check in _CHECKS:
         part, seen = check.__name__[1:], list[_Facts]()
-        if any(facts.get(name) is None for name in words["needs"].get(part, ())):
+        needed = words["needs"].get(part, ())
+        if part not in facts["parts"] or any(facts.get(name) is None for name in needed):
             continue
         thread = threading.Thread(target=_look, args=(check, facts, seen), daemon=True)
         thread.start()

@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 
 _PREFIX = "fault_middleware"
 _SECONDS_BETWEEN_LINES = 60.0
+_log_once = functools.cache(functools.partial(LOG.error, "metrics: not everything is counted: %s"))
 
 
 class Metrics:
@@ -127,11 +128,6 @@ class Metrics:
             return False
         self._logged[key] = now
         return True
-
-
-@functools.cache
-def _log_once(text: str) -> None:
-    LOG.error("metrics: not everything is counted: %s", text)
 
 
 def describe(exc: BaseException) -> str:

@@ -1,66 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
 """``fault-middleware-status upgrade check``: what stands in the way of an upgrade.
 
-Ends with 0 if nothing does, with 2 if something must be mended, with 255 if nothing was checked.
+Ends with 0 if nothing does, with 1 if something is odd, with 2 if something must be mended, with
+255 if nothing was checked.
 """
 
 import functools
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from oslo_config import cfg
 from oslo_policy import policy
 from oslo_upgradecheck import upgradecheck
+from oslo_upgradecheck.upgradecheck import Code, Result
 from oslo_utils import fileutils
 
-from fault_middleware import deploy, migration
-from fault_middleware.metrics import describe
+from fault_middleware import conf as conf_module
+from fault_middleware import doctor
+
+_CODES = {"ok": Code.SUCCESS, "warning": Code.WARNING, "error": Code.FAILURE}
+_PARTS = ("configuration", "database", "policy")
 
 
-def _check_table(conf: cfg.ConfigOpts) -> None:
-    engine = deploy.deploy(conf).store.writer
-    migration.check(engine)
-    revision, newest = migration.version(engine), migration.newest() or ""
-    if (revision or "") < newest:  # one of a later release is as good: migrations only add
-        text = "run fault-middleware-manage db sync before the services are restarted"
-        raise RuntimeError(f"the table is at revision {revision}, not {newest}; {text}")
+def _deployment(conf: cfg.ConfigOpts, _: object) -> Result:
+    """What the doctor says of what an upgrade meets."""
+    conf_module.register_opts(conf)
+    found = list(doctor.examine(conf, {"parts": _PARTS}))
+    told = [f"{what} {remedy}" for severity, _, what, remedy in found if _CODES[severity]]
+    return Result(max(_CODES[severity] for severity, *_ in found), " ".join(told) or None)
 
 
-def _check_policy_file(conf: cfg.ConfigOpts) -> None:
-    file = deploy.deploy(conf).settings.policy_file
-    file = conf.find_file(policy.Enforcer(conf, policy_file=file).policy_file)
-    if file and fileutils.is_json(file):
-        text = "is JSON, which is not read; oslopolicy-convert-json-to-yaml makes YAML of it"
-        raise RuntimeError(f"{file} {text}")
-    try:
-        policy.Rules.load(Path(file).read_text("utf-8") if file else "")
-    except Exception as exc:
-        raise RuntimeError(f"{file} cannot be read: {describe(exc)}") from exc
-
-
-_CHECKS: dict[str, Callable[[cfg.ConfigOpts], object]] = {
-    "Configuration": deploy.deploy,
-    "Table": _check_table,
-    "Policy file": _check_policy_file,
-}
-
-
-def _result(name: str, conf: cfg.ConfigOpts, _: Any) -> upgradecheck.Result:
-    try:
-        _CHECKS[name](conf)
-    except Exception as exc:
-        text = (str(exc) or repr(exc)).splitlines()[0]
-        return upgradecheck.Result(upgradecheck.Code.FAILURE, text)
-    return upgradecheck.Result(upgradecheck.Code.SUCCESS)
+def _policy_file(conf: cfg.ConfigOpts, _: object) -> Result:
+    """Whether the policy file is JSON, or is not read for its old name."""
+    named = conf_module.read_option(conf, conf_module.GROUP, "policy_file")
+    used = conf.find_file(policy.Enforcer(conf, policy_file=named).policy_file)
+    file = used or conf.find_file("policy.json")
+    if file is None or (used and not fileutils.is_json(file)):
+        return Result(Code.SUCCESS)
+    text = f"{file} is JSON, and is {'still' if used else 'not'} read. Make it YAML, with "
+    return Result(Code.FAILURE, f"{text}oslopolicy-convert-json-to-yaml.")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check, with ``arguments`` in place of ``sys.argv``; the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     conf, checks = cfg.ConfigOpts(), upgradecheck.UpgradeCommands()
-    checks._upgrade_checks = tuple((n, functools.partial(_result, n, conf)) for n in _CHECKS)
+    checks._upgrade_checks = (
+        ("Deployment", functools.partial(_deployment, conf)),
+        ("Policy file", functools.partial(_policy_file, conf)),
+    )
     try:
         return int(upgradecheck.main(conf, "fault_middleware", checks, given or ["--help"]))
     except cfg.Error as exc:

@@ -15,9 +15,10 @@ from tests.fixtures import close, make_store, write_configuration
 def check(tmp_path, database_url, capsys):
     def check():
         file = write_configuration(tmp_path / "service.conf", database_url)
+        file.chmod(0o600)
         code = status.main(["--config-file", str(file), "upgrade", "check", "--json"])
         results = json.loads(capsys.readouterr().out)["checks"]
-        return code, {one["check"]: one["details"] for one in results}["Table"]
+        return code, {one["check"]: one["details"] for one in results}["Deployment"]
 
     return check
 
@@ -25,7 +26,7 @@ def check(tmp_path, database_url, capsys):
 def test_the_table_is_there_after_the_sync(check, database_url):
     code, why = check()
     assert code == 2
-    assert "run fault-middleware-manage db sync" in why
+    assert "has no table instance_faults" in why
 
     close(make_store(database_url))
 
@@ -41,7 +42,7 @@ def test_a_foreign_table_is_named(check, database_url):
     code, why = check()
 
     assert code == 2
-    assert "'instance_faults' that fault_middleware did not make" in why
+    assert "has a table instance_faults that is not ours" in why
 
 
 def test_an_older_table_is_named(check, database_url):

@@ -15,6 +15,7 @@ def check(tmp_path, sqlite_url, capsys):
 
     def check(text="", **values):
         file = write_configuration(tmp_path / "service.conf", sqlite_url, text, **values)
+        file.chmod(0o600)
         code = status.main(["--config-file", str(file), "upgrade", "check", "--json"])
         results = json.loads(capsys.readouterr().out)["checks"]
         return code, {one["check"]: one["details"] for one in results if one["result"]}
@@ -35,24 +36,24 @@ def test_nothing_stands_in_the_way(check, synced):
 
 def test_the_result_is_a_table_for_people(tmp_path, sqlite_url, synced, capsys):
     file = write_configuration(tmp_path / "service.conf", sqlite_url)
+    file.chmod(0o600)
 
     assert status.main(["--config-file", str(file), "upgrade", "check"]) == 0
 
     out = capsys.readouterr().out
-    for name in ("Configuration", "Table", "Policy file"):
+    for name in ("Deployment", "Policy file"):
         assert f"Check: {name}" in out
-    assert out.count("Result: Success") == 3
+    assert out.count("Result: Success") == 2
 
 
 def test_without_a_table_the_remedy_is_named(check):
     code, found = check()
 
     assert code == 2
-    assert found == {
-        "Table": "the table is at revision None, not "
-        f"{migration.newest()}; run fault-middleware-manage db sync before the services are "
-        "restarted"
-    }
+    assert (
+        "has no table instance_faults. Make it: fault-middleware-manage db sync"
+        in (found["Deployment"])
+    )
 
 
 def test_an_older_table_has_to_be_brought_up_to_date(check, synced):
@@ -62,14 +63,17 @@ def test_an_older_table_has_to_be_brought_up_to_date(check, synced):
     code, found = check()
 
     assert code == 2
-    assert "at revision 0000" in found["Table"]
+    assert f"at revision 0000, and this release needs {migration.newest()}." in found["Deployment"]
 
 
-def test_a_table_of_a_later_release_is_as_good(check, synced):
+def test_a_table_of_a_later_release_is_odd_and_no_more(check, synced):
     with synced.writer.begin() as connection:
         connection.exec_driver_sql(f"UPDATE {migration.VERSION_TABLE} SET version_num = '9999'")
 
-    assert check() == (0, {})
+    code, found = check()
+
+    assert code == 1
+    assert "of a later release than this one" in found["Deployment"]
 
 
 def test_a_foreign_table_is_named(check, sqlite_url):
@@ -80,32 +84,31 @@ def test_a_foreign_table_is_named(check, sqlite_url):
     code, found = check()
 
     assert code == 2
-    assert "'instance_faults' that fault_middleware did not make" in found["Table"]
+    assert "has a table instance_faults that is not ours" in found["Deployment"]
 
 
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ('{"fault_middleware:show": "@"}', "is JSON, which is not read"),
-        ('"fault_middleware:show": "@', "policy.yaml cannot be read"),
-        ("- a list", "list"),
-    ],
-)
-def test_a_policy_file_that_cannot_be_read_is_named(check, synced, tmp_path, text, why):
+def test_an_option_that_nobody_reads_is_named(check, synced):
+    code, found = check(retention="7")
+
+    assert code == 1
+    assert "[fault_middleware] retention" in found["Deployment"]
+
+
+@pytest.mark.parametrize("text", ['"fault_middleware:show": "@', "- a list"])
+def test_a_policy_file_that_cannot_be_read_is_named(check, synced, tmp_path, text):
     file = tmp_path / "policy.yaml"
     file.write_text(text)
 
     code, found = check(policy_file=str(file))
 
     assert code == 2
-    assert list(found) == ["Policy file"]
-    assert why in found["Policy file"]
+    assert f"The policy file {file} cannot be read" in found["Deployment"]
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["our option", "the service's"])
 def test_a_policy_file_in_yaml_is_right(check, synced, tmp_path, ours):
     file = tmp_path / "policy.yaml"
-    file.write_text('"fault_middleware:show:details": "role:support"\n')
+    file.write_text('"fault_middleware:show:details": "role:admin"\n')
 
     if ours:
         assert check(policy_file=str(file)) == (0, {})
@@ -113,28 +116,42 @@ def test_a_policy_file_in_yaml_is_right(check, synced, tmp_path, ours):
         assert check(f"[oslo_policy]\npolicy_file = {file}\n") == (0, {})
 
 
-def test_the_services_own_policy_file_is_checked(check, synced, tmp_path):
-    file = tmp_path / "policy.json"
-    file.write_text("{}")
+@pytest.mark.parametrize("ours", [True, False], ids=["our option", "the service's"])
+def test_a_policy_file_in_json_has_to_become_yaml(check, synced, tmp_path, ours):
+    file = tmp_path / "rules"
+    file.write_text('{"fault_middleware:show:details": "role:admin"}')
 
-    code, found = check(f"[oslo_policy]\npolicy_file = {file}\n")
+    if ours:
+        code, found = check(policy_file=str(file))
+    else:
+        code, found = check(f"[oslo_policy]\npolicy_file = {file}\n")
 
     assert (code, list(found)) == (2, ["Policy file"])
+    assert f"{file} is JSON, and is still read" in found["Policy file"]
 
 
-def test_a_profile_that_cannot_be_loaded_is_named(check, tmp_path):
+def test_a_policy_file_of_the_old_name_is_not_read(check, synced, tmp_path):
+    (tmp_path / "policy.json").write_text('{"fault_middleware:show:details": "!"}')
+
+    code, found = check()
+
+    assert code == 2
+    assert "policy.json is JSON, and is not read" in found["Policy file"]
+
+
+def test_a_profile_that_cannot_be_loaded_is_named(check):
     code, found = check(profiles="nowhere")
 
     assert code == 2
-    assert "nowhere" in found["Configuration"]
+    assert "nowhere" in found["Deployment"]
 
 
-def test_a_database_that_cannot_be_reached_is_one_line(tmp_path, capsys):
-    file = write_configuration(tmp_path / "x.conf", "sqlite:////no/such/folder/x")
+def test_a_database_that_cannot_be_reached_is_named(tmp_path, capsys):
+    file = write_configuration(tmp_path / "x.conf", "mysql+pymysql://x@127.0.0.1:9/x")
 
-    assert status.main(["--config-file", str(file), "upgrade", "check"]) == 2
+    assert status.main(["--config-file", str(file), "upgrade", "check", "--json"]) == 2
 
-    assert "unable to open database file" in capsys.readouterr().out
+    assert "cannot be asked" in capsys.readouterr().out
 
 
 def test_a_configuration_that_is_not_there_is_one_line(capsys):
