@@ -210,13 +210,7 @@ PLANTS = [
         *("fault extensions troveapp", "extensions fault troveapp"),
     ),
     ("profile-other", "profiles = trove", "api-paste.ini", "= trove\n", "= tacker\n"),
-    (
-        "profile-other",
-        "profiles = tacker",
-        "api-paste.ini",
-        "trove.common.api:",
-        "tacker.api:",
-    ),
+    ("profile-other", "profiles = tacker", "api-paste.ini", "trove.common.api:", "tacker.api:"),
     ("uwsgi-threads", "enable-threads", "uwsgi.ini", "enable-threads = true\n", ""),
     (
         "uwsgi-patched",
