@@ -362,6 +362,20 @@ def test_a_process_ends_where_the_database_fails_and_says_what_is_lost(run, befo
     assert INSTANCE in log
 
 
+def test_a_database_that_is_back_when_the_process_ends_gets_it(run, sqlite_url):
+    run(
+        "import time\n"
+        "from fault_middleware import deploy, migration\n"
+        "driver.notify({}, one, 'INFO', -1)\n"
+        "time.sleep(2)  # so that the next try is a while away\n"
+        "migration.sync(deploy.deploy(cfg.CONF).store.writer)"
+    )
+
+    store = make_store(sqlite_url)
+    assert messages(store) == ["one"]
+    close(store)
+
+
 def test_green_threads_notify(run, store):
     run(
         "def notify(one):\n    driver.notify({}, one, 'INFO', -1)\n    eventlet.sleep(0)\n"
