@@ -87,6 +87,7 @@ class _Writer:
         while not is_last:
             self._wake.wait(_GLANCE)
             self._wake.clear()
+            # A try that the end broke off was the last but one.
             is_last = self._ending.is_set()
             self._store()
 
@@ -95,8 +96,7 @@ class _Writer:
         while batch := self._queue[:size]:
             try:
                 rows = [row for _, text in batch for row in recorder.extract(json.loads(text))]
-                # A second time, for when the process ends the last try may be a while ago.
-                if not any(recorder.record(rows, self._ending.wait) for _ in range(2)):
+                if not recorder.record(rows, self._ending.wait):
                     return
             except Exception as exc:
                 self._metrics.error("driver", f"{batch[0][0]} and others are lost", exc)

@@ -3,6 +3,7 @@
 
 import ast
 import json
+import logging
 import os
 import pickle
 import re
@@ -11,6 +12,7 @@ import sys
 import types
 from datetime import datetime
 
+import oslo_messaging
 import pytest
 import sqlalchemy as sa
 import webtest
@@ -199,6 +201,70 @@ def test_the_second_example_of_a_profile_lists(deliveries, query, shown):
     (one,) = app.get(f"/v2/deliveries?{query}").json["deliveries"]
 
     assert ("error" in one) is shown
+
+
+def test_the_manual_configures_the_driver_beside_another_and_alone(tmp_path, sqlite_url):
+    texts = blocks(MANUAL / "recording.rst", "ini")
+    (without_broker,) = [
+        text for text in blocks(MANUAL / "install/trove.rst", "none") if "driver =" in text
+    ]
+
+    drivers = []
+    for text in (*texts, without_broker):
+        text = f"[DEFAULT]\ntransport_url = fake://\n{text}"
+        conf = parse(write_configuration(tmp_path / "service.conf", sqlite_url, text))
+        transport = oslo_messaging.get_notification_transport(conf)
+        drivers.append(sorted(oslo_messaging.Notifier(transport)._driver_mgr.names()))
+        assert not deploy(conf).metrics.troubles
+
+    assert drivers == [
+        ["fault_middleware", "messagingv2"],
+        ["fault_middleware"],
+        ["fault_middleware"],
+    ]
+    assert deploy(conf).cohosted is None
+
+
+@pytest.fixture
+def called(tmp_path, sqlite_url, store, monkeypatch):
+    """What direct calls recorded, when asked."""
+    conf = write_configuration(tmp_path / "service.conf", sqlite_url, consumer="external")
+    monkeypatch.setenv("FAULT_MIDDLEWARE_CONFIG", str(conf))
+    return lambda: [(row["instance_id"], row["message"], row["details"]) for row in rows(store)]
+
+
+def test_the_examples_of_direct_calls_record(called):
+    (example,) = blocks(MANUAL / "recording.rst", "python")
+
+    def attach(volume):
+        raise LookupError(f"no volume {volume}")
+
+    names = {"instance_id": "i-1", "log": "the log", "volume": "v-1", "attach": attach}
+    example = example.replace("size): ...", "size): raise ValueError(size)")
+    calls, decorated = example.split("@reporting")
+    with pytest.raises(LookupError):
+        exec(calls, names)
+    exec(f"@reporting{decorated}", names)
+    with pytest.raises(ValueError, match="-5"):
+        names["resize"](None, "i-2", size=-5)
+
+    first, *others = called()
+    assert first == ("i-1", "Volume could not be attached", "the log")
+    assert [one[:2] for one in others] == [("i-1", "no volume v-1"), ("i-2", "-5")]
+
+
+def test_the_example_of_a_reboot_records(called, caplog):
+    (example,) = blocks(MANUAL / "install/trove.rst", "python")
+    names = {"LOG": logging.getLogger("trove")}
+    exec(example, names)
+
+    def reboot():
+        raise RuntimeError("the server is locked")
+
+    names["reboot"](types.SimpleNamespace(id="i-1", server=types.SimpleNamespace(reboot=reboot)))
+
+    ((instance_id, message, _),) = called()
+    assert (instance_id, message) == ("i-1", "the server is locked")
 
 
 class Tacker:

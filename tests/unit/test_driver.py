@@ -233,6 +233,7 @@ def test_while_the_database_fails_one_thread_waits_with_all_there_is(world, stor
 
     wait_until(lambda: len(rows(store)) == 100)
     assert messages(store) == [str(number) for number in range(100)]
+    assert "duplicates_total=0" in deployment.metrics.counts()
     assert deployment.metrics.troubles == {}
 
 
@@ -360,6 +361,31 @@ def test_a_process_ends_where_the_database_fails_and_says_what_is_lost(run, befo
 
     assert f"dropped (the process ended): {ERROR}" in log
     assert INSTANCE in log
+
+
+def test_a_database_that_is_back_when_the_process_ends_gets_it(run, sqlite_url):
+    run(
+        "import time\n"
+        "from fault_middleware import deploy, migration\n"
+        "driver.notify({}, one, 'INFO', -1)\n"
+        "time.sleep(2)  # so that the next try is a while away\n"
+        "migration.sync(deploy.deploy(cfg.CONF).store.writer)"
+    )
+
+    store = make_store(sqlite_url)
+    assert messages(store) == ["one"]
+    close(store)
+
+
+def test_what_comes_after_the_end_is_said_to_be_lost(run, store):
+    log = run(
+        "import atexit\n"
+        "atexit.register(driver.notify, {}, two, 'INFO', -1)\n"
+        "driver.notify({}, one, 'INFO', -1)"
+    )
+
+    assert messages(store) == ["one"]
+    assert f"dropped (the queue is full or closed): {ERROR}" in log
 
 
 def test_green_threads_notify(run, store):
