@@ -73,7 +73,7 @@ class Command(command.Command):
                 group.add_argument(argument, **{**options, **kinds})
         parser.set_defaults(fit_width=True)  # to that of the terminal, where there is one
         examples = (f"  {PROGRAM} {example}" for example in data.get("examples", []))
-        parser.epilog = "\n".join(["examples:", *examples])
+        parser.epilog = "\n".join(["examples::", "", *examples])
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         return parser
 

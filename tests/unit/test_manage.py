@@ -254,7 +254,7 @@ def test_every_command_helps_with_examples_that_it_understands():
     for command in commands:
         name = command.name.replace("_", " ")
         parser = command.load()(None, None).get_parser(name)
-        examples = parser.format_help().partition("examples:\n")[2].splitlines()
+        examples = parser.format_help().partition("examples::\n\n")[2].splitlines()
         assert examples, name
         for example in examples:
             program, _, arguments = example.strip().partition(f"{name} ")
