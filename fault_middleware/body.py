@@ -16,8 +16,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-_ENCODER = json.JSONEncoder(allow_nan=False)
+_DECODER, _ENCODER = json.JSONDecoder(parse_constant=_refuse), json.JSONEncoder(allow_nan=False)
 _WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 
 

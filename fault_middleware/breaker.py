@@ -2,16 +2,14 @@
 """A circuit breaker: spares requests the wait for a database that does not answer."""
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fault_middleware.metrics import Metrics
 
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 30.0
 _PART = "database (look-ups)"
-
-_Result = TypeVar("_Result")
 
 
 class SuspendedError(Exception):
@@ -30,12 +28,9 @@ class Breaker:
         self._pause = 0.0
         self._opened = self._closed_until = 0.0
 
-    def call(self, what: str, function: Callable[..., _Result], *args: object) -> _Result:
-        """Call a function with ``args``; ``what`` names the call in the log.
-
-        :raises SuspendedError: instead, while calls are suspended
-        :raises Exception: whatever the function raises
-        """
+    @contextmanager
+    def call(self, what: str) -> Iterator[None]:
+        """Surround a call, named for what it is; SuspendedError while calls are suspended."""
         begin = time.monotonic()
         if self._pause:
             if begin < self._closed_until:
@@ -43,7 +38,7 @@ class Breaker:
             # The others wait for what this one will find.
             self._closed_until = begin + self._pause
         try:
-            result = function(*args)
+            yield
         except Exception as exc:
             self._open(what, exc)
             raise
@@ -53,7 +48,6 @@ class Breaker:
             self._pause = 0.0
             self._metrics.count("suspended", 0)
             self._metrics.fine(_PART)
-        return result
 
     def _open(self, what: str, exc: Exception) -> None:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)

@@ -7,6 +7,7 @@ policy; insert.  An error in one of our own steps is logged, and the response go
 application made it.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -68,12 +69,9 @@ class FaultFilter:
         instances: Iterable[Instance] | None = None
         rows: dict[str, Fault | None] = {}
         if not route.many:
-            try:
+            with contextlib.suppress(ValueError):  # no id, so none that is stored
                 # WSGI gives the bytes of a path as Latin-1 (PEP 3333).
                 wanted = route.wanted(path_id.encode("latin-1").decode(), data.decode)
-            except ValueError:
-                pass  # no id, so none that is stored
-            else:
                 rows[wanted] = self._look_up(self._store.last, service, wanted)
         elif route.asks(environ.get("QUERY_STRING", "")):
             instances = list(route.instances(data.decode()))

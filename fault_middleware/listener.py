@@ -2,8 +2,7 @@
 """A listener of oslo.messaging for what the profiles name, mended in five places.
 
 It takes from the broker no more than it soon stores; what cannot be read costs the others of its
-batch nothing; nobody waits for a batch to fill; and with RabbitMQ, messages that wait are read
-together and acknowledged together.
+batch nothing; nobody waits for a batch to fill; it is read together, and acknowledged together.
 """
 
 import contextlib
@@ -31,8 +30,7 @@ LOG = logging.getLogger(__name__)
 _BATCHES_AHEAD = 4
 # How long to wait for a first message; while none comes, nothing else is done.
 _IDLE = 0.5
-# How long to wait for the next of the messages that the broker has sent ahead. Not 0: py-amqp
-# would wait in a busy loop for the other half of a frame.
+# The part of batch_timeout in which to read on; with none, py-amqp would wait in a busy loop.
 _NEXT = 0.001
 
 #: Is given notifications as profiles read them; returns whether they are done with.
@@ -86,10 +84,7 @@ def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.Tr
 
 def _on_messages(handle: Handler, priority: str, messages: Sequence[Mapping[str, Any]]) -> str:
     """The method of the endpoint for a priority."""
-    read = [
-        {"priority": priority, "context": one["ctxt"], **one, **one["metadata"]}
-        for one in messages
-    ]
+    read = [{"priority": priority, "context": m["ctxt"], **m, **m["metadata"]} for m in messages]
     result = oslo_messaging.NotificationResult
     return str(result.HANDLED if handle(read) else result.REQUEUE)
 
@@ -99,8 +94,6 @@ def _dispatch(dispatch: Any, metrics: Metrics, incoming: list[Any]) -> Any:
 
     A message without a text as its priority makes it raise, and all others of the batch are
     requeued with it, for ever.
-
-    :param incoming: a batch; where its last message answers for all, the others are taken out
     """
     readable = []
     for item in incoming:
@@ -110,11 +103,10 @@ def _dispatch(dispatch: Any, metrics: Metrics, incoming: list[Any]) -> Any:
         else:
             metrics.drop("unreadable", "a message that is no notification")
     requeued = dispatch(readable)
-    message = getattr(incoming[-1].message, "_raw_message", None)
-    if message is not None and not requeued:
-        # RabbitMQ takes one acknowledgement for all messages up to this one. There is one thread,
-        # so whatever came before this batch is settled.
-        message.ack = functools.partial(message.ack, multiple=True)
+    last = getattr(incoming[-1].message, "_raw_message", None)
+    if last is not None and not requeued:
+        # To RabbitMQ it answers for all before it, and with one thread those are settled.
+        last.ack = functools.partial(last.ack, multiple=True)
         del incoming[:-1]
     return requeued
 
@@ -123,14 +115,13 @@ def _gathering(create: Callable[[], Any]) -> Any:
     """A listener whose polls end when no further message comes, not after ``batch_timeout``."""
     adapter = create()
     take = adapter._poll_style_listener.poll
-    with contextlib.suppress(AttributeError):  # drivers other than RabbitMQ's have no such thing
-        connection = adapter._poll_style_listener.conn.connection.connection
-        drain = functools.partial(_drain, connection.drain_events, adapter.batch_size)
-        connection.drain_events = drain
+    with contextlib.suppress(AttributeError):  # the other drivers have no such thing
+        broker = adapter._poll_style_listener.conn.connection.connection
+        broker.drain_events = functools.partial(_drain, broker.drain_events, adapter.batch_size)
 
     def poll(batch_size: int, batch_timeout: float) -> list[Any]:
         batch: list[Any] = take(timeout=_IDLE)
-        while batch and len(batch) < batch_size and (more := take(timeout=batch_timeout)):
+        while 0 < len(batch) < batch_size and (more := take(timeout=batch_timeout - _NEXT)):
             batch += more
         return batch
 
@@ -139,10 +130,7 @@ def _gathering(create: Callable[[], Any]) -> Any:
 
 
 def _drain(drain: Callable[..., None], most: int, timeout: float | None = None) -> None:
-    """Wait for a message, and read those that came with it.
-
-    What oslo.messaging and kombu do around each wait takes longer than to read a message.
-    """
+    """Wait for a message and read what is behind it, which takes less than a wait for each."""
     drain(timeout=timeout)
     with contextlib.suppress(TimeoutError):
         for _ in range(most):

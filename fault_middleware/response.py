@@ -6,7 +6,6 @@ that comes late or twice, ``write()``, ``exc_info``, an iterable that the server
 it was, ``close()`` exactly once.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -155,19 +154,14 @@ class _Closing:
 def _is_plain_json(headers: Headers) -> bool:
     """Whether a body is a whole JSON body, in UTF-8 and of limited size."""
     values = {name.lower(): value for name, value in headers}
+    content_type = "".join(values.get("content-type", "").lower().split())
+    kind, *parameters = content_type.replace('"', "").split(";")
+    charsets = {part for part in parameters if part.startswith("charset=")}
     length = values.get("content-length", "0")
     return (
-        _is_json(values.get("content-type", ""))
+        (kind == "application/json" or kind.endswith("+json"))
+        and charsets <= {"charset=utf-8", "charset=us-ascii"}
         and values.get("content-encoding", "identity").lower() == "identity"
         and length.isdecimal()
         and int(length) <= LIMIT
     )
-
-
-@functools.lru_cache  # a service has few of them
-def _is_json(content_type: str) -> bool:
-    """Whether a media type, with its parameters, means JSON in UTF-8."""
-    kind, *parameters = "".join(content_type.lower().split()).replace('"', "").split(";")
-    charsets = {part for part in parameters if part.startswith("charset=")}
-    is_json = kind == "application/json" or kind.endswith("+json")
-    return is_json and charsets <= {"charset=utf-8", "charset=us-ascii"}

@@ -91,8 +91,8 @@ class Store:
         times = [moment.isoformat(" ", "microseconds") for moment in between]
         values = {"service": service, "instance_id": instance_id}
         values |= zip(("since", "until"), times, strict=False)
-        statement = _NEWEST_BETWEEN if between else _NEWEST
-        rows = self._breaker.call(f"{service} {instance_id}", self._read, statement, values)
+        with self._breaker.call(f"{service} {instance_id}"):
+            rows = self._read(_NEWEST_BETWEEN if between else _NEWEST, values)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
@@ -101,9 +101,25 @@ class Store:
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
             return {}
-        return self._breaker.call(
-            f"{service} {next(iter(wanted))}", self._read_many, service, wanted
-        )
+        found: dict[str, Fault] = {}
+        ids = iter(wanted)
+        end = time.monotonic() + self._lookup_timeout
+        with self._breaker.call(f"{service} {next(iter(wanted))}"):
+            while chunk := list(itertools.islice(ids, CHUNK)):
+                if time.monotonic() > end:
+                    raise TimeoutError(f"{len(wanted)} look-ups took too long")
+                # Few sizes, so few statements to prepare; the gap is filled with an id that is
+                # asked for anyway.
+                size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
+                chunk += chunk[:1] * (size - len(chunk))
+                values: dict[str, Any] = {f"id{n}": one for n, one in enumerate(chunk)}
+                statement = _newest_of(size)
+                if self.reader.dialect.name == "postgresql":
+                    statement, values = _NEWEST_OF_ARRAY, {"ids": chunk}
+                for row in self._read(statement, {"service": service, **values}):
+                    if row.instance_id in wanted:
+                        found[row.instance_id] = row
+        return found
 
     def record(self, faults: Sequence[Fault]) -> int:
         """Store faults and clearances with one commit; how many of them were new.
@@ -223,26 +239,6 @@ class Store:
             if time.monotonic() - begin > self._lookup_timeout / 10:
                 raise
             return list(itertools.starmap(Fault, lookup.rows(values)))
-
-    def _read_many(self, service: str, wanted: Mapping[str, Any]) -> dict[str, Fault]:
-        found: dict[str, Fault] = {}
-        ids = iter(wanted)
-        end = time.monotonic() + self._lookup_timeout
-        while chunk := list(itertools.islice(ids, CHUNK)):
-            if time.monotonic() > end:
-                raise TimeoutError(f"{len(wanted)} look-ups took too long")
-            # Few sizes, so few statements to prepare; the gap is filled with an id that is asked
-            # for anyway.
-            size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
-            chunk += chunk[:1] * (size - len(chunk))
-            values: dict[str, Any] = {f"id{n}": one for n, one in enumerate(chunk)}
-            statement = _newest_of(size)
-            if self.reader.dialect.name == "postgresql":
-                statement, values = _NEWEST_OF_ARRAY, {"ids": chunk}
-            for row in self._read(statement, {"service": service, **values}):
-                if row.instance_id in wanted:
-                    found[row.instance_id] = row
-        return found
 
     def _once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """What is made once in a process."""

@@ -30,22 +30,19 @@ class World:
 
     def call(self, seconds=0.0, error=None):
         """What comes of a call: ``answer``, ``error``, or ``suspended`` without one."""
-        reached = []
-
-        def ask(answer):
-            reached.append(answer)
-            self.clock.now += seconds
-            if error is not None:
-                raise error
-            return answer
-
+        reached = False
         try:
-            return self.breaker.call("trove x", ask, "answer")
+            with self.breaker.call("trove x"):
+                reached = True
+                self.clock.now += seconds
+                if error is not None:
+                    raise error
         except SuspendedError:
             assert not reached
             return "suspended"
         except OSError:
             return "error"
+        return "answer"
 
     def fail(self):
         return self.call(error=OSError("no route"))
@@ -89,9 +86,9 @@ def test_after_the_pause_one_call_tries_for_all(world):
     world.fail()
     world.clock.now += 5.1
 
-    others = world.breaker.call("trove x", lambda: [world.call(), world.call()])
+    with world.breaker.call("trove x"):
+        assert [world.call(), world.call()] == ["suspended"] * 2
 
-    assert others == ["suspended"] * 2
     assert [world.call(), world.call()] == ["answer"] * 2
 
 
@@ -125,12 +122,8 @@ def test_a_success_closes_it_and_the_next_pause_is_short_again(world, caplog):
 def test_who_tried_for_all_and_never_came_back_is_not_waited_for(world):
     world.fail()
     world.clock.now += 5.1
-
-    def interrupt():
+    with pytest.raises(KeyboardInterrupt), world.breaker.call("trove x"):
         raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        world.breaker.call("trove x", interrupt)
 
     assert world.call() == "suspended"
     world.clock.now += 5.1
