@@ -116,8 +116,9 @@ def _gathering(create: Callable[[], Any]) -> Any:
     adapter = create()
     take = adapter._poll_style_listener.poll
     with contextlib.suppress(AttributeError):  # the other drivers have no such thing
-        broker = adapter._poll_style_listener.conn.connection.connection
-        broker.drain_events = functools.partial(_drain, broker.drain_events, adapter.batch_size)
+        link = adapter._poll_style_listener.conn.connection
+        drain = functools.partial(_drain, link, link.connection.drain_events, adapter.batch_size)
+        link.connection.drain_events = drain
 
     def poll(batch_size: int, batch_timeout: float) -> list[Any]:
         batch: list[Any] = take(timeout=_IDLE)
@@ -129,8 +130,11 @@ def _gathering(create: Callable[[], Any]) -> Any:
     return adapter
 
 
-def _drain(drain: Callable[..., None], most: int, timeout: float | None = None) -> None:
+def _drain(link: Any, drain: Callable[..., None], most: int, timeout: Any = None) -> None:
     """Wait for a message and read what is behind it, which takes less than a wait for each."""
+    # py-amqp opens a channel anew that the broker has closed, and there messages are numbered from
+    # 1 again: what is in hand would be acknowledged as others. Now oslo.messaging connects anew.
+    link.channel._do_revive = link.channel.collect
     drain(timeout=timeout)
     with contextlib.suppress(TimeoutError):
         for _ in range(most):

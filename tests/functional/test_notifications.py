@@ -117,7 +117,7 @@ def start(broker, sqlite_url, tmp_path):
             deployment.consumer._server.wait()
             close(deployment.store)
 
-    start.end = end
+    start.end, start.started = end, started
     yield start
     end()
     close(store)
@@ -216,6 +216,43 @@ def test_messages_that_wait_are_read_and_acknowledged_together(start, broker, mo
         assert {row["message"] for row in rows(store)} == {f"{number}" for number in range(150)}
         assert calls["basic_ack"] < 15
         assert waits < 75
+
+
+def test_what_is_in_hand_while_the_channel_is_closed_acknowledges_nothing_else(
+    start, broker, monkeypatch
+):
+    topic, acknowledged = uuid.uuid4().hex, []
+    store = start(topics=topic)
+    for number in range(30):
+        notify(broker, topic, f"{number}", "trove")
+    wait_until(lambda: len(rows(store)) == 30)
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+    (deployment,) = start.started
+    notify(broker, topic, "in hand", "trove")
+    wait_until(lambda: "database (storing)" in deployment.metrics.troubles)
+    for number in range(20):
+        notify(broker, topic, f"behind it {number}", "trove")
+
+    acknowledge = amqp.Channel.basic_ack
+
+    def spy(channel, delivery_tag, multiple=False):
+        acknowledge(channel, delivery_tag, multiple)
+        acknowledged.append(delivery_tag)
+
+    poll = deployment.consumer._server.listener._poll_style_listener
+    channel = poll.conn.channel
+    # The broker closes the channel, as it does when a message is not acknowledged for too long.
+    poll._message_operations_handler.do(lambda: channel.basic_ack(10**6))
+    wait_until(lambda: poll.conn.channel is not channel or not channel.is_open)
+    monkeypatch.setattr(amqp.Channel, "basic_ack", spy)
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+
+    wait_until(lambda: len(rows(store)) == 51)
+    wait_until(lambda: 21 in acknowledged)
+    # On a new channel the 21 messages that come again are numbered from 1; the first had 31.
+    assert max(acknowledged) == 21
 
 
 def test_while_the_database_is_away_the_broker_hears_of_us(start, broker):
