@@ -13,7 +13,8 @@ from fault_middleware import fault
 from fault_middleware.metrics import Metrics
 from fault_middleware.store import Store
 
-_BATCH = 500
+# Rows that go with one commit, and that a step looks at.
+_BATCH, _LOOK = 500, 10_000
 # Seconds: how often a process asks whether something is due; how long one that says nothing more
 # is waited for; the rest after each step; the time from the end of a pass to the next one.
 _GLANCE, _LEASE, _REST, _INTERVAL = 300.0, 120.0, 0.05, 3600.0
@@ -39,10 +40,11 @@ class Retention:
         while (self._days or self._most) and not wait(_GLANCE):
             try:
                 begin = self._store.lease(_LEASE)
-                for position, _ in () if begin is None else self.purge(begin):
-                    self._store.advance(position, _LEASE if position else _INTERVAL)
-                    if wait(_REST):
-                        return
+                for end, _ in () if begin is None else self.purge(begin):
+                    seconds = _LEASE if end else _INTERVAL
+                    if not self._store.advance(begin or "", end, seconds) or wait(_REST):
+                        break
+                    begin = end
                 self._metrics.fine(_PART)
             except Exception as exc:
                 self._metrics.trouble(_PART, "old faults stay in the table", exc)
@@ -58,7 +60,8 @@ class Retention:
         before = fault.utcnow() - timedelta(days=self._days) if self._days else None
         end: str | None = position
         while end is not None:
-            end, ids = self._store.outdated(end, before, self._most or None)
+            limit = None if dry_run else _LOOK
+            end, ids = self._store.outdated(end, before, self._most or None, limit)
             gone = len(ids)
             if not dry_run:
                 batches = (ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH))

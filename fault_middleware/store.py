@@ -163,20 +163,20 @@ class Store:
             return [dict(row) for row in rows.mappings()]
 
     def outdated(
-        self, after: str, before: datetime | None, most: int | None
+        self, after: str, before: datetime | None, most: int | None, limit: int | None
     ) -> tuple[str | None, list[str]]:
         """What to purge of the next 200 instances.
 
         :param after: the id of the instance that was looked at last
         :param before: what happened earlier is to go; None for nothing
         :param most: how many faults of an instance stay; None for all
-        :returns: the id of the last of these instances, None if there are no more; and the ids of
-            rows, in an order that never uncovers a fault that was cleared
+        :param limit: how many rows to look at, the oldest of an instance first; then come again
+        :returns: the id of the last instance that is done with, None if there are no more; and the
+            ids of rows, in an order that never uncovers a fault that was cleared
         """
         one, count = _T.c.instance_id, sa.func.count()
         some = sa.select(one, sa.func.min(_T.c.created), count).where(one > after).group_by(one)
         columns = (_T.c.id, one, _T.c.service, _T.c.created, _T.c.deleted)
-        order = (one.desc(), _T.c.created.desc(), _T.c.id.desc())
         faults: Counter[tuple[str, str]] = Counter()
         outdated: list[str] = []
         with self.writer.connect() as connection:
@@ -186,15 +186,21 @@ class Store:
                 for instance_id, oldest, number in found
                 if (before and oldest < before) or (most and number > most)
             ]
-            rows = sa.select(*columns).where(one.in_(wanted)).order_by(*order)
-            for row in connection.execute(rows) if wanted else ():
-                key = row.service, row.instance_id
-                is_shown = key not in faults and not row.deleted
-                is_surplus = most is not None and faults[key] >= most
-                faults[key] += not row.deleted
-                if not is_shown and (is_surplus or (before and row.created < before)):
-                    outdated.append(row.id)
-        return (found[-1][0] if found else None), outdated[::-1]
+            order = (one, _T.c.created, _T.c.id)
+            statement = sa.select(*columns).where(one.in_(wanted)).order_by(*order).limit(limit)
+            rows = connection.execute(statement).all() if wanted else []
+        for row in reversed(rows):
+            key = row.service, row.instance_id
+            # Or it may be, if newer ones of the instance were not looked at.
+            is_shown = key not in faults and not row.deleted
+            is_surplus = most is not None and faults[key] >= most
+            faults[key] += not row.deleted
+            if not is_shown and (is_surplus or (before and row.created < before)):
+                outdated.append(row.id)
+        ends = [after, *(instance_id for instance_id, _, _ in found)]
+        if len(rows) == limit:
+            ends = ends[: ends.index(rows[-1].instance_id) + (not outdated)]
+        return (ends[-1] if found else None), outdated[::-1]
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove rows with one commit; how many there were."""
@@ -207,18 +213,21 @@ class Store:
         :returns: the instance after which to go on, or None if nothing is due or another does it
         """
         table, now = models.retention, fault.utcnow()
-        is_due = table.c.due <= now
+        until = table.update().values(due=now + timedelta(seconds=seconds))
         with self.writer.begin() as connection:
-            position: str | None = connection.scalar(sa.select(table.c.position).where(is_due))
-            until = table.update().where(is_due).values(due=now + timedelta(seconds=seconds))
-            is_ours = position is not None and connection.execute(until).rowcount
+            is_ours = connection.execute(until.where(table.c.due <= now)).rowcount
+            position: str | None = connection.scalar(sa.select(table.c.position))
             return position if is_ours else None
 
-    def advance(self, position: str, seconds: float) -> None:
-        """Note how far the purge is, and when it goes on if nobody does it before."""
-        due = fault.utcnow() + timedelta(seconds=seconds)
+    def advance(self, begin: str, end: str, seconds: float) -> bool:
+        """Note that the purge went on from ``begin`` to ``end``, and for how long it is ours.
+
+        :returns: whether it was; otherwise somebody else goes on
+        """
+        table, due = models.retention, fault.utcnow() + timedelta(seconds=seconds)
+        moved = table.update().where(table.c.position == begin).values(position=end, due=due)
         with self.writer.begin() as connection:
-            connection.execute(models.retention.update().values(position=position, due=due))
+            return connection.execute(moved).rowcount > 0
 
     def probe(self) -> None:
         """Store a row and take it out again, or raise what the database does."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from fault_middleware import fault
+from fault_middleware import fault, retention
 from fault_middleware.metrics import Metrics
 from fault_middleware.retention import Retention
 from tests.fixtures import rows
@@ -125,7 +125,10 @@ def test_one_process_at_a_time_is_let(any_store):
 
     def ask():
         begin.wait()
-        let.append(any_store.lease(60))
+        try:
+            let.append(any_store.lease(60))
+        except Exception as exc:
+            let.append(repr(exc))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -138,10 +141,39 @@ def test_one_process_at_a_time_is_let(any_store):
 
 def test_another_goes_on_where_one_ended(any_store):
     assert any_store.lease(60) == ""
-    any_store.advance("i0042", seconds=-1)
+    assert any_store.advance("", "i0042", seconds=-1)
 
     assert any_store.lease(60) == "i0042"
     assert any_store.lease(60) is None
+
+
+def test_who_was_too_slow_stops(any_store):
+    any_store.lease(-1)
+    any_store.lease(60)
+    any_store.advance("", "i0042", 60)
+
+    assert not any_store.advance("", "i0001", 60)
+
+
+def test_an_instance_with_more_faults_than_fit_in_a_step(any_store, monkeypatch):
+    monkeypatch.setattr(retention, "_LOOK", 100)
+    record(any_store, "a", 2)
+    record(any_store, "b", *range(40, 540), 1)
+    record(any_store, "b", 600, service="nova")
+    record(any_store, "b", 30.5, deleted=True)
+    record(any_store, "c", 90, 60)
+
+    assert purge(any_store, days=30) == 502
+    assert left(any_store) == [("a", "2"), ("b", "1"), ("b", "600"), ("c", "60")]
+
+
+def test_many_faults_none_of_which_may_go_hold_nobody_up(any_store, monkeypatch):
+    monkeypatch.setattr(retention, "_LOOK", 100)
+    record(any_store, "a", 90, service="nova")
+    record(any_store, "a", *range(1, 29), *(n / 100 for n in range(200)))
+    record(any_store, "b", 90, 60)
+
+    assert purge(any_store, days=30) == 1
 
 
 def waits(number):
