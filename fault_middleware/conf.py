@@ -14,7 +14,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_db import options as oslo_db_options
 
-from fault_middleware import files
+from fault_middleware import files, masking
 
 GROUP = "fault_middleware"
 DATABASE_GROUP = "fault_middleware_database"
@@ -90,7 +90,8 @@ def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -
     unknown = sorted(set(local) - set(options))
     if unknown:
         text = f"fault_middleware has no such option; it has {', '.join(sorted(options))}"
-        raise ConfigurationError(f"{source}: {unknown[0]} = {local[unknown[0]]!r}: {text}")
+        given = masking.mask(f"{unknown[0]} = {local[unknown[0]]!r}")  # such as a connection
+        raise ConfigurationError(f"{source}: {given}: {text}")
     values: dict[str, Any] = {}
     for name, option in options.items():
         try:

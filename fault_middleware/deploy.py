@@ -62,10 +62,17 @@ class Deployment:
         return Consumer(self)
 
     @property
+    def queues(self) -> frozenset[tuple[str | None, str, str]]:
+        """What the API's own workers read; nothing if they are not to, or there is nothing to."""
+        settings = self.settings
+        priorities = frozenset[str]().union(*(profile.priorities for profile in self.profiles))
+        names = itertools.product([settings.pool], settings.topics, priorities)
+        return frozenset(names if settings.consumer == "cohosted" else ())
+
+    @property
     def cohosted(self) -> "Consumer | None":
         """The consumer, if the API's own workers are to consume, and there is what to consume."""
-        has_events = any(profile.priorities for profile in self.profiles)
-        return self.consumer if has_events and self.settings.consumer == "cohosted" else None
+        return self.consumer if self.queues else None
 
     @functools.cached_property
     def policy(self) -> Policy:
@@ -107,10 +114,18 @@ def deploy(
     options = conf_module.read_database_options(conf)
     key = (_identity(conf), settings, *sorted(options.items()))
     if key not in _deployments:
-        alike = (one.metrics for (files, *_), one in _deployments.items() if files == key[0])
-        profiles, metrics = _load_profiles(settings.profiles), next(alike, None) or Metrics()
+        # In a list at once, and in one step: other threads may deploy.
+        alike = [one for (files, *_), one in [*_deployments.items()] if files == key[0]]
+        profiles = _load_profiles(settings.profiles)
+        metrics = alike[0].metrics if alike else Metrics()
         store = Store(options, settings.lookup_timeout, metrics)
-        _deployments[key] = Deployment(conf, settings, profiles, store, metrics)
+        made = Deployment(conf, settings, profiles, store, metrics)
+        for one in alike:
+            if one.queues & made.queues and one.settings.profiles != settings.profiles:
+                text = "would take each other's notifications; list all in the configuration"
+                both = f"{','.join(one.settings.profiles)} and {','.join(settings.profiles)}"
+                raise ConfigurationError(f"{source}: profiles: the filters for {both} {text}")
+        _deployments.setdefault(key, made)
     return _deployments[key]
 
 

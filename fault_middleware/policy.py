@@ -57,12 +57,17 @@ class Policy:
         self._metrics = metrics
         self._read_credentials, self._trace, self._voucher = _VOUCHERS[credentials]
         self._warned = False
+        if policy_file and not conf.find_file(policy_file):
+            LOG.error(
+                "[fault_middleware] policy_file = %s is not there: defaults hold", policy_file
+            )
         # A file's rule "default" would otherwise stand in for a rule that is only known to the
         # service's code, and might say yes.
         self.enforcer = policy.Enforcer(conf, policy_file=policy_file, default_rule=_NO_RULE)
         # The file is often the service's, and names rules that are the service's.
         self.enforcer.skip_undefined_check = True
         self.enforcer.register_defaults(list_rules())
+        self._is_broken = False
         self._examined: Any = None
         self._needed: set[str] = set()
         try:
@@ -85,6 +90,11 @@ class Policy:
         try:
             # Once a request: a list asks for each of its instances.
             self.load()
+        except Exception as exc:
+            text = f"{self.enforcer.policy_file} cannot be read; until it can, nobody sees details"
+            self._metrics.error("policy", text, exc)
+            return None
+        try:
             return self._read_credentials(environ)
         except Exception as exc:
             self._metrics.error("credentials", "the caller of a request is nobody", exc)
@@ -118,7 +128,13 @@ class Policy:
     def load(self) -> None:
         """Read the rules again if they changed; raises what oslo.policy does."""
         self.enforcer.use_conf = True
-        self.enforcer.load_rules()
+        try:
+            # oslo.policy takes a file for read that it could not parse.
+            self.enforcer.load_rules(force_reload=self._is_broken)
+        except Exception:
+            self._is_broken = True
+            raise
+        self._is_broken = False
         if self.enforcer.rules is not self._examined:
             self._examine()
         # So that the enforcer does not look for itself each time that it is asked.

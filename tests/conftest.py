@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+import logging
+
 import hypothesis
+import pytest
 
 pytest_plugins = ["tests.fixtures"]
 
@@ -8,3 +11,15 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def log():
+    """Take away the handlers that a program hung into the log, whose streams end with the test."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in set(root.handlers).difference(before):
+        root.removeHandler(handler)
+    root.setLevel(level)
+    logging.getLogger("oslo_db").setLevel(logging.NOTSET)

@@ -2,6 +2,7 @@
 import socket
 import textwrap
 import threading
+from concurrent import futures
 
 import pytest
 import webtest
@@ -176,3 +177,30 @@ def test_the_package_exports_what_deployers_use():
         assert getattr(fault_middleware, name).__name__ == name
     with pytest.raises(AttributeError):
         fault_middleware.nothing  # noqa: B018
+
+
+def test_a_password_in_the_wrong_place_is_not_told(configure):
+    with pytest.raises(ConfigurationError) as caught:
+        deploy(configure(), {"connection": "mysql+pymysql://u:TOPSECRET@y/z"}, "api-paste.ini")
+
+    assert "api-paste.ini: connection = 'mysql+pymysql://u:***@y/z': " in str(caught.value)
+
+
+def test_filters_that_would_take_each_others_notifications_are_refused(configure):
+    conf = configure()
+    deploy(conf, {"profiles": "trove"})
+
+    with pytest.raises(
+        ConfigurationError, match="ini: profiles: the filters for trove and nova would"
+    ):
+        deploy(conf, {"profiles": "nova"}, "api-paste.ini")
+    deploy(conf, {"profiles": "nova", "topics": "fault_middleware_nova"})
+    deploy(conf, {"profiles": "nova", "consumer": "external"})
+
+
+def test_threads_deploy_at_once(configure):
+    conf = configure()
+    with futures.ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: deploy(conf), range(64)))
+
+    assert made == {deploy(conf)}

@@ -372,3 +372,25 @@ def test_the_rules_for_the_sample_and_the_manual():
         ("fault_middleware:show", "@", ["project", "system"], ["GET"]),
         ("fault_middleware:show:details", "role:admin", ["project", "system"], ["GET"]),
     ]
+
+
+def test_a_file_that_breaks_hides_details_until_it_is_mended(make, tmp_path):
+    policy = make('"fault_middleware:show:details": "@"')
+    assert sight(policy, keystone("member")) == ALL
+    file = make.file
+
+    for text in ("broken: [", "broken: {"):
+        file.write_text(text)
+        os.utime(file, (time.time() + len(text), time.time() + len(text)))
+        assert [sight(policy, keystone("member")) for _ in range(3)] == [MESSAGE] * 3
+
+    file.write_text('"fault_middleware:show:details": "role:admin"')
+    os.utime(file, (time.time() + 60, time.time() + 60))
+    assert sight(policy, keystone("member")) == MESSAGE
+    assert sight(policy, keystone("admin")) == ALL
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(configure, caplog):
+    Policy(configure(), "/no/such/policy.yaml", "keystone", Metrics())
+
+    assert "policy_file = /no/such/policy.yaml is not there: defaults hold" in caplog.text
