@@ -129,6 +129,7 @@ class Consumer:
             if seconds > 4 * _GLANCE:  # the thread stands still while no request is served
                 LOG.error(_UWSGI_WITHOUT_THREADS)
         self._metrics.begin(_PART)  # a broker that is down keeps the listener waiting
+        self._deployment.recorder.check()
         pause = 0.0
         while not self._wait(pause):
             pause = min(pause * 2 or 1.0, _LONGEST_PAUSE)

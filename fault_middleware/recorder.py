@@ -5,6 +5,7 @@ It serves everybody who gets notifications; who they are decides only how long i
 """
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from fault_middleware.fault import Fault
 from fault_middleware.metrics import Metrics, describe
 from fault_middleware.profile import Profile
 from fault_middleware.store import Store
+
+LOG = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 # How often a working database may refuse a row: with growing pauses, about six seconds.
@@ -96,6 +99,13 @@ class Recorder:
                 self._metrics.fine(_PART)
                 break
         return True
+
+    def check(self) -> None:
+        """Say now if nothing can be stored, and not when the first fault comes."""
+        try:
+            self._store.probe()
+        except Exception as exc:
+            LOG.error("%s: no fault could be stored now: %s", _PART, describe(exc))
 
     def _works(self) -> bool:
         """Whether the database would store a row at all."""

@@ -184,3 +184,12 @@ def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(store, m
     assert row.message == "one"
     assert {"errors_total[extract]=1", "notifications_received_total=1"} <= set(metrics.counts())
     assert "dbaas.x.error m-1" in caplog.text
+
+
+def test_that_nothing_can_be_stored_is_said_before_the_first_fault_comes(recorder, store, caplog):
+    recorder.check()
+    assert not caplog.records
+    execute(store, "DROP TABLE instance_faults")
+    recorder.check()
+
+    assert "database (storing): no fault could be stored now: " in caplog.text
