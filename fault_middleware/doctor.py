@@ -149,7 +149,10 @@ def _policy(facts: _Facts) -> Iterator[_Facts]:
 
 def _notifications(facts: _Facts) -> Iterator[_Facts]:
     conf, settings, profiles = facts["conf"], facts["settings"], facts["loaded"]
-    url = listener.transport_url(conf, settings)
+    try:
+        url = listener.transport_url(conf, settings)
+    except (ValueError, oslo_messaging.InvalidTransportURL):
+        raise conf_module.ConfigurationError(facts["transport_wrong"]) from None
     driver = oslo_messaging.get_notification_transport(conf, url=url)._driver
     said, exchange = conf.oslo_messaging_notifications, conf.control_exchange
     missing = sorted({*settings.topics}.difference(said.topics))
@@ -158,6 +161,7 @@ def _notifications(facts: _Facts) -> Iterator[_Facts]:
     hosts = [f"{one.hostname}:{one.port or 5672}" for one in url.hosts]
     told: _Facts = {"exchange": exchange, "heard": exchanges, "is_heard": exchange in exchanges}
     told |= {"drivers": said.driver, "retry": said.retry, "missing": missing}
+    told["has_bounds"] = settings.retention_days + settings.max_faults_per_instance > 0
     yield told | {"transport": url.transport, "hosts": hosts}
     if not facts["priorities"] or url.transport != "rabbit":
         return

@@ -2,6 +2,7 @@
 """The two ways to the database: one for requests that must not wait, one for everything else."""
 
 import math
+import re
 import time
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from oslo_db.sqlalchemy import engines
 from fault_middleware.conf import DATABASE_GROUP, ConfigurationError
 
 _URLS = ("connection", "slave_connection")
+# An @ behind the one that to SQLAlchemy ends the password, but for one in the database's name.
+_BARE_AT = re.compile(r"://[^/@][^@]*@([^/?]*@|[^?]*@[^?]*/)")
 # Seconds after which a statement of the writer is given up: time for a busy cluster to commit, and
 # not more than a server gives its workers to end.
 _WRITE_TIMEOUT = 10.0
@@ -24,6 +27,10 @@ def check(options: Mapping[str, Any]) -> None:
     :raises ConfigurationError: when a URL is wrong or its driver is not installed
     """
     for name in filter(options.get, _URLS):
+        if _BARE_AT.search(options[name]):
+            # Without the URL, of which the password's end would not be masked.
+            text = "there is more than one @ before the host; write @ in a password as %40"
+            raise ConfigurationError(f"[{DATABASE_GROUP}] {name}: {text}")
         try:
             url = sa.make_url(options[name])
             url.get_dialect().import_dbapi()
