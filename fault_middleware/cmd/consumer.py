@@ -12,6 +12,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from fault_middleware import deploy
+from fault_middleware.cmd import reading
 from fault_middleware.conf import ConfigurationError
 
 PROGRAM = "fault-middleware-consumer"
@@ -22,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     try:
-        conf(arguments, project="fault_middleware", prog=PROGRAM)
+        with reading():
+            conf(arguments, project="fault_middleware", prog=PROGRAM)
         log.setup(conf, "fault_middleware")
         deployment = deploy.deploy(conf)
         consumer, settings = deployment.consumer, deployment.settings

@@ -18,13 +18,17 @@ class Doctor(Command, lister.Lister):
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
+        conf = self.configuration()
         if not (self.app_args and self.app_args.debug):
             logging.disable()  # the findings say it
             warnings.simplefilter("ignore")
-        # Loads oslo.messaging, which other commands do without.
-        from fault_middleware import doctor
+        try:
+            # Loads oslo.messaging, which other commands do without.
+            from fault_middleware import doctor
 
-        rows = list(doctor.examine(self.configuration(), vars(parsed_args)))
+            rows = list(doctor.examine(conf, vars(parsed_args)))
+        finally:
+            logging.disable(logging.NOTSET)  # an error of a command is told by logging
         rows.sort(key=lambda row: ("error", "warning", "ok").index(row[0]))
         self.failed = any(row[0] == "error" for row in rows)
         if parsed_args.formatter != "table":

@@ -11,7 +11,7 @@ from typing import Any
 from cliff import lister, show
 
 from fault_middleware import fault, models, report
-from fault_middleware.cmd.manage import Command
+from fault_middleware.cmd.manage import Command, printable
 
 _COLUMNS = [str(column.name) for column in models.instance_faults.columns]
 # What fits on a screen.
@@ -57,6 +57,8 @@ class Record(Command):
         if file := given.details_file:
             data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
             details = data.decode("utf-8", "replace")
+        if not (given.message + (details or "")).strip():
+            raise RuntimeError("The message is empty: nothing was recorded.")
         conf = self.configuration()
         report.record(given.instance, given.message, details, given.service, conf=conf)
         print(f"Recorded a fault of {given.instance}.")
@@ -94,7 +96,12 @@ class Purge(Command):
 
 
 def _shown(value: Any, formatter: str) -> Any:
-    """A value for scripts; or for people, without fractions of seconds and the word None."""
+    """A value for scripts; or for people, without fractions of seconds and the word None.
+
+    Whoever chose a text shall not command the terminal that shows it.
+    """
+    if isinstance(value, str) and formatter in ("table", "value"):
+        return printable(value)
     if formatter == "table":
         value = "" if value is None else value
         return value.isoformat(" ", "seconds") if isinstance(value, datetime) else value

@@ -8,10 +8,12 @@ share.
 import argparse
 import importlib.metadata
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cliff import app, command, commandmanager
@@ -21,11 +23,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fault_middleware import conf as conf_module
 from fault_middleware import deploy, fault, files
-from fault_middleware.conf import ConfigurationError
+from fault_middleware.cmd import reading
 from fault_middleware.deploy import Deployment
 from fault_middleware.store import Store
 
 PROGRAM = "fault-middleware-manage"
+# Those that are not printable to Python: line feed, tab, and the wider spaces of texts.
+_HARMLESS = "\n\t\u00a0\u3000"
 
 
 class Manage(app.App):
@@ -83,10 +87,8 @@ class Command(command.Command):
         given = self.app_args
         files, folders = (given.config_file, given.config_dir) if given else (None, None)
         project = "fault_middleware"
-        try:
+        with reading():
             conf([], project, PROGRAM, default_config_files=files, default_config_dirs=folders)
-        except cfg.Error as exc:
-            raise ConfigurationError(str(exc)) from exc
         conf_module.register_opts(conf)
         return conf
 
@@ -106,6 +108,20 @@ class Command(command.Command):
             raise RuntimeError(f"The database: {str(exc).splitlines()[0]}") from exc
 
 
+def printable(text: str) -> str:
+    """A text for a terminal, which obeys what is not printed; such characters as their escapes."""
+    return "".join(
+        one if one.isprintable() or one in _HARMLESS else ascii(one)[1:-1] for one in text
+    )
+
+
+def _count(text: str) -> int:
+    """A number that a database can take for one of rows or days."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 999999999")
+    return int(text)
+
+
 def _time(text: str) -> datetime:
     """A time, or so long ago."""
     if match := re.fullmatch(r"(\d{1,5})([mhd])", text):
@@ -116,8 +132,10 @@ def _time(text: str) -> datetime:
     return moment
 
 
+# As a shell has it of a program that a closed pipe ended; cliff's too.
+_BROKEN_PIPE = 141
 # The types in commands.yaml.
-_TYPES: Mapping[str, Any] = {"int": int, "time": _time}
+_TYPES: Mapping[str, Any] = {"count": _count, "time": _time}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -125,7 +143,20 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     # It logs a traceback of what is said in a line.
     logging.getLogger("oslo_db").setLevel(logging.CRITICAL)
-    return int(Manage().run(given or ["--help"]))
+    if sys.stdout is None:  # it was closed
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    try:
+        try:
+            return int(Manage().run(given or ["--help"]))
+        finally:
+            sys.stdout.flush()
+    except OSError as exc:
+        # Python's last flush would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(exc, BrokenPipeError):
+            return _BROKEN_PIPE
+        print(f"{PROGRAM}: standard output: {exc}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,19 @@ from cliff import lister
 
 from fault_middleware import conf as conf_module
 from fault_middleware import deploy, fault, files, migration, profile
-from fault_middleware.cmd.manage import Command
+from fault_middleware.cmd.manage import Command, printable
 from fault_middleware.conf import ConfigurationError
 from fault_middleware.profile import RouteTable
 
 _TRIED = ["action", "instance_id", "message", "details", "created", "request_id"]
+# What a file with a fault may hold, and of which types.
+_PARTS: Mapping[str, Any] = {
+    "message": str,
+    "details": str | list,
+    "created": str,
+    "problem": dict,
+    **dict.fromkeys(("message_id", "event_type", "request_id", "project_id"), str),
+}
 
 
 class List(Command, lister.Lister):
@@ -65,7 +73,8 @@ class Try(Command, lister.Lister):
         given = parsed_args
         one = profile.load(given.profile)
         message = _read(given.notification, dict)
-        message = json.loads(message["oslo.message"]) if "oslo.message" in message else message
+        if "oslo.message" in message:
+            message = _parse(f"{given.notification}: oslo.message", message["oslo.message"], dict)
         action, rows, reason = one.extract(message)
         if action == "ignore":
             print(
@@ -77,8 +86,12 @@ class Try(Command, lister.Lister):
             print("A success; it clears where clear_on_success is set.", file=sys.stderr)
             clears = conf_module.read_settings(self.configuration(), {}, "").clear_on_success
             action = "clear" if clears else "ignore"
+        shown = printable if given.formatter in ("table", "value") else str
         return _TRIED, (
-            (action, row.instance_id, row.message, row.details, str(row.created), row.request_id)
+            (
+                *(action, row.instance_id, shown(row.message), shown(row.details)),
+                *(str(row.created), row.request_id and shown(row.request_id)),
+            )
             for row in rows
         )
 
@@ -106,20 +119,39 @@ class Try(Command, lister.Lister):
             if given.fault:
                 service, route, name = RouteTable(deployment.profiles).route(match)
                 wanted = route.wanted(name, lambda: json.dumps(answer))
-                row = _read(given.fault, dict)
-                row["created"] = fault.parse_time(row.get("created"))
+                row = _fault(given.fault)
                 deployment.store.record([fault.make(service.service, wanted, **row)])
             request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
             application = deployment.filter(webob.Response(json_body=answer))
             return request.get_response(application).json
 
 
+def _fault(file: str) -> dict[str, Any]:
+    """The arguments of fault.make that a file holds."""
+    row = _read(file, dict)
+    created = fault.parse_time(row.get("created"))
+    for key, value in row.items():
+        is_time = key != "created" or created is not None
+        if not (is_time and isinstance(value, _PARTS.get(key, ()))):
+            text = "a fault has message and perhaps details (texts), created (a time) and problem"
+            raise ConfigurationError(f"{file}: {key} = {value!r:.80}: {text} (an object)")
+    return {**row, "created": created}
+
+
 def _read(file: str, *kinds: type) -> Any:
     """The JSON in a file, without notes (members that begin with ``_``)."""
     try:
-        data = json.loads(Path(file).read_bytes())
-    except (OSError, ValueError) as exc:
+        data = Path(file).read_bytes()
+    except OSError as exc:
         raise ConfigurationError(f"{file}: {exc}") from exc
+    return _parse(file, data, *kinds)
+
+
+def _parse(where: str, text: Any, *kinds: type) -> Any:
+    try:
+        data = json.loads(text)
+    except (TypeError, ValueError) as exc:  # what is no text is no JSON
+        raise ConfigurationError(f"{where}: no text of JSON: {exc}") from exc
     if not isinstance(data, kinds):
-        raise ConfigurationError(f"{file}: no JSON object")
+        raise ConfigurationError(f"{where}: no JSON object")
     return {k: v for k, v in data.items() if k[:1] != "_"} if isinstance(data, dict) else data

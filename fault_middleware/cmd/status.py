@@ -16,6 +16,8 @@ from oslo_utils import fileutils
 
 from fault_middleware import conf as conf_module
 from fault_middleware import doctor
+from fault_middleware.cmd import reading
+from fault_middleware.conf import ConfigurationError
 
 _CODES = {"ok": Code.SUCCESS, "warning": Code.WARNING, "error": Code.FAILURE}
 _PARTS = ("configuration", "database", "policy")
@@ -49,8 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
         ("Policy file", functools.partial(_policy_file, conf)),
     )
     try:
-        return int(upgradecheck.main(conf, "fault_middleware", checks, given or ["--help"]))
-    except cfg.Error as exc:
+        with reading():
+            return int(upgradecheck.main(conf, "fault_middleware", checks, given or ["--help"]))
+    except ConfigurationError as exc:
         print(f"fault-middleware-status: {exc}", file=sys.stderr)
         return 255
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import importlib.metadata
 import json
+import os
 import shlex
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,142 @@ def test_a_database_that_cannot_be_reached_is_one_line(run, tmp_path):
     assert code == 1
     assert err.startswith("The database: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["db version", "doctor"])
+def test_a_configuration_that_cannot_be_read_is_one_line(run, tmp_path, command):
+    for name, data in ("ini", b"x = 1\n[a"), ("binary", b"[\xff\xfe"), ("missing", None):
+        if data:
+            (tmp_path / name).write_bytes(data)
+
+        code, out, err = run(*command.split(), config=tmp_path / name)
+
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert f"{tmp_path}/{name}" in err
+
+
+@pytest.mark.parametrize(
+    "password", ["hun@s3cret", "hun@te:s3cret", "hun@te/s3cret", "hu@n@s3cret", "h/u?n@s3cret"]
+)
+@pytest.mark.parametrize("name", ["connection", "slave_connection"])
+def test_no_part_of_a_password_is_printed(run, tmp_path, name, password):
+    url = f"mysql+pymysql://root:{password}@127.0.0.1:1/db"
+    file = tmp_path / "x.conf"
+    file.write_text(f"[fault_middleware_database]\nconnection = mysql://h/d\n{name} = {url}\n")
+
+    code, out, err = run("db", "version", config=file)
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"{name}: there is more than one @" in err
+    assert "write @ in a password as %40" in err
+    assert "s3cret" not in err
+
+
+def test_an_at_elsewhere_in_a_url_is_right(run, tmp_path):
+    (tmp_path / "a@b@c").mkdir()
+    file = write_configuration(tmp_path / "x.conf", f"sqlite:///{tmp_path}/a@b@c/x.sqlite")
+
+    assert run("db", "sync", config=file)[0] == 0
+    for url in ("mysql+pymysql://u:p@127.0.0.1:1/d@b", "mysql+pymysql://u:%40@127.0.0.1:1/d"):
+        write_configuration(file, url)
+        assert "2003" in run("db", "version", config=file)[2]
+
+
+ODD = "x\x1b[31mred\x07\u202e\ta\u3000b\nc"
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+def test_a_text_does_not_command_the_terminal(run, command):
+    run("db", "sync")
+    run("fault", "record", INSTANCE, ODD, "--details", ODD)
+    arguments = ["fault", command, *([INSTANCE] if command == "show" else [])]
+
+    for formatter in ("table", "value"):
+        shown = run(*arguments, "--format", formatter)[1]
+        assert r"x\x1b[31mred\x07\u202e" in shown
+        assert "a\u3000b" in shown
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+    (row,) = [json.loads(run(*arguments, "--format", "json")[1])]
+    row = row if command == "show" else row[0]
+    assert (row["message"], row["details"]) == (ODD, ODD)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fault", "list", "--limit", "-1"],
+        ["fault", "purge", "--days", "-1"],
+        ["fault", "purge", "--max-faults", "many"],
+        ["doctor", "--readers", "-3"],
+        ["fault", "list", "--limit", "99999999999999999999"],
+    ],
+)
+def test_a_number_that_counts_nothing_is_refused(run, arguments):
+    code, out, err = run(*arguments)
+
+    assert (code, out) == (2, "")
+    assert f"'{arguments[-1]}' is no whole number" in err
+
+
+@pytest.mark.parametrize("option", ["retention_days", "max_faults_per_instance"])
+def test_a_bound_beyond_reason_is_refused(tmp_path, sqlite_url, option):
+    file = write_configuration(tmp_path / "x.conf", sqlite_url, **{option: "8000000"})
+
+    code, out, err = manage("fault", "purge", "--config-file", str(file))
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert option in err
+
+
+def test_the_longest_retention_can_be_kept(run):
+    run("db", "sync")
+
+    assert run("fault", "purge", "--days", "36500", "--max-faults", "1000000")[0] == 0
+
+
+@pytest.mark.parametrize("details", [[], ["--details", " \n"]])
+def test_an_empty_fault_is_not_recorded(run, details):
+    run("db", "sync")
+
+    code, out, err = run("fault", "record", INSTANCE, " ", *details)
+
+    assert (code, out, err) == (1, "", "The message is empty: nothing was recorded.\n")
+    assert json.loads(run("fault", "list", "--format", "json")[1]) == []
+
+
+@pytest.fixture
+def unread():
+    """The end of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+# Longer than a pipe's buffer, shorter, and of argparse.
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("profile show trove", 141), ("profile list", 141), ("profile list --help", 0)],
+)
+def test_nobody_has_to_read_what_is_printed(unread, command, code):
+    arguments = [*MANAGE, *command.split()]
+
+    piped = subprocess.run(arguments, stdout=unread, stderr=subprocess.PIPE)
+    closed = subprocess.run(["sh", "-c", f"{shlex.join(arguments)} >&-"], stderr=subprocess.PIPE)
+
+    assert (piped.returncode, piped.stderr) == (code, b"")
+    assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+def test_a_full_disk_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*MANAGE, "profile", "list"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+
+    assert ended.returncode == 1
+    assert "No space left on device" in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 def test_without_a_command_there_is_help():
@@ -198,6 +336,17 @@ def test_without_a_fault_the_body_is_as_it_was(write):
     assert tried("trove", "--path", path, "--body", write("body.json", BODY)) == BODY
 
 
+SHOWN = ["--path", f"/p1/instances/{INSTANCE}", "--body", "{file}", "--fault"]
+WRONG = {
+    "bare": {"oslo.message": {"event_type": "x"}},
+    "word": {"oslo.message": "x"},
+    "many": {"oslo.message": "[1]"},
+    "unknown": {"message": "m", "xyz": 1},
+    "problem": {"message": "m", "problem": "x"},
+    "time": {"message": "m", "created": "soon"},
+}
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -209,10 +358,18 @@ def test_without_a_fault_the_body_is_as_it_was(write):
         ),
         (["--notification", "/no/file"], "/no/file"),
         (["--notification", "{list}"], "{list}: no JSON object"),
+        (["--notification", "{file}x"], "{file}x"),
+        (["--notification", "{bare}"], "{bare}: oslo.message: no text of JSON"),
+        (["--notification", "{word}"], "{word}: oslo.message: no text of JSON"),
+        (["--notification", "{many}"], "{many}: oslo.message: no JSON object"),
+        ([*SHOWN, "{unknown}"], "{unknown}: xyz = 1: a fault has message and perhaps details"),
+        ([*SHOWN, "{problem}"], "{problem}: problem = 'x': a fault has"),
+        ([*SHOWN, "{time}"], "{time}: created = 'soon': a fault has"),
     ],
 )
 def test_what_cannot_be_tried_is_said_in_a_line(write, arguments, text):
     names = {"file": write("b.json", BODY), "list": write("l.json", [])}
+    names |= {name: write(f"{name}.json", data) for name, data in WRONG.items()}
     arguments = [one.format_map(names) if "{" in one else one for one in arguments]
     code, _, err = manage("profile", "try", "trove", *arguments)
 

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from fault_middleware import migration
-from fault_middleware.cmd import status
+from fault_middleware.cmd import consumer, status
 from tests.fixtures import close, make_store, write_configuration
 
 
@@ -158,6 +158,19 @@ def test_a_configuration_that_is_not_there_is_one_line(capsys):
     assert status.main(["--config-file", "/nowhere", "upgrade", "check"]) == 255
 
     assert capsys.readouterr().err.startswith("fault-middleware-status: ")
+
+
+@pytest.mark.parametrize(("program", "code"), [(status, 255), (consumer, 2)])
+def test_a_configuration_that_is_no_text_is_one_line(tmp_path, capsys, program, code):
+    file = tmp_path / "x.conf"
+    file.write_bytes(b"\xff\xfe")
+    command = ["upgrade", "check"] if program is status else []
+
+    assert program.main(["--config-file", str(file), *command]) == code
+
+    err = capsys.readouterr().err
+    assert f": Failed to parse {file}: 'utf-8' codec" in err
+    assert err.count("\n") == 1
 
 
 def test_without_a_command_there_is_help(capsys):
