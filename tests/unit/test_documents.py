@@ -98,6 +98,16 @@ def test_the_readme_and_the_manual_give_the_same_advice():
     assert len(manual) == 3
 
 
+def test_the_page_of_each_service_has_a_topic_of_its_own():
+    topics = {}
+    for service in ("nova", "trove"):
+        text = "".join(blocks(MANUAL / f"install/{service}.rst", "ini"))
+        named = re.findall(r"^\w*topics = (?:.*,)?(\w+)$", text, re.MULTILINE)
+        (topics[service],) = set(named)
+
+    assert topics == {"nova": "fault_middleware_nova", "trove": "fault_middleware"}
+
+
 def test_the_readme_has_exactly_two_commands_to_begin_with():
     demo, tests, *_ = blocks(README, "shell")
 

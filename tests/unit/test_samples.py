@@ -153,6 +153,19 @@ def test_every_profile_of_a_service_with_a_paste_file_has_a_fragment():
     assert set(profile.shipped()) - WITHOUT_PASTE == {file.stem for file in FRAGMENTS}
 
 
+@pytest.mark.parametrize("file", FRAGMENTS, ids=lambda file: file.stem)
+def test_no_two_services_are_told_to_share_a_topic(file):
+    service, text = file.stem, file.read_text()
+    named = set(re.findall(r"topics = .*?(\w+)$", text, re.MULTILINE))
+
+    # Trove has the default; of Masakari the topic cannot be chosen.
+    if service == "trove" or not profile.load(service).priorities:
+        assert named == set()
+    elif service != "masakari":
+        assert named == {f"fault_middleware_{service}"}
+        assert f"[fault_middleware] topics = fault_middleware_{service}\n" in text
+
+
 def test_the_readme_shows_the_fragment_for_trove():
     (names,) = pipelines(ETC / "api-paste/trove.ini")
 
