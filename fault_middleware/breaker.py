@@ -27,6 +27,7 @@ class Breaker:
         self._metrics = metrics
         self._pause = 0.0
         self._opened = self._closed_until = 0.0
+        self._is_first = True  # call, of this process
 
     @contextmanager
     def call(self, what: str) -> Iterator[None]:
@@ -44,8 +45,8 @@ class Breaker:
             raise
         if time.monotonic() - begin > self._limit:
             self._open(what, TimeoutError(f"it took more than {self._limit} s"))
-        elif self._pause and begin >= self._opened:
-            self._pause = 0.0
+        elif (self._pause or self._is_first) and begin >= self._opened:
+            self._pause, self._is_first = 0.0, False
             self._metrics.count("suspended", 0)
             self._metrics.fine(_PART)
 

@@ -33,13 +33,15 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
 
     def __init__(self, conf: Any = cfg.CONF, topics: Any = (), transport: Any = None) -> None:
         super().__init__(conf, topics, transport)
-        self._events, self._metrics = list[Event](), Metrics()
+        self._events, self._metrics = list[tuple[Event, ...]](), Metrics()
         try:
             self._deployment = deploy(conf)
             self._metrics = self._deployment.metrics
             if "uwsgi" in sys.modules and eventletutils.is_monkey_patched("thread"):
                 raise RuntimeError("under uWSGI no thread runs where eventlet has replaced them")
-            self._events = [event for one in self._deployment.profiles for event in one.events]
+            clears = self._deployment.settings.clear_on_success
+            self._stored = {"record", "clear"} | ({"success"} if clears else set())
+            self._events = [one.events for one in self._deployment.profiles]
         except Exception as exc:
             self._metrics.count("errors", 1, "driver")
             self._metrics.trouble("notification driver", "it records nothing", exc)
@@ -48,11 +50,10 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         """Take a notification if a profile wants it; ``retry`` is for drivers that send."""
         name = "a notification"
         try:
-            event = next((event for event in self._events if event.matches(message)), None)
+            event = self._find(message)
             if event is not None:
-                name = (
-                    f"{message['event_type']} of {event.fields['instance_id'].find(message)!s:.80}"
-                )
+                instance_id = event.fields["instance_id"].find(message)
+                name = f"{message['event_type']} of {instance_id!s:.80}"
                 context = ctxt.to_dict() if hasattr(ctxt, "to_dict") else ctxt
                 # Now, for others go on to change the message; as what a broker would get; and not
                 # to a fault, since masking can take a hundred times as long.
@@ -61,6 +62,14 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         except Exception as exc:
             self._metrics.error("driver", f"{name} is lost", exc)
 
+    def _find(self, message: Mapping[str, Any]) -> Event | None:
+        """An event of some profile that makes it worth storing."""
+        for events in self._events:
+            event = next((one for one in events if one.matches(message)), None)
+            if event is not None and event.action in self._stored:
+                return event
+        return None
+
 
 class _Writer:
     """A queue of notifications, and the thread that stores them."""
@@ -68,6 +77,7 @@ class _Writer:
     def __init__(self, deployment: Deployment, pid: int) -> None:
         self._deployment, self._metrics = deployment, deployment.metrics
         self._queue: list[tuple[str, str]] = []  # the names for the log, and the texts
+        self._length, self._lock = 0, threading.Lock()
         self._wake, self._ending = threading.Event(), threading.Event()
         # Before there is work, since a green thread runs until it waits before start() returns.
         self._thread = threading.Thread(None, self._run, "fault-driver", daemon=True)
@@ -75,10 +85,11 @@ class _Writer:
         atexit.register(self._end, pid)
 
     def put(self, name: str, text: str) -> None:
-        length = sum(len(waiting) for _, waiting in self._queue)
-        if length + len(text) > _LONGEST_QUEUE or self._ending.is_set():
+        if self._length + len(text) > _LONGEST_QUEUE or self._ending.is_set():
             self._metrics.drop("the queue is full or closed", name)
         else:
+            with self._lock:
+                self._length += len(text)
             self._queue.append((name, text))
             self._wake.set()
 
@@ -99,8 +110,11 @@ class _Writer:
                 if not recorder.record(rows, self._ending.wait):
                     return
             except Exception as exc:
-                self._metrics.error("driver", f"{batch[0][0]} and others are lost", exc)
+                names = ", ".join(name for name, _ in batch)
+                self._metrics.error("driver", f"lost: {names}", exc)
             del self._queue[: len(batch)]
+            with self._lock:
+                self._length -= sum(len(text) for _, text in batch)
 
     def _end(self, pid: int) -> None:
         if os.getpid() == pid:  # and no fork of it

@@ -17,7 +17,8 @@ ACTIONS = ("record", "clear", "success", "ignore")
 # How an exception in a traceback, or a repr(), begins.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
 # In a traceback, what follows the last frame; behind it, a message may have lines of its own.
-_RAISED = re.compile(r"^  File .*\n(?:[ ].*\n)*(\S.*)", re.MULTILINE)
+# Nothing is read twice, whether something follows or not.
+_RAISED = re.compile(r"^  File .*\n(?:[ ].*\n)*+(\S.*)?", re.MULTILINE)
 _NO_EXCEPTION = "Internal error"
 # Where the text of an exception that came from another process goes on with how it came there.
 _REMOTE = "\nTraceback (most recent call last):"
@@ -106,12 +107,14 @@ class Event(NamedTuple):
         know (Nova's rule, CVE-2019-14433).
         """
         message, details = map(fault.as_text, (values.get("message"), values.get("details")))
-        raised = _EXCEPTION.match((_RAISED.findall(details) or [""])[-1])
+        raised = _EXCEPTION.match(next(filter(None, _RAISED.findall(details)[::-1]), ""))
         name = _EXCEPTION.match(fault.as_text(exception)) if exception else raised
-        # A bare name is known better from where it was raised.
+        names = {match[0] for match in (name,) if match is not None}
+        # A bare name is known better from where it was raised, if that is not within the message.
         if name is not None and raised is not None and raised[0].endswith(f".{name[0]}"):
-            name = raised
-        if name is not None and safe.fullmatch(name[0]):
+            is_end = details.rstrip().endswith(f"{raised[0]}: {message}".rstrip())
+            names = {raised[0]} if is_end else {name[0], raised[0]}
+        if names and all(map(safe.fullmatch, names)):
             return
         if message not in details:
             values["details"] = f"{message}\n\n{details}"

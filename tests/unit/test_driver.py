@@ -36,6 +36,8 @@ events:
   - event_type: order.failed
     priority: [error, warn]
     record: {instance_id: payload.id, message: payload.why, request_id: context.request_id}
+  - {event_type: order.paid, priority: info, success: {instance_id: payload.id}}
+  - {event_type: ["order.noise", dbaas.instance_create.error], priority: info, ignore: {}}
 """
 
 
@@ -458,3 +460,16 @@ def test_a_driver_of_the_routing_driver_has_the_configuration_of_the_service(
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, *arguments], check=True)
 
     assert messages(store) == ["routed"]
+
+
+def test_what_one_profile_ignores_another_may_record(world, store):
+    deployment = world()
+    notifier = make_notifier(deployment.conf)
+    notifier.info({}, "order.noise", {"id": "o1"})
+    notifier.info({}, "order.paid", {"id": "o1"})
+    notifier.info({}, ERROR, payload())
+
+    wait_until(lambda: rows(store))
+    assert messages(store) == ["No valid host"]
+    assert "errors_total[driver]=1" not in deployment.metrics.counts()
+    assert "notifications_received_total=1" in deployment.metrics.counts()

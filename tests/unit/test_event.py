@@ -322,7 +322,8 @@ def test_a_traceback_in_a_message_goes_to_the_details(trove):
 @pytest.mark.parametrize(
     ("name", "raised", "message"),
     [
-        ("Gone", "trove.common.exception.Gone: x", SECRET),
+        ("Gone", f"trove.common.exception.Gone: {SECRET}", SECRET),
+        ("Gone", f"other.Gone: {SECRET}\n  File x\ntrove.common.exception.Gone: y", "Gone"),
         ("Gone", "nova.common.exception.Gone: x", "Gone"),
         ("one", "trove.common.exception.Gone: x", "one"),
         ("Gone", "QuotaExceeded: x", "Gone"),
@@ -333,3 +334,10 @@ def test_the_traceback_tells_the_module_of_a_class(foreign, name, raised, messag
     payload = {"message": SECRET, "class": name, "exception": FRAMES + raised}
 
     assert seen(foreign, payload=payload)[0] == message
+
+
+def test_frames_without_an_end_are_read_once(foreign):
+    """Read again from each frame, a megabyte of them takes minutes."""
+    payload = {"message": SECRET, "exception": "  File \n" * 2**17}
+
+    assert seen(foreign, payload=payload)[0] == "Internal error"

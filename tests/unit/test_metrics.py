@@ -233,3 +233,32 @@ def test_a_folder_that_goes_away_harms_nobody(tmp_path):
     out = run(COUNT.format(first=f"shutil.rmtree({str(folder)!r})"), folder)
 
     assert "metrics: not everything is counted: " in out
+
+
+WORKER = """
+import sys
+import prometheus_client
+from fault_middleware.breaker import Breaker
+from fault_middleware.metrics import Metrics
+metrics = Metrics()
+try:
+    with Breaker(2, metrics).call("a look-up"):
+        1 / int(sys.argv[1])
+except ZeroDivisionError:
+    pass
+print(prometheus_client.generate_latest(metrics.exposed).decode())
+"""
+
+
+def test_a_worker_that_ended_in_trouble_leaves_no_alarm_behind(tmp_path):
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", WORKER, works], env=environ, capture_output=True, text=True
+        ).stdout
+        for works in "01"
+    ]
+
+    for state, text in zip("10", shown, strict=True):
+        assert f"\nfault_middleware_lookups_suspended {state}.0\n" in text
+        assert f'\nfault_middleware_failing{{part="database (look-ups)"}} {state}.0\n' in text
