@@ -16,6 +16,7 @@ from fault_middleware.cmd import reading
 from fault_middleware.conf import ConfigurationError
 
 PROGRAM = "fault-middleware-consumer"
+_DESCRIPTION = "Store the faults that services notify of, until told to stop."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     log.register_options(conf)
     try:
         with reading():
-            conf(arguments, project="fault_middleware", prog=PROGRAM)
+            conf(arguments, "fault_middleware", PROGRAM, description=_DESCRIPTION)
         log.setup(conf, "fault_middleware")
         deployment = deploy.deploy(conf)
         consumer, settings = deployment.consumer, deployment.settings

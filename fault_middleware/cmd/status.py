@@ -7,6 +7,7 @@ Ends with 0 if nothing does, with 1 if something is odd, with 2 if something mus
 
 import functools
 import sys
+from typing import Any
 
 from oslo_config import cfg
 from oslo_policy import policy
@@ -19,6 +20,8 @@ from fault_middleware import doctor
 from fault_middleware.cmd import reading
 from fault_middleware.conf import ConfigurationError
 
+PROGRAM = "fault-middleware-status"
+_DESCRIPTION = "Say what stands in the way of an upgrade: upgrade check."
 _CODES = {"ok": Code.SUCCESS, "warning": Code.WARNING, "error": Code.FAILURE}
 _PARTS = ("configuration", "database", "policy")
 
@@ -42,10 +45,17 @@ def _policy_file(conf: cfg.ConfigOpts, _: object) -> Result:
     return Result(Code.FAILURE, f"{text}oslopolicy-convert-json-to-yaml.")
 
 
+class _Options(cfg.ConfigOpts):
+    """The options, with help that says what the program does."""
+
+    def __call__(self, *args: Any, **options: Any) -> None:
+        super().__call__(*args, **options | {"prog": PROGRAM, "description": _DESCRIPTION})
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check, with ``arguments`` in place of ``sys.argv``; the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    conf, checks = cfg.ConfigOpts(), upgradecheck.UpgradeCommands()
+    conf, checks = _Options(), upgradecheck.UpgradeCommands()
     checks._upgrade_checks = (
         ("Deployment", functools.partial(_deployment, conf)),
         ("Policy file", functools.partial(_policy_file, conf)),
@@ -54,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         with reading():
             return int(upgradecheck.main(conf, "fault_middleware", checks, given or ["--help"]))
     except ConfigurationError as exc:
-        print(f"fault-middleware-status: {exc}", file=sys.stderr)
+        print(f"{PROGRAM}: {exc}", file=sys.stderr)
         return 255
 
 
