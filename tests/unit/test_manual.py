@@ -4,6 +4,8 @@
 import configparser
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from oslo_upgradecheck import upgradecheck
 from fault_middleware import conf as conf_module
 from fault_middleware.cmd.manage import Manage
 from tests.documents import MANUAL, README, ROOT, blocks
+from tests.fixtures import write_configuration
 
 PAGES = [README, ROOT / "CONTRIBUTING.rst", *sorted(MANUAL.rglob("*.rst"))]
 SECTIONS = {"prelude", "features", "issues", "upgrade", "deprecations", "critical"} | {
@@ -85,6 +88,50 @@ def test_every_program_is_in_the_manual():
         assert f"\n{name}\n====" in text
         assert f".. program-help:: {target.partition(':')[0]}\n" in text
     assert ".. autoprogram-cliff:: fault_middleware.manage\n" in text
+
+
+def test_every_command_is_in_the_table_of_the_manual_with_a_line():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    points = setup["options.entry_points"]
+    commands = {
+        f"fault-middleware-manage {line.partition(' =')[0].replace('_', ' ')}"
+        for line in points["fault_middleware.manage"].strip().splitlines()
+    }
+    programs = {line.partition(" =")[0] for line in points["console_scripts"].strip().splitlines()}
+    text = (MANUAL / "cli.rst").read_text()
+
+    table = re.findall(r"   \* - ``([^`]+)``\n     - \S", text)
+
+    assert set(table) == commands | programs - {
+        "fault-middleware-manage",
+        "fault-middleware-status",
+    } | {"fault-middleware-status upgrade check"}
+
+
+def test_the_answers_of_db_sync_in_the_manual_are_its_own(tmp_path, sqlite_url):
+    file = write_configuration(tmp_path / "x.conf", sqlite_url)
+    command = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.manage"]
+    command += ["--config-file", str(file), "db", "sync"]
+
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    shown = [
+        block.partition("\n")[2]
+        for page in PAGES
+        for block in blocks(page, "console")
+        if block.partition("\n")[0].endswith(" db sync")
+    ]
+    assert [text for text in shown if text] == [answer, answer]
+
+
+@pytest.mark.parametrize("program", ["consumer", "status"])
+def test_the_help_of_a_program_says_what_it_does(program):
+    command = [sys.executable, "-W", "ignore", "-m", f"fault_middleware.cmd.{program}", "--help"]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert re.match(r"usage: fault-middleware-\w+ .*?\n\n\w+ [^\n]+\.\n\n", told, re.DOTALL)
 
 
 def known_options():
