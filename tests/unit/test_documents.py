@@ -10,15 +10,25 @@ import re
 import subprocess
 import sys
 import types
+import uuid
 from datetime import datetime
 
 import oslo_messaging
 import pytest
 import sqlalchemy as sa
 import webtest
+from oslo_config import cfg
 from paste.deploy import loadapp
 
-from fault_middleware import body, fault, listener, profile
+from fault_middleware import (
+    ManagementDriverException,
+    ProblemDetails,
+    body,
+    event,
+    fault,
+    listener,
+    profile,
+)
 from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy
@@ -26,12 +36,14 @@ from fault_middleware.store import CHUNK
 from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import (
     DATA,
+    INSTANCE,
     Service,
     close,
     make_store,
     parse,
     read_data,
     rows,
+    wait_until,
     write_configuration,
 )
 
@@ -148,6 +160,144 @@ def test_the_healthcheck_of_the_manual_reports(tmp_path, sqlite_url):
     app = webtest.TestApp(loadapp(f"config:{ini}", name="healthcheck"))
 
     assert "fault_middleware: OK" in app.get("/", headers={"Accept": "application/json"}).text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "values"),
+    [
+        ("True", [True]),
+        ("False", [False]),
+        ("1", [1]),
+        ("1.0", [1.0]),
+        ("ab", [["a", "b"]]),
+        ("*", [True, 0, None, "", [], "a\n.b"]),
+        ("?", ["a", "b", "c", "[", 1, 0]),
+        ("[ab]", ["a", "b"]),
+        ("[!ab]", ["c", "[", 1, 0]),
+        ("[[]", ["["]),
+        ("(a|b)", []),
+        ("true", []),
+        ("null", []),
+        ("A", []),
+    ],
+)
+def test_values_are_compared_as_the_manual_says(wanted, values):
+    data = {"event_type": "a", "priority": "info", "ignore": {}, "when": {"payload.x": wanted}}
+    kind = event.build(data)
+    every = [True, False, None, 0, 1, 1.0, ["a", "b"], [], "", "a", "b", "c", "[", "a\n.b"]
+
+    found = [x for x in every if kind.matches(notification("a", "info", {"x": x}))]
+
+    if wanted == "*":
+        assert found == every
+    else:
+        assert sorted(map(repr, found)) == sorted(map(repr, values))
+
+
+@pytest.mark.parametrize("value", [True, None, 1, ["a"]])
+def test_a_route_compares_texts_alone(deliveries, value):
+    service, store, app = deliveries
+    service.body = {"delivery": delivery(state=value)}
+    store.record([fault.make("shop", "d-1", message="no van")])
+
+    assert "error" not in app.get("/v2/deliveries/d-1").json["delivery"]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_read"),
+    [
+        ('"x"', True),
+        ("NaN", False),
+        ("Infinity", False),
+        ('"a\x01b"', False),
+        ("1" * 4300, True),
+        ("1" * 4301, False),
+        ("[" * 500 + "]" * 500, True),
+        ("[" * 100_000 + "]" * 100_000, False),
+    ],
+    ids=lambda value: str(value)[:9],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_what_is_not_quite_json_is_left_alone(deliveries, monkeypatch, value, is_read, mark):
+    *_, app = deliveries
+    text = f'{mark}{{"delivery": {{"id": "d-1", "x": {value}, "error": {{"traceback": "t"}}}}}}'
+    monkeypatch.setattr(Service, "data", text.encode())
+
+    answer = app.get("/v2/deliveries/d-1")
+
+    assert (answer.body != text.encode()) is (is_read and not mark)
+
+
+def test_the_filter_of_the_manual_vouches_for_its_callers(tmp_path, sqlite_url):
+    (example,) = blocks(MANUAL / "policy.rst", "python")
+    names = {}
+    exec(example, names)
+    conf = parse(
+        write_configuration(
+            tmp_path / "x.conf", sqlite_url, credentials="external_oauth2", consumer="external"
+        )
+    )
+    store = make_store(sqlite_url)
+    store.record([fault.make("trove", INSTANCE, message="m", details="d")])
+    people = {
+        "CN=ann": {"id": "u1", "project": "p1", "roles": ["member", "admin"]},
+        "CN=bob": {"id": "u2", "project": "p1", "roles": ["member"]},
+    }
+    app = webtest.TestApp(names["Gatekeeper"](FaultMiddleware(Service(), conf), people))
+
+    def details(**environ):
+        shown = app.get(f"/p1/instances/{INSTANCE}", extra_environ=environ).json
+        return "details" in shown["instance"]["fault"]
+
+    assert details(SSL_CLIENT_S_DN="CN=ann")
+    assert not details(SSL_CLIENT_S_DN="CN=bob")
+    assert not details(HTTP_X_ROLES="admin", HTTP_X_IDENTITY_STATUS="Confirmed")
+    close(store)
+    close(deploy(conf).store)
+
+
+@pytest.fixture
+def try_the_whole_way(tmp_path, sqlite_url, monkeypatch):
+    """Runs the manual's script beside a consumer, with a transport in memory."""
+    (script,) = blocks(MANUAL / "operations/troubleshooting.rst", "python")
+    # A process has one such transport, so consumers of other tests may read the usual topic.
+    topic = f"t{uuid.uuid4().hex}"
+    text = (
+        "[DEFAULT]\ntransport_url = fake://\n[oslo_messaging_notifications]\n"
+        f"driver = messagingv2\ntopics = notifications,{topic}\n"
+    )
+    file = write_configuration(tmp_path / "trove.conf", sqlite_url, text, topics=topic)
+    store = make_store(sqlite_url)
+    deployment = deploy(parse(file))
+    deployment.consumer.ensure()
+    monkeypatch.setattr(cfg, "CONF", cfg.ConfigOpts())
+    yield lambda: exec(script.replace("/etc/trove/trove.conf", str(file)), {}), store
+    oslo_messaging.set_transport_defaults("openstack")
+    deployment.consumer.stop()
+    close(deployment.store)
+    close(store)
+
+
+def test_the_script_of_the_manual_goes_the_whole_way(try_the_whole_way):
+    run, store = try_the_whole_way
+
+    run()
+
+    wait_until(lambda: [row["message"] for row in rows(store)] == ["This is a test."])
+
+
+def test_a_problem_and_its_exception_take_additional_attributes_as_the_manual_says():
+    text = (MANUAL / "exceptions.rst").read_text()
+    names = {
+        "ProblemDetails": ProblemDetails,
+        "ManagementDriverException": ManagementDriverException,
+    }
+    problem, raised = (
+        eval(call, names)
+        for call in re.findall(r"``((?:Prob|Man)\w+\(500, .*?\))``", text, re.DOTALL)
+    )
+
+    assert problem == raised.problem
 
 
 @pytest.fixture
