@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import types
+import uuid
 from datetime import datetime
 
 import oslo_messaging
@@ -259,11 +260,13 @@ def test_the_filter_of_the_manual_vouches_for_its_callers(tmp_path, sqlite_url):
 def try_the_whole_way(tmp_path, sqlite_url, monkeypatch):
     """Runs the manual's script beside a consumer, with a transport in memory."""
     (script,) = blocks(MANUAL / "operations/troubleshooting.rst", "python")
+    # A process has one such transport, so consumers of other tests may read the usual topic.
+    topic = f"t{uuid.uuid4().hex}"
     text = (
         "[DEFAULT]\ntransport_url = fake://\n[oslo_messaging_notifications]\n"
-        "driver = messagingv2\ntopics = notifications,fault_middleware\n"
+        f"driver = messagingv2\ntopics = notifications,{topic}\n"
     )
-    file = write_configuration(tmp_path / "trove.conf", sqlite_url, text)
+    file = write_configuration(tmp_path / "trove.conf", sqlite_url, text, topics=topic)
     store = make_store(sqlite_url)
     deployment = deploy(parse(file))
     deployment.consumer.ensure()
