@@ -2,7 +2,9 @@
 """``fault list|show|record|clear|purge``: what is in the table."""
 
 import argparse
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +17,17 @@ from fault_middleware.cmd.manage import Command, printable
 
 _COLUMNS = [str(column.name) for column in models.instance_faults.columns]
 # What fits on a screen.
-_BRIEF = ["created", "service", "instance_id", "message", "request_id", "id"]
-_FOLDED = ["count", "first", "last", "service", "instance_id", "message", "deleted"]
+_BRIEF = ["created", "service", "instance_id", "message"]
+_FOLDED = ["count", "first", "last", "service", "instance_id", "message"]
+# The characters that all but the message take, unfolded and folded.
+_OTHERS = 76, 106
 
 
 class List(Command, lister.Lister):
-    """List what is in the table, the newest first; a clearance has an empty message.
+    """List what is in the table, the newest first. Times are UTC.
 
-    Other formats than the table have all columns, but with --fold.
+    Other formats than the table have all columns, but with --fold; there, deleted is true and the
+    message empty for a clearance.
     """
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
@@ -32,8 +37,16 @@ class List(Command, lister.Lister):
         found = self.store().history(limit or None, given.since, given.fold, **equal)
         if limit and len(found) == limit:
             print(f"These are the newest {limit}; --limit 0 shows all.", file=sys.stderr)
-        brief = _BRIEF if given.formatter == "table" else _COLUMNS
-        columns = _FOLDED if given.fold else brief
+        is_table = given.formatter == "table"
+        columns = _FOLDED if given.fold else _BRIEF if is_table else _COLUMNS
+        if is_table:
+            # Ids can be copied from a terminal of any width: the message alone is folded.
+            room = shutil.get_terminal_size((10**6, 0)).columns - _OTHERS[given.fold]
+            given.fit_width = False
+            for row in found:
+                row["message"] = textwrap.fill(row["message"], max(room, 20)) or "(cleared)"
+        if not found:
+            print("There are no such faults.", file=sys.stderr)
         return columns, ([_shown(row[name], given.formatter) for name in columns] for row in found)
 
 
@@ -70,8 +83,12 @@ class Clear(Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         given, conf = parsed_args, self.configuration()
-        report.record(given.instance, "", None, given.service, conf=conf, deleted=True)
-        print(f"The faults of {given.instance} are not shown any more.")
+        wanted = fault.canonical_id(given.instance)
+        found = self.store().history(1, None, instance_id=wanted, service=given.service)
+        report.record(wanted, "", None, given.service, conf=conf, deleted=True)
+        print(f"The faults of {wanted} are not shown any more.")
+        if not found or found[0]["deleted"]:
+            print("In the table there was none; is the id right?", file=sys.stderr)
         return 0
 
 

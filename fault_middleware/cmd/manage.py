@@ -105,7 +105,8 @@ class Command(command.Command):
         try:
             return int(super().run(parsed_args))
         except (db_exception.DBError, SQLAlchemyError) as exc:
-            raise RuntimeError(f"The database: {str(exc).splitlines()[0]}") from exc
+            text = f"The database: {str(exc).splitlines()[0]} (see db sync, and doctor)"
+            raise RuntimeError(text) from exc
 
 
 def printable(text: str) -> str:

@@ -75,6 +75,10 @@ class Try(Command, lister.Lister):
         message = _read(given.notification, dict)
         if "oslo.message" in message:
             message = _parse(f"{given.notification}: oslo.message", message["oslo.message"], dict)
+        # As oslo.messaging packs it; what else begins so is somebody's note.
+        head = "_context_"
+        context = {k.removeprefix(head): v for k, v in message.items() if k.startswith(head)}
+        message = {"context": context, **{k: v for k, v in message.items() if k[:1] != "_"}}
         action, rows, reason = one.extract(message)
         if action == "ignore":
             print(
@@ -117,10 +121,11 @@ class Try(Command, lister.Lister):
                 raise ConfigurationError(f"no route of {given.profile} has the path {given.path}")
             migration.sync(deployment.store.writer)
             if given.fault:
-                service, route, name = RouteTable(deployment.profiles).route(match)
-                wanted = route.wanted(name, lambda: json.dumps(answer))
-                row = _fault(given.fault)
-                deployment.store.record([fault.make(service.service, wanted, **row)])
+                one, route, name = RouteTable(deployment.profiles).route(match)
+                text, row = json.dumps(answer), _fault(given.fault)
+                ids = [instance.id for instance in route.instances(text) if instance.id]
+                wanted = ids[0] if route.many and ids else route.wanted(name, lambda: text)
+                deployment.store.record([fault.make(one.service, wanted, **row)])
             request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
             application = deployment.filter(webob.Response(json_body=answer))
             return request.get_response(application).json
@@ -139,7 +144,7 @@ def _fault(file: str) -> dict[str, Any]:
 
 
 def _read(file: str, *kinds: type) -> Any:
-    """The JSON in a file, without notes (members that begin with ``_``)."""
+    """The JSON in a file."""
     try:
         data = Path(file).read_bytes()
     except OSError as exc:
@@ -154,4 +159,4 @@ def _parse(where: str, text: Any, *kinds: type) -> Any:
         raise ConfigurationError(f"{where}: no text of JSON: {exc}") from exc
     if not isinstance(data, kinds):
         raise ConfigurationError(f"{where}: no JSON object")
-    return {k: v for k, v in data.items() if k[:1] != "_"} if isinstance(data, dict) else data
+    return data

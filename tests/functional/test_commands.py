@@ -174,3 +174,21 @@ def test_the_database_is_said_to_be_out_of_date(run):
     assert said.startswith("The database: ")
     assert "instance_faults" in said
     assert said.count("\n") == 1
+
+
+def test_ids_can_be_copied_from_a_narrow_terminal(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    run("fault", "record", INSTANCE, "word " * 20)
+    table = run("fault", "list")
+
+    assert f" {INSTANCE} " in table
+    assert max(map(len, table.splitlines())) <= 100
+
+
+def test_what_there_is_not_is_said(run, capsys, tmp_path):
+    config = ["--config-file", f"{tmp_path}/service.conf"]
+    assert manage.main([*config, "fault", "list"]) == 0
+    assert capsys.readouterr().err == "There are no such faults.\n"
+    assert manage.main([*config, "fault", "clear", INSTANCE]) == 0
+    assert capsys.readouterr().err == "In the table there was none; is the id right?\n"
+    assert "(cleared)" in run("fault", "list")

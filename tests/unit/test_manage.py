@@ -424,3 +424,26 @@ def test_a_shell_can_complete_commands():
 
     assert code == 0
     assert "cmds_fault='clear list purge record show'" in out
+
+
+def test_a_fault_is_tried_for_the_first_of_a_list(write):
+    body = {"instances": [{"id": INSTANCE, "_links": []}, {"id": "other"}]}
+    files = ["--body", write("body.json", body), "--fault", write("fault.json", FAULT)]
+    first, second = tried("trove", "--path", "/p1/instances/detail", *files)["instances"]
+
+    assert first["fault"]["message"] == "It failed"
+    assert first["_links"] == []
+    assert second == {"id": "other"}
+
+
+def test_the_context_is_read_as_oslo_messaging_packs_it(write, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "service: mine\nevents:\n  - event_type: x.error\n    priority: error\n"
+        "    record: {instance_id: payload.id, request_id: context.request_id}\n"
+    )
+    inner = {"event_type": "x.error", "priority": "ERROR", "payload": {"id": "i"}}
+    inner |= {"_context_request_id": "req-1", "_unique_id": "1"}
+    file = write("n.json", {"oslo.version": "2.0", "oslo.message": json.dumps(inner)})
+
+    (row,) = tried(f"{tmp_path}/mine.yaml", "--notification", file, "--format", "json")
+    assert row["request_id"] == "req-1"
