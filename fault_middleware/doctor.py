@@ -22,7 +22,7 @@ from oslo_messaging._drivers import common, impl_rabbit
 from fault_middleware import conf as conf_module
 from fault_middleware import files, listener, migration, models, profile
 from fault_middleware.masking import mask
-from fault_middleware.metrics import Metrics
+from fault_middleware.metrics import Metrics, describe
 from fault_middleware.policy import Policy, undefined
 from fault_middleware.store import Store
 
@@ -79,7 +79,8 @@ def _codes(meanings: _Facts, facts: _Facts) -> list[str]:
         return when.keys() <= facts.keys() and validator.is_valid(facts)
 
     codes = [code for code, meaning in meanings.items() if fits(meaning["when"])]
-    return codes or ["check-failed"] * ("error" in facts)
+    told = {name for code in codes for name in meanings[code]["when"]}
+    return codes + ["check-failed"] * ("error" in facts and told.isdisjoint(("error", "kind")))
 
 
 def _text(value: object) -> str:
@@ -98,10 +99,16 @@ def _configuration(facts: _Facts) -> Iterator[_Facts]:
         yield {"file": name, "unknown": unknown, "is_public": is_public}
     parser = configparser.RawConfigParser(default_section="", strict=False)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
-    parser.read_string(Path(paste).read_text("utf-8") if paste else "")
+    try:
+        parser.read_string(Path(paste).read_text("utf-8") if paste else "")
+    except (OSError, ValueError, configparser.Error) as exc:
+        yield {"unreadable": f"{paste}: {describe(exc)}"}
+        facts["paste"] = None  # the rest is looked at without it
     lines = {one.partition(":")[2]: f"{one} {dict(parser[one])}" for one in parser.sections()}
     filters = [name for name, line in lines.items() if re.match(facts["our_filter"], line)]
     section = parser[f"filter:{filters[0]}"] if filters else {}
+    if file := section.get("oslo_config_file"):
+        yield {"theirs": file, "is_there": Path(file).exists()}
     local = {key: section[key] for key in section if not re.match(facts["no_option"], key)}
     settings = conf_module.read_settings(conf, local, paste)
     profiles = [profile.load(name) for name in settings.profiles]

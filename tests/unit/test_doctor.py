@@ -129,6 +129,14 @@ def test_a_right_deployment_is_well(deployment):
 CONNECTION = "connection = sqlite:///{folder}/faults.sqlite"
 PIPELINE = "authtoken authorization contextwrapper ratelimit fault extensions troveapp"
 PLANTS = [
+    ("paste-unreadable", "--paste", "api-paste.ini", "[pipeline:troveapi]", "no section"),
+    (
+        "paste-configuration",
+        "oslo_config_file",
+        "api-paste.ini",
+        "oslo_config_project = trove",
+        "oslo_config_file = /no/such/trove.conf",
+    ),
     # code, a word of the remedy, the file, what to exchange in it, for what
     ("configuration-wrong", "Correct", "api-paste.ini", "profiles =", "profils ="),
     ("configuration-wrong", "profiles", "api-paste.ini", "= trove\n", "= nothing\n"),
@@ -313,8 +321,9 @@ def test_a_configuration_that_is_wrong_leaves_the_database_to_be_looked_at(deplo
 def test_a_file_that_is_not_there_is_told(deployment, name):
     troubles = deployment.troubles(**{name: "/nowhere/at/all.ini"})
 
-    assert set(troubles) == {"check-failed"}
-    assert "/nowhere/at/all.ini" in troubles["check-failed"]
+    ((code, text),) = troubles.items()
+    assert code == {"paste": "paste-unreadable", "uwsgi": "check-failed"}[name]
+    assert "/nowhere/at/all.ini" in text
 
 
 def test_files_that_are_not_named_are_not_looked_at(deployment):
