@@ -25,6 +25,7 @@ from fault_middleware.metrics import Metrics
 # The characters that may wait in memory, the seconds that they may delay a process's end, those
 # until the thread looks by itself: a green thread and another cannot wake each other.
 _LONGEST_QUEUE, _LONGEST_STOP, _GLANCE = 16 * 2**20, 5.0, 10.0
+_PART = "notification driver"
 _primitive = functools.partial(jsonutils.to_primitive, fallback=str)
 
 
@@ -42,9 +43,10 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
             clears = self._deployment.settings.clear_on_success
             self._stored = {"record", "clear"} | ({"success"} if clears else set())
             self._events = [one.events for one in self._deployment.profiles]
+            self._metrics.fine(_PART)
         except Exception as exc:
             self._metrics.count("errors", 1, "driver")
-            self._metrics.trouble("notification driver", "it records nothing", exc)
+            self._metrics.trouble(_PART, "it records nothing", exc)
 
     def notify(self, ctxt: Any, message: Mapping[str, Any], priority: str, retry: Any) -> None:
         """Take a notification if a profile wants it; ``retry`` is for drivers that send."""
@@ -110,8 +112,10 @@ class _Writer:
                 if not recorder.record(rows, self._ending.wait):
                     return
             except Exception as exc:
-                names = ", ".join(name for name, _ in batch)
-                self._metrics.error("driver", f"lost: {names}", exc)
+                if len(batch) > 1:
+                    size = 1  # so that only what is wrong is lost, and each of it is counted
+                    continue
+                self._metrics.error("driver", f"{batch[0][0]} is lost", exc)
             del self._queue[: len(batch)]
             with self._lock:
                 self._length -= sum(len(text) for _, text in batch)

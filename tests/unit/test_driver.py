@@ -272,8 +272,31 @@ def test_what_cannot_be_copied_is_logged_and_costs_the_next_one_nothing(
     assert INSTANCE in caplog.text
 
 
-def test_an_error_of_ours_loses_no_more_than_one_batch(world, store, caplog):
-    deployment = world(batch_size="1")
+class Unseen(list):
+    """A queue that is too long to be looked through."""
+
+    def __iter__(self):
+        raise AssertionError
+
+
+def test_who_notifies_does_not_look_through_the_queue(world, store):
+    deployment = world()
+    driver = Driver(deployment.conf)
+    with without_table(store):
+        driver.notify({}, notification("0"), "INFO", -1)
+        wait_until(lambda: "database (storing)" in deployment.metrics.troubles)
+        writer = _writer(deployment, os.getpid())
+        writer._queue = Unseen(writer._queue)
+        for number in range(1, 5):
+            driver.notify({}, notification(str(number)), "INFO", -1)
+        writer._queue = writer._queue[:]
+
+    wait_until(lambda: len(rows(store)) == 5)
+    assert not [one for one in deployment.metrics.counts() if one.startswith("errors")]
+
+
+def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(world, store, caplog):
+    deployment = world()
     extract = deployment.recorder.extract
     driver = Driver(deployment.conf)
 
@@ -282,13 +305,17 @@ def test_an_error_of_ours_loses_no_more_than_one_batch(world, store, caplog):
             raise ZeroDivisionError
         return extract(one)
 
-    deployment.recorder.extract = broken
-    for message in ("bad", "good"):
-        driver.notify({}, notification(message), "INFO", -1)
+    with without_table(store):
+        driver.notify({}, notification("holds the writer up"), "INFO", -1)
+        wait_until(lambda: "database (storing)" in deployment.metrics.troubles)
+        deployment.recorder.extract = broken
+        for message in ("good", "bad", "better", "bad", "best"):
+            driver.notify({}, notification(message), "INFO", -1)
 
-    wait_until(lambda: messages(store) == ["good"])
-    assert "errors_total[driver]=1" in deployment.metrics.counts()
-    assert INSTANCE in caplog.text
+    wait_until(lambda: "best" in messages(store))
+    assert sorted(messages(store)) == ["best", "better", "good", "holds the writer up"]
+    assert "errors_total[driver]=2" in deployment.metrics.counts()
+    assert f"{ERROR} of {INSTANCE} is lost" in caplog.text
 
 
 def test_without_a_database_the_service_goes_on(tmp_path, caplog):
@@ -304,6 +331,33 @@ def test_without_a_database_the_service_goes_on(tmp_path, caplog):
     assert "[fault_middleware_database] connection is not set in" in line
     assert "\n" not in line
     assert "connection is not set" in ask(conf).text
+
+
+def test_a_configuration_that_is_mended_ends_the_alarm(world, tmp_path):
+    """Of the process before, in a folder that processes share."""
+    script = (
+        "import sys, prometheus_client\nfrom oslo_config import cfg\n"
+        "from fault_middleware.driver import Driver\n"
+        "cfg.CONF([], default_config_files=sys.argv[1:])\n"
+        "print(prometheus_client.generate_latest(Driver()._metrics.exposed).decode())"
+    )
+    wrong = tmp_path / "wrong.conf"
+    wrong.write_text(TRANSPORT)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(shared)}
+    shown = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", script, file],
+            env=environ,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for file in (str(wrong), *world().conf.config_file)
+    ]
+
+    for state, text in zip("10", shown, strict=True):
+        assert f'fault_middleware_failing{{part="notification driver"}} {state}.0' in text
 
 
 @pytest.mark.parametrize("wrong", [{"profiles": "nosuch"}, {"lookup_timeout": "soon"}])
