@@ -35,7 +35,7 @@ class Metrics:
         self.registry = prometheus.CollectorRegistry()
         self._troubles: dict[str, str] = {}
         self._logged: dict[str, float] = {}
-        self._worked: set[str] = set()
+        self._worked: set[tuple[int, str]] = set()
         self._series: dict[str, Any] = {}
         for name, arguments in files.load("metrics.yaml").items():
             kind, values = arguments.pop("kind"), arguments.pop("values", ())
@@ -104,9 +104,10 @@ class Metrics:
 
     def fine(self, part: str) -> None:
         """Note that a part works."""
-        if self._troubles.pop(part, None) or part not in self._worked:
+        mine = (os.getpid(), part)
+        if self._troubles.pop(part, None) or mine not in self._worked:
             # At first too: a process that ended may have left another word in a shared folder.
-            self._worked.add(part)
+            self._worked.add(mine)
             self.count("failing", 0, part)
         if self._logged.pop(part, None) is not None:
             LOG.info("%s: it works again", part)

@@ -63,6 +63,17 @@ def test_calls_go_through_while_they_succeed(world):
     assert not world.is_suspended()
 
 
+def test_the_first_success_alone_is_told(world, monkeypatch):
+    """Others of the same folder may have ended while they were suspended; and it costs time."""
+    told = []
+    monkeypatch.setattr(world.metrics, "count", lambda *what: told.append(what))
+
+    for _ in range(3):
+        world.call()
+
+    assert told == [("suspended", 0), ("failing", 0, "database (look-ups)")]
+
+
 def test_an_error_suspends_calls_for_five_seconds(world, caplog):
     assert world.fail() == "error"
 

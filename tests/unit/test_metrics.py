@@ -262,3 +262,24 @@ def test_a_worker_that_ended_in_trouble_leaves_no_alarm_behind(tmp_path):
     for state, text in zip("10", shown, strict=True):
         assert f"\nfault_middleware_lookups_suspended {state}.0\n" in text
         assert f'\nfault_middleware_failing{{part="database (look-ups)"}} {state}.0\n' in text
+
+
+FORKED = """
+metrics.fine("broker")
+    if os.fork() == 0:
+        metrics.trouble("broker", "text", OSError())
+        os._exit(0)
+    assert os.wait()[1] == 0
+    if os.fork() == 0:
+        metrics.fine("broker")
+        os._exit(0)
+    assert os.wait()[1] == 0
+    os._exit(print(prometheus_client.generate_latest(metrics.exposed).decode(), flush=True) or 0)
+"""
+
+
+def test_a_process_that_was_forked_finds_it_by_itself(tmp_path):
+    """What its parent has found may be older than what another has."""
+    out = run(COUNT.format(first=FORKED.strip()), tmp_path)
+
+    assert 'fault_middleware_failing{part="broker"} 0.0' in out
