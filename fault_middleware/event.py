@@ -19,6 +19,8 @@ _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
 # In a traceback, what follows the last frame; behind it, a message may have lines of its own.
 # Nothing is read twice, whether something follows or not.
 _RAISED = re.compile(r"^  File .*\n(?:[ ].*\n)*+(\S.*)?", re.MULTILINE)
+# The characters, from the end, in which it is looked for: re holds up all threads meanwhile.
+_LONGEST = 2**18
 _NO_EXCEPTION = "Internal error"
 # Where the text of an exception that came from another process goes on with how it came there.
 _REMOTE = "\nTraceback (most recent call last):"
@@ -107,7 +109,8 @@ class Event(NamedTuple):
         know (Nova's rule, CVE-2019-14433).
         """
         message, details = map(fault.as_text, (values.get("message"), values.get("details")))
-        raised = _EXCEPTION.match(next(filter(None, _RAISED.findall(details)[::-1]), ""))
+        last = next(filter(None, _RAISED.findall(details[-_LONGEST:])[::-1]), "")
+        raised = _EXCEPTION.match(last)
         name = _EXCEPTION.match(fault.as_text(exception)) if exception else raised
         names = {match[0] for match in (name,) if match is not None}
         # A bare name is known better from where it was raised, if that is not within the message.

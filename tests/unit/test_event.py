@@ -324,6 +324,9 @@ def test_a_traceback_in_a_message_goes_to_the_details(trove):
     [
         ("Gone", f"trove.common.exception.Gone: {SECRET}", SECRET),
         ("Gone", f"other.Gone: {SECRET}\n  File x\ntrove.common.exception.Gone: y", "Gone"),
+        ("Gone", f"trove.common.exception.Gone: {SECRET}\n\n", SECRET),
+        ("Gone", f"trove.common.exception.Gone: x: {SECRET}", "Gone"),
+        ("Gone", f"trove.a.exception.Other: it said .Gone: {SECRET}", "Gone"),
         ("Gone", "nova.common.exception.Gone: x", "Gone"),
         ("one", "trove.common.exception.Gone: x", "one"),
         ("Gone", "QuotaExceeded: x", "Gone"),
@@ -336,8 +339,31 @@ def test_the_traceback_tells_the_module_of_a_class(foreign, name, raised, messag
     assert seen(foreign, payload=payload)[0] == message
 
 
-def test_frames_without_an_end_are_read_once(foreign):
-    """Read again from each frame, a megabyte of them takes minutes."""
-    payload = {"message": SECRET, "exception": "  File \n" * 2**17}
+@pytest.mark.parametrize("end", ["", "\n", ": x", f": {SECRET}", f": {SECRET}\n x"])
+def test_a_text_that_holds_a_frame_makes_no_exception_safe(foreign, end):
+    """Where the event names the exception; else, the frame could be the last of the traceback."""
+    text = f"{SECRET}\n  File x\ntrove.common.exception.Gone{end}"
+    payload = {"message": text, "class": "Gone", "exception": f"{FRAMES}libvirt.Gone: {text}\n"}
 
-    assert seen(foreign, payload=payload)[0] == "Internal error"
+    shown, details = seen(foreign, payload=payload)
+
+    assert shown == "Gone"
+    assert SECRET in details
+
+
+@pytest.mark.timeout(30)  # quadratic, it takes some minutes
+@pytest.mark.parametrize(
+    "part", ["  File \n", "  File \n \n", "  File \n\n", "  File x", " \n", "  File \nX\n"]
+)
+@pytest.mark.parametrize("name", [None, "Gone"])
+def test_a_million_characters_like_frames_hold_nobody_up(foreign, part, name):
+    details = part * (2**20 // len(part))
+    payload = {"message": SECRET, "class": name, "exception": details}
+
+    assert SECRET not in seen(foreign, payload=payload)[0]
+
+
+def test_what_is_raised_is_found_at_the_end_of_long_details(foreign):
+    payload = {"message": SECRET, "exception": f"{'x' * 2**20}\n{FRAMES}RuntimeError: {SECRET}"}
+
+    assert seen(foreign, payload=payload)[0] == "RuntimeError"
