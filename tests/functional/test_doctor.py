@@ -38,6 +38,8 @@ control_exchange = trove
 driver = messagingv2
 topics = notifications,fault_middleware
 """
+# Tacker has no consumer that would purge.
+KEEP = {"retention_days": "0", "max_faults_per_instance": "0"}
 DURABLE = "[oslo_messaging_rabbit]\namqp_durable_queues = true\n"
 QUORUM = "[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\n"
 
@@ -228,7 +230,7 @@ def tacker(tmp_path):
     """Writes a configuration without a broker."""
 
     def write(url):
-        file = write_configuration(tmp_path / "tacker.conf", url, profiles="tacker")
+        file = write_configuration(tmp_path / "tacker.conf", url, profiles="tacker", **KEEP)
         file.chmod(0o600)
         return file
 

@@ -70,7 +70,7 @@ def test_who_consumes_stores_and_purges_and_the_filter_looks_up(grant):
     consumer.probe()
     purged = list(Retention(consumer, Metrics(), 30, 50).purge())
     position = consumer.lease(120)
-    consumer.advance("", 3600)
+    assert consumer.advance("", "", 3600)
 
     assert sum(gone for _, gone in purged) == 1
     assert position is not None
