@@ -8,7 +8,7 @@ library says where a value begins and ends, and only that piece of text is excha
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
 
@@ -36,9 +36,10 @@ class Edit(NamedTuple):
     new: str
 
 
-def locate(text: str, keys: Iterable[str]) -> Span | None:
+def locate(text: str, keys: Iterable[str], *, each: bool = False) -> Span | None:
     """The value to which ``keys`` lead, or None: a key is absent, or its place is no object.
 
+    :param each: let the value of an array be the spans of its elements
     :raises ValueError: for what is not one JSON value (NaN and Infinity are none), or where an
         object on the way has a key twice
     :raises RecursionError: for JSON nested too deep to decode
@@ -49,25 +50,16 @@ def locate(text: str, keys: Iterable[str]) -> Span | None:
     for key in keys:
         if text[start : start + 1] != "{":
             return None
-        members, object_end = _members(text, start)
+        members, object_end = _members(text, start, key if each else None)
         if key not in members:
             return None
         end = end or object_end
         _, span = members[key]
         start = span.start
-    span = span or _decode(text, start)
+    span = span or (_elements if each else _decode)(text, start)
     if _skip(text, end or span.end) != len(text):
         raise ValueError("more than one JSON value")
     return span
-
-
-def elements(text: str, array: Span) -> Iterator[Span]:
-    """The elements of an array that :func:`locate` found."""
-    index = array.start + 1
-    for _ in array.value:
-        span = _decode(text, _skip(text, index))
-        yield span
-        index = _skip(text, span.end) + 1
 
 
 def set_member(text: str, target: Span, key: str, value: Any) -> Edit:
@@ -106,8 +98,13 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*pieces, text[index:]])
 
 
-def _members(text: str, start: int) -> tuple[dict[str, tuple[int, Span]], int]:
-    """An object's members by key (where the key begins, and the value), and where it ends."""
+def _members(
+    text: str, start: int, each: str | None = None
+) -> tuple[dict[str, tuple[int, Span]], int]:
+    """An object's members by key (where the key begins, and the value), and where it ends.
+
+    :param each: the key whose value is read as :func:`_elements` does
+    """
     members: dict[str, tuple[int, Span]] = {}
     index = _skip(text, start + 1)
     while text[index : index + 1] != "}":
@@ -118,10 +115,25 @@ def _members(text: str, start: int) -> tuple[dict[str, tuple[int, Span]], int]:
             raise ValueError(f"the key {key.value!r} is no text")
         if key.value in members:
             raise ValueError(f"the key {key.value!r} stands twice in one object")
-        value = _decode(text, _expect(text, key.end, ":"))
+        read = _elements if key.value == each else _decode
+        value = read(text, _expect(text, key.end, ":"))
         members[key.value] = index, value
         index = _skip(text, value.end)
     return members, index + 1
+
+
+def _elements(text: str, start: int) -> Span:
+    """An array with the spans of its elements, so that each is decoded once; or another value."""
+    if text[start : start + 1] != "[":
+        return _decode(text, start)
+    spans: list[Span] = []
+    index = _skip(text, start + 1)
+    while text[index : index + 1] != "]":
+        if spans:
+            index = _expect(text, index, ",")
+        spans.append(_decode(text, index))
+        index = _skip(text, spans[-1].end)
+    return Span(spans, start, index + 1)
 
 
 def _decode(text: str, start: int) -> Span:

@@ -80,11 +80,10 @@ class Route(NamedTuple):
 
     def instances(self, text: str) -> Iterator[Instance]:
         """The instances that a body shows; raises ValueError for a body that is no JSON."""
-        found = body.locate(text, self.keys)
-        if found is not None and self.many:
-            spans = list(body.elements(text, found)) if isinstance(found.value, list) else []
-        else:
-            spans = [] if found is None else [found]
+        found = body.locate(text, self.keys, each=self.many)
+        spans = [] if found is None else [found]
+        if self.many:
+            spans = [one for span in spans if isinstance(span.value, list) for one in span.value]
         for span in spans:
             if isinstance(span.value, dict):
                 instance_id = ""

@@ -59,8 +59,10 @@ def test_what_was_added_and_removed_leaves_no_trace(target, key):
 def test_elements_of_a_list_are_found_in_their_places(values, style):
     text = json.dumps({"list": values}, **style)
 
-    spans = list(body.elements(text, body.locate(text, ["list"])))
+    found = body.locate(text, ["list"], each=True)
 
+    spans = found.value
+    assert json.loads(text[found.start : found.end]) == values
     assert [span.value for span in spans] == values
     assert [json.loads(text[span.start : span.end]) for span in spans] == values
 
@@ -103,6 +105,22 @@ def test_what_is_no_json_is_refused(text):
         body.locate(text, ["instance"])
 
 
+@pytest.mark.parametrize("array", ["[1 2]", "[1,]", "[,1]", "[1,,2]", "[1", "[", "[1,", "[NaN]"])
+@pytest.mark.parametrize("text", ['{{"list": {}}}', "{}"])
+def test_a_list_that_is_no_json_is_refused(text, array):
+    keys = ["list"] if text.startswith("{{") else []
+
+    with pytest.raises(ValueError, match=r"."):
+        body.locate(text.format(array), keys, each=True)
+
+
+def test_of_what_is_no_list_no_elements_are_read():
+    text = '{"list": {"a": [1]}, "other": [2]}'
+
+    assert body.locate(text, ["list"], each=True).value == {"a": [1]}
+    assert body.locate(text, ["other"], each=True).value == [body.Span(2, 31, 32)]
+
+
 def test_a_key_that_stands_twice_is_not_edited():
     text = '{"fault": 1, "fault": 2}'
     span = body.locate(text, [])
@@ -126,7 +144,7 @@ def test_keys_lead_to_what_is_nested():
 
 def test_several_edits_are_made_in_their_places():
     text = '[{"a": 1}, {"a": 2}, {"a": 3}]'
-    spans = list(body.elements(text, body.locate(text, [])))
+    spans = body.locate(text, [], each=True).value
 
     edits = [body.set_member(text, span, "a", "new") for span in reversed(spans[1:])]
 
@@ -136,7 +154,7 @@ def test_several_edits_are_made_in_their_places():
 def test_elements_may_stand_close_together():
     text = '{"list":[1,22,{"a":3},[4]]}'
 
-    spans = list(body.elements(text, body.locate(text, ["list"])))
+    spans = body.locate(text, ["list"], each=True).value
 
     assert [text[span.start : span.end] for span in spans] == ["1", "22", '{"a":3}', "[4]"]
 
