@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from fault_middleware import fault
 from fault_middleware.store import Store
-from tests.bench.service import DETAILS, MESSAGE
+from tests.bench.trove import DETAILS, MESSAGE
 
 FIRST = datetime(2026, 1, 1)
 _DIGITS = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
