@@ -21,7 +21,7 @@ from tests.bench.rig import Rig  # noqa: E402
 from tests.bench.tables import Table  # noqa: E402
 
 QUESTIONS = [
-    *("passing", "shows", "lists", "growth", "serving", "start"),
+    *("passing", "shows", "lists", "growth", "serving", "start", "trove"),
     *("draining", "latency", "cohosting", "memory", "masking"),
 ]
 
@@ -32,9 +32,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="be short rather than exact")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the tables here")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="also draw the goals here")
-    parser.add_argument(
-        "--trove", metavar="PYTHON", help="the Python of a virtualenv with Trove in it"
-    )
+    text = "the Python of a virtualenv with Trove and this package, as tox -e trove makes one"
+    parser.add_argument("--trove", metavar="PYTHON", help=text)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     tables: dict[str, list[Table]] = {}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from fault_middleware import fault
 from fault_middleware.store import Store
-from tests.bench.trove import DETAILS, MESSAGE
+from tests.bench.service import DETAILS, MESSAGE
 
 FIRST = datetime(2026, 1, 1)
 _DIGITS = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
@@ -48,10 +48,10 @@ def fill(
     return ids
 
 
-def add(store: Store, faults: int) -> str:
+def add(store: Store, faults: int, instance_id: str = "hot") -> str:
     """Store faults of one more instance; returns its id."""
-    _record(store, ["hot"], faults, 500)
-    return "hot"
+    _record(store, [instance_id], faults, 500)
+    return instance_id
 
 
 def _record(store: Store, ids: list[str], faults: int, size: int) -> None:

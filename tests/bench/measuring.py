@@ -7,6 +7,7 @@ short rounds, and only what was measured in the same round is compared.
 
 import dataclasses
 import gc
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +46,7 @@ def calls(function: Callable[[], object]) -> Case:
 def interleave(
     cases: Mapping[str, Case], counts: int | Mapping[str, int], rounds: int, warm: bool = True
 ) -> Results:
-    """Run all cases in each round, each time another one first.
+    """Run all cases in each round, in an order of its own: a case can disturb the next one.
 
     :param counts: how often in a round
     :param warm: whether to begin with a round that does not count
@@ -54,8 +55,7 @@ def interleave(
     results: Results = {name: [] for name in names}
     for number in range(-1 if warm else 0, rounds):
         gc.collect()
-        first = number % len(names)
-        for name in [*names[first:], *names[:first]]:
+        for name in random.Random(number).sample(names, len(names)):
             count = counts if isinstance(counts, int) else counts[name]
             figures = cases[name](count)
             if number >= 0:

@@ -8,6 +8,11 @@ from typing import Any
 
 from tests.fixtures import read_data
 
+MESSAGE = "No valid host was found. There are not enough hosts available. (HTTP 500)"
+DETAILS = (
+    '  File "/usr/lib/python3/dist-packages/trove/taskmanager/models.py", line 895, in create\n'
+    "    server = self._create_server(name, image_id, flavor_id, nics=nics)\n"
+)
 _SHOWN = json.dumps(read_data("trove/shows.json")["mgmt show active, admin"]["body"])
 _HEAD, _TAIL = _SHOWN.encode().split(b"fa17ab1e-c0de-4bad-8ace-000000000001", 1)
 _ENVIRON = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import fixtures, services
-from tests.bench import filling, instructions, measuring, peers, rig, service, trove
+from tests.bench import filling, instructions, measuring, peers, rig, service
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
 
@@ -17,7 +17,6 @@ WITHOUT = "show without a fault"
 WITH = "show with a fault"
 REFERENCE = "reference, with a fault"
 USUAL = "oslo.middleware and ORM, with a fault"
-TROVE = "Trove's own look-up"
 
 
 def measure(rig_: Rig) -> Iterator[Table]:
@@ -58,11 +57,6 @@ def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) ->
     }
     cases[BARE] = measuring.calls(lambda: store.last("trove", "nothing-failed-here"))
     cases["raw look-up"] = measuring.calls(lambda: reference.look_up(with_fault))
-    if kind == "MariaDB, PyMySQL":
-        if rig_.trove is None:
-            table.skip("Trove is not installed, or --trove does not name its Python")
-        else:
-            cases[TROVE] = stack.enter_context(trove.peer(rig_, rig_.trove))
     results = measuring.interleave(cases, 50, rig_.rounds(40))
     table.show(results, "no filter")
     table.show(results, "raw look-up")
@@ -71,12 +65,6 @@ def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) ->
     table.show(results, REFERENCE)
     table.compare(results, WITH, REFERENCE, Goal(1.5, stretch=1.2))
     table.compare(results, USUAL, REFERENCE)
-    if TROVE in cases:
-        results["added to a show with a fault"] = measuring.difference(
-            results[WITH], results["no filter"]
-        )
-        table.show(results, TROVE)
-        table.compare(results, "added to a show with a fault", TROVE, Goal(0.5))
     if kind == "SQLite":
         _count_instructions(rig_, file, with_fault, table)
     else:

@@ -1,92 +1,116 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trove's own look-up of a fault, in a process of its own virtualenv.
+"""What a show of the real Trove takes longer: by Trove's own faults, and by ours.
 
-Run as ``python -m tests.bench.trove --config-file FILE`` by the Python of that virtualenv: it
-reads a number from its input, looks a fault up so many times, and writes what it took.
+Run as ``python -m tests.bench.trove FOLDER FAULTS DATABASE COUNT ROUNDS`` by the Python of a
+virtualenv with Trove and this package in it (``.tox/trove``): it serves requests within one
+process, in which one, the other or neither is at work in turn, and writes the figures.
 """
 
-import contextlib
+import functools
+import gc
 import json
 import os
 import subprocess
 import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-CONFIGURATION = "[DEFAULT]\ntransport_url = fake:/\n[database]\nconnection = {url}\n"
-# Nothing here needs the modules of our tests, which Trove's virtualenv may not have.
-MESSAGE = "No valid host was found. There are not enough hosts available. (HTTP 500)"
-DETAILS = (
-    '  File "/usr/lib/python3/dist-packages/trove/taskmanager/models.py", line 895, in create\n'
-    "    server = self._create_server(name, image_id, flavor_id, nics=nics)\n"
-)
-INSTANCE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
+from tests import fixtures, services
+from tests.bench import filling, measuring
+from tests.bench.rig import Rig
+from tests.bench.tables import Goal, Table
+from tests.functional.trove import deployment
+from tests.functional.trove.instances import ACTIVE, ACTIVE_FAULT, ADMIN, INSTANCES
+
+NEITHER, THEIRS, OURS = "Trove without faults", "Trove's own faults", "fault_middleware"
+#: Whether Trove's own faults and our filter are at work.
+CASES = {NEITHER: (False, False), THEIRS: (True, False), OURS: (False, True)}
+REQUESTS = {
+    "show with a fault": f"instances/{ACTIVE_FAULT.id}",
+    "show without a fault": f"instances/{ACTIVE.id}",
+}
 
 
-@contextlib.contextmanager
-def peer(rig: Any, python: str) -> Iterator[Any]:
-    """The case of Trove's look-up."""
-    with rig.database("MariaDB, PyMySQL") as url:
-        conf = rig.folder() / "trove.conf"
-        conf.write_text(CONFIGURATION.format(url=url))
-        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        environ["PYTHONWARNINGS"] = "ignore"
-        log = conf.with_name("trove.log")
-        manage = str(Path(python).with_name("trove-manage"))
-        command = [manage, "--config-file", str(conf), "db_sync"]
-        subprocess.run(command, env=environ, check=True, capture_output=True)
-        command = [python, "-m", "tests.bench.trove", "--config-file", str(conf)]
-        with subprocess.Popen(
-            command,
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log.open("w"),
-            text=True,
-        ) as running:
-
-            def ask(count: int) -> dict[str, float]:
-                assert running.stdin
-                assert running.stdout
-                print(count, file=running.stdin, flush=True)
-                for line in running.stdout:
-                    if line.startswith("{"):
-                        return json.loads(line)
-                running.wait()
-                raise RuntimeError(log.read_text()[-3000:])
-
-            yield ask
-            running.stdin.close()
+def measure(rig_: Rig) -> Iterator[Table]:
+    if rig_.trove is None:
+        raise services.Missing("--trove names no Python")
+    kind = "MariaDB, PyMySQL"
+    table = Table(f"A show of the real Trove ({kind})")
+    with rig_.database(kind) as faults, rig_.database(kind) as database:
+        fixtures.close(fixtures.make_store(faults))
+        size = [str(number) for number in (5, rig_.rounds(80))]
+        command = [rig_.trove, "-m", "tests.bench.trove", str(rig_.folder()), faults, database]
+        environ = {**os.environ, "PYTHONPATH": str(deployment.ROOT), "PYTHONWARNINGS": "ignore"}
+        ended = subprocess.run([*command, *size], env=environ, capture_output=True, text=True)
+        if ended.returncode:
+            raise RuntimeError(ended.stderr[-3000:])
+    for request, results in json.loads(ended.stdout.splitlines()[-1]).items():
+        for case in (THEIRS, OURS):
+            added = measuring.difference(results[case], results[NEITHER])
+            results[f"{request}: added by {case}"] = added
+        for case in CASES:
+            results[f"{request}: {case}"] = results[case]
+            table.show(results, f"{request}: {case}")
+        names = [f"{request}: added by {case}" for case in (THEIRS, OURS)]
+        table.show(results, names[0])
+        table.compare(results, names[1], names[0], Goal(0.5))
+    yield table
 
 
 def main() -> None:
-    from trove.cmd.common import with_initialize
+    folder, faults, database, *size = sys.argv[1:]
+    made = deployment.build(Path(folder) / "trove", faults=faults, broker="fake:/", own=database)
+    with made.conf.open("a") as file:
+        file.write("\n[fault_middleware]\nconsumer = external\n")
+    store = fixtures.make_store(faults)
+    for one in INSTANCES:
+        if one.fault:
+            filling.add(store, 1, one.id)
+    fixtures.close(store)
+    os.environ.update(made.environ)
+    os.chdir(folder)
 
-    @with_initialize
-    def serve(conf: Any) -> None:
-        from trove.instance import models, tasks, views
+    from tests.functional.trove.wsgi import application
 
-        from tests.bench import measuring
+    # To collect Trove's objects takes longer than what is measured, and falls now here, now there.
+    gc.disable()
+    results = {
+        name: measuring.interleave(_cases(application, path), *map(int, size))
+        for name, path in REQUESTS.items()
+    }
+    print(json.dumps(results), flush=True)
+    os._exit(0)
 
-        text = DETAILS * (2800 // len(DETAILS))
-        status = tasks.InstanceTasks.NONE
-        models.DBInstance.create(id=INSTANCE, name="x", tenant_id="p1", task_status=status)
-        models.save_instance_fault(INSTANCE, MESSAGE, text)
-        context = types.SimpleNamespace(is_admin=True)
-        found = types.SimpleNamespace(id=INSTANCE, datastore_version_id=None)
-        view = views.InstanceDetailView.__new__(views.InstanceDetailView)
 
-        def look_up() -> Any:
-            view.instance = models.SimpleInstance(context, found, None)
-            return view._build_fault_info() if view.instance.fault else None
+def _cases(application: Any, path: str) -> dict[str, measuring.Case]:
+    import webob
+    from trove.instance import models
 
-        assert look_up()["message"] == MESSAGE
-        for line in sys.stdin:
-            print(json.dumps(measuring.calls(look_up)(int(line))), flush=True)
+    from fault_middleware.filter import FaultFilter
 
-    serve()
+    def around(theirs: bool, ours: bool, count: int) -> measuring.Figures:
+        request = webob.Request.blank(f"/v1.0/p1/{path}", headers={"X-Auth-Token": ADMIN})
+
+        def serve() -> bytes:
+            return b"".join(request.copy_get().call_application(application)[2])
+
+        own = models.SimpleInstance.fault if theirs else None
+        call = FaultFilter.__call__ if ours else _pass
+        with (
+            mock.patch.object(models.SimpleInstance, "fault", own),
+            mock.patch.object(FaultFilter, "__call__", call),
+        ):
+            expected = (theirs or ours) and ACTIVE_FAULT.id in path
+            assert (b'"fault"' in serve()) is expected
+            return measuring.calls(serve)(count)
+
+    return {name: functools.partial(around, *what) for name, what in CASES.items()}
+
+
+def _pass(filtered: Any, environ: Any, start_response: Any) -> Any:
+    return filtered._application(environ, start_response)
 
 
 if __name__ == "__main__":

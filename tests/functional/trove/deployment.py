@@ -49,7 +49,7 @@ www_authenticate_uri = http://127.0.0.1/identity/v3
 service_token_roles_required = True
 
 [database]
-connection = sqlite:///{folder}/trove.sqlite
+connection = {database}
 """
 
 
@@ -90,7 +90,9 @@ class Deployment:
         self.run(sys.executable, "-m", script, event, instance_id, message, server)
 
 
-def build(folder: Path, *, faults: str, broker: str, rpc: str = "fake:/") -> Deployment:
+def build(
+    folder: Path, *, faults: str, broker: str, rpc: str = "fake:/", own: str = ""
+) -> Deployment:
     """Write the configuration as the manual says, make and seed the database.
 
     Trove's own api-paste.ini is taken as it is installed, and the look-up of
@@ -99,11 +101,13 @@ def build(folder: Path, *, faults: str, broker: str, rpc: str = "fake:/") -> Dep
     :param faults: the database of the faults
     :param broker: where the notifications go
     :param rpc: where all else of Trove goes; by default it stays in memory
+    :param own: Trove's own database; by default a file in the folder
     """
     folder.mkdir()
     deployment = Deployment(folder, services.free_port())
     database, paste_advice, notifications = blocks(MANUAL / "install/trove.rst", "ini")
-    conf = _parser(CONFIGURATION.format(folder=folder, port=deployment.port, rpc=rpc))
+    values = {"rpc": rpc, "database": own or f"sqlite:///{folder}/trove.sqlite"}
+    conf = _parser(CONFIGURATION.format(folder=folder, port=deployment.port, **values))
     conf.read_string(database)
     conf.read_string(notifications)
     conf["fault_middleware_database"]["connection"] = faults
