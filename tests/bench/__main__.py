@@ -19,6 +19,7 @@ warnings.simplefilter("ignore")
 from tests import services  # noqa: E402
 from tests.bench.rig import Rig  # noqa: E402
 from tests.bench.tables import Table  # noqa: E402
+from tests.documents import ROOT  # noqa: E402
 
 QUESTIONS = [
     *("passing", "shows", "lists", "growth", "serving", "start", "trove"),
@@ -32,8 +33,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="be short rather than exact")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the tables here")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="also draw the goals here")
-    text = "the Python of a virtualenv with Trove and this package, as tox -e trove makes one"
-    parser.add_argument("--trove", metavar="PYTHON", help=text)
+    text = "the Python of a virtualenv with Trove and this package; default: that of tox -e trove"
+    python = ROOT / ".tox/trove/bin/python"
+    default = str(python) if python.exists() else None
+    parser.add_argument("--trove", metavar="PYTHON", default=default, help=text)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     tables: dict[str, list[Table]] = {}

@@ -35,7 +35,7 @@ REQUESTS = {
 
 def measure(rig_: Rig) -> Iterator[Table]:
     if rig_.trove is None:
-        raise services.Missing("--trove names no Python")
+        raise services.Missing("there is no .tox/trove, and --trove names no other Python")
     kind = "MariaDB, PyMySQL"
     table = Table(f"A show of the real Trove ({kind})")
     with rig_.database(kind) as faults, rig_.database(kind) as database:
