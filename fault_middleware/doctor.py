@@ -155,10 +155,7 @@ def _policy(facts: _Facts) -> Iterator[_Facts]:
 
 def _notifications(facts: _Facts) -> Iterator[_Facts]:
     conf, settings, profiles = facts["conf"], facts["settings"], facts["loaded"]
-    try:
-        url = listener.transport_url(conf, settings)
-    except (ValueError, oslo_messaging.InvalidTransportURL):
-        raise conf_module.ConfigurationError(facts["transport_wrong"]) from None
+    url = listener.transport_url(conf, settings)
     driver = oslo_messaging.get_notification_transport(conf, url=url)._driver
     said, exchange = conf.oslo_messaging_notifications, conf.control_exchange
     missing = sorted({*settings.topics}.difference(said.topics))

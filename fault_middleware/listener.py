@@ -17,7 +17,7 @@ import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging import opts as messaging_opts
 
-from fault_middleware.conf import Settings
+from fault_middleware.conf import GROUP, ConfigurationError, Settings
 from fault_middleware.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ _BATCHES_AHEAD = 4
 _IDLE = 0.5
 # The part of batch_timeout in which to read on; with none, py-amqp would wait in a busy loop.
 _NEXT = 0.001
+_WRONG_URL = (
+    "transport_url cannot be read; in a password write @ as %40, / as %2F, ? as %3F, # as %23, "
+    "[ as %5B and ] as %5D"
+)
 
 #: Is given notifications as profiles read them; returns whether they are done with.
 Handler = Callable[[Sequence[Mapping[str, Any]]], bool]
@@ -71,11 +75,18 @@ def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.Tr
     """Where to listen; for RabbitMQ with a bound on what it sends ahead.
 
     Its option is also the service's, for its own connections: hence in the URL.
+
+    :raises ConfigurationError: naming the option, but no password
     """
     group = "oslo_messaging_notifications"
     conf.register_opts(dict(messaging_opts.list_opts())[group], group=group)
-    text = settings.transport_url or conf[group].transport_url
-    url = oslo_messaging.TransportURL.parse(conf, text)
+    given = {GROUP: settings.transport_url, group: conf[group].transport_url, "DEFAULT": None}
+    place = next((name for name, text in given.items() if text), "DEFAULT")
+    try:
+        url = oslo_messaging.TransportURL.parse(conf, given[place])
+    except (ValueError, oslo_messaging.InvalidTransportURL):
+        # What the parser says may hold a part of the password.
+        raise ConfigurationError(f"[{place}] {_WRONG_URL}") from None
     if url.transport.startswith(("rabbit", "kombu")):
         ahead = str(settings.batch_size * _BATCHES_AHEAD)
         url.query.setdefault("rabbit_qos_prefetch_count", ahead)

@@ -11,7 +11,7 @@ import prometheus_client as prometheus
 from oslo_config import cfg
 from oslo_log import log
 
-from fault_middleware import deploy
+from fault_middleware import deploy, listener
 from fault_middleware.cmd import reading
 from fault_middleware.conf import ConfigurationError
 
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.setup(conf, "fault_middleware")
         deployment = deploy.deploy(conf)
         consumer, settings = deployment.consumer, deployment.settings
+        listener.transport_url(conf, settings)
     except (cfg.Error, ConfigurationError) as exc:
         print(f"{PROGRAM}: {exc}", file=sys.stderr)
         return 2

@@ -8,8 +8,17 @@ import uuid
 import oslo_messaging
 import pytest
 
+from fault_middleware.cmd import consumer as program
 from fault_middleware.deploy import deploy
-from tests.fixtures import INSTANCE, PROJECT, close, make_store, rows, wait_until
+from tests.fixtures import (
+    INSTANCE,
+    PROJECT,
+    close,
+    make_store,
+    rows,
+    wait_until,
+    write_configuration,
+)
 
 ERROR = "dbaas.instance_create.error"
 
@@ -152,3 +161,30 @@ def test_the_consumer_ends_when_it_is_told_to(world):
 
     ended.join(10)
     assert not ended.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        ("DEFAULT", "transport_url = rabbit://u:s3cret/x@127.0.0.1/\n"),
+        (
+            "oslo_messaging_notifications",
+            "[oslo_messaging_notifications]\ntransport_url = //u:hun@s3cret@127.0.0.1/\n",
+        ),
+        (
+            "fault_middleware",
+            "transport_url = fake://\n[fault_middleware]\ntransport_url = rabbit://u@[s3cret/\n",
+        ),
+    ],
+)
+def test_a_wrong_address_of_the_broker_is_refused_without_its_password(
+    tmp_path, sqlite_url, capsys, section, text
+):
+    file = write_configuration(tmp_path / "service.conf", sqlite_url, f"[DEFAULT]\n{text}")
+
+    code = program.main(["--config-file", str(file)])
+
+    err = capsys.readouterr().err
+    assert code == 2
+    assert f"[{section}] transport_url cannot be read" in err
+    assert "s3cret" not in err
