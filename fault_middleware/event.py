@@ -14,6 +14,11 @@ from fault_middleware.field import Field, texts
 #: What an event can do: store a fault, store a clearance, say that all is well, which is a
 #: clearance where the deployer wants it to be one, or nothing, on purpose.
 ACTIONS = ("record", "clear", "success", "ignore")
+# What fields of a notification begin with.
+_ROOTS = (
+    *("payload", "context", "event_type", "priority"),
+    *("publisher_id", "message_id", "timestamp"),
+)
 # How an exception in a traceback, or a repr(), begins.
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?=[:(]|$)")
 # In a traceback, what follows the last frame; behind it, a message may have lines of its own.
@@ -130,14 +135,19 @@ def build(data: Mapping[str, Any]) -> Event:
     if len(actions) != 1:
         raise ValueError(f"needs exactly one of {', '.join(ACTIONS)}")
     safe = _globs(data.get("safe_exceptions", []))
+    fields = {name: Field.parse(field) for name, field in data[actions[0]].items()}
+    when = [(Field.parse(name), _globs(value)) for name, value in data.get("when", {}).items()]
+    for path in (path for one in (*fields.values(), *dict(when)) for path in one.paths):
+        if path[0] not in _ROOTS:
+            raise ValueError(f"{'.'.join(path)!r} does not begin with {', '.join(_ROOTS)}")
     return Event(
         event_type=_globs(data["event_type"]),
         publisher_id=_globs(data.get("publisher_id", "*")),
         safe=safe if data.get("message") == "class" else None,
         priorities=frozenset(texts(data["priority"])),
         action=actions[0],
-        when=[(Field.parse(name), _globs(v)) for name, v in data.get("when", {}).items()],
-        fields={name: Field.parse(field) for name, field in data[actions[0]].items()},
+        when=when,
+        fields=fields,
     )
 
 

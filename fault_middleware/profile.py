@@ -7,7 +7,6 @@ carry a fault (:mod:`fault_middleware.event`).  Profiles are YAML files, those t
 """
 
 import dataclasses
-import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -120,11 +119,19 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
             except ValueError as exc:
                 document.mistake((key, number), str(exc))
 
-    make_route = functools.partial(route.build, fault_shape=data.get("fault", {}))
+    paths = dict[str, str]()
+
+    def make_route(part: Any) -> Route:
+        made = route.build(part, data.get("fault", {}))
+        if made.pattern in paths:
+            raise ValueError(f"{paths[made.pattern]} takes every request for {made.path}")
+        paths[made.pattern] = made.path
+        return made
+
     routes = list(build("routes", make_route))
     routes.sort(key=lambda way: [part.startswith("{") for part in way.path.split("/")])
     events = tuple(build("events", event.build))
-    if not (routes or events):
+    if not (data.get("routes") or data.get("events")):
         document.mistake((), "has neither routes nor events")
     document.close()
     exchanges = tuple(texts(data.get("exchanges", [])))

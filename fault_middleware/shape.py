@@ -79,5 +79,7 @@ def build(data: Mapping[str, Any]) -> Shape:
     shape = Shape(**{**data, "existing_created": Field.parse(created)})
     sample = fault.parse_time(_SAMPLE.strftime(shape.created))
     if shape.form == "fault" and sample != _SAMPLE:
-        raise ValueError("needs in 'fault' a format 'created' of ISO 8601 to the second")
+        raise ValueError(
+            f"needs in 'fault' a format 'created' of ISO 8601 to the second, not {shape.created!r}"
+        )
     return shape

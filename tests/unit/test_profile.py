@@ -75,7 +75,11 @@ def test_a_profile_that_is_not_there_is_named(name, message):
         ("[orders, shop]", "[]", "2: exchanges: [] "),
         ("[orders, shop]", "[5]", "2: exchanges[0]: 5 is not of type 'string'"),
         ('"%Y-%m-%dT%H:%M:%SZ"', '"%H:%M"', "6: routes[0]: needs in 'fault' a format"),
-        ('"%Y-%m-%dT%H:%M:%SZ"', '"%Y-%m-%d"', "6: routes[0]: needs in 'fault' a format"),
+        (
+            '"%Y-%m-%dT%H:%M:%SZ"',
+            '"%Y-%m-%d"',
+            "6: routes[0]: needs in 'fault' a format 'created' of ISO 8601 to the second, not '%Y",
+        ),
         ("created:", "existing: first\n  created:", "4: fault.existing: 'first' is not one of"),
         ("/orders/{id}", "orders/{id}", "6: routes[0].path: 'orders/{id}' does not match"),
         ("/orders/{id}", "/orders/{Id}", "6: routes[0].path: '/orders/{Id}' does not match"),
@@ -103,6 +107,13 @@ def test_a_profile_that_is_not_there_is_named(name, message):
         ("record:", "ignore: {}\n    record:", "9: events[0]: needs exactly one of record, clea"),
         ("record:", "ignore:", "12: events[0].ignore: {'instance_id': 'payload.order'} "),
         ("object: order", "object: order\n    names: a..b", "8: routes[0].names: 'a..b' does not"),
+        ("payload.order", "order", "9: events[0]: 'order' does not begin with payload, context,"),
+        ("record:", "when: {a.b: c}\n    record:", "9: events[0]: 'a.b' does not begin with payl"),
+        (
+            "events:",
+            "  - {path: '/orders/{id}', object: x}\nevents:",
+            "8: routes[1]: /orders/{id} takes every request for /orders/{id}",
+        ),
         ("created:", "members: 5\n  created:", "4: fault.members: 5 is not of type 'object'"),
     ],
 )
