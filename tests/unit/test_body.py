@@ -117,6 +117,8 @@ def test_a_list_that_is_no_json_is_refused(text, array):
 def test_of_what_is_no_list_no_elements_are_read():
     text = '{"list": {"a": [1]}, "other": [2]}'
 
+    assert body.locate(text, ["other"]).value == [2]
+    assert body.locate("[3]", []).value == [3]
     assert body.locate(text, ["list"], each=True).value == {"a": [1]}
     assert body.locate(text, ["other"], each=True).value == [body.Span(2, 31, 32)]
 
