@@ -13,6 +13,7 @@ import importlib.abc
 import importlib.util
 import os
 import re
+import resource
 import signal
 import sys
 import tempfile
@@ -24,6 +25,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 120
+MEMORY = 4 * 2**30
 TESTS = {
     "policy": ["unit/test_policy.py", "functional/test_security.py"],
     "shape": [
@@ -208,6 +210,8 @@ def survives(module: str, tree: ast.AST, file: Path, temporary: str) -> bool:
     if pid == 0:
         os.setpgrp()
         signal.alarm(SECONDS)
+        # A loop that does not end may fill a list.
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         sys.meta_path.insert(0, Finder(module, tree, file))
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
