@@ -2,6 +2,7 @@
 """What is purged, and above all what is not, on each database."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -192,6 +193,23 @@ def test_in_the_background_it_is_done_once_an_hour(any_store):
 
     assert left(any_store) == [("a", "60"), ("a", "80")]
     assert "faults_purged_total=1" in metrics.counts()
+
+
+def test_after_a_step_it_rests_as_long_as_that_took(any_store, monkeypatch):
+    rests = []
+
+    def outdated(*arguments):
+        time.sleep(0.2)
+        return None, []
+
+    def wait(seconds):
+        rests.append(seconds)
+        return len(rests) >= 2
+
+    monkeypatch.setattr(any_store, "outdated", outdated)
+    Retention(any_store, Metrics(), 30, 0).keep(wait)
+
+    assert 0.2 < rests[1] <= 30
 
 
 def test_a_table_that_was_not_brought_up_to_date_is_a_trouble(any_store):
