@@ -14,7 +14,7 @@ from typing import Any
 # of, the others.
 _EXPORTS = {
     "AnsiblePlaybookError": "fault_middleware.ansible",
-    "ConfigurationError": "fault_middleware.conf",
+    "ConfigurationError": "fault_middleware.options",
     "FaultMiddleware": "fault_middleware.deploy",
     "ManagementDriverException": "fault_middleware.problem",
     "ProblemDetails": "fault_middleware.problem",

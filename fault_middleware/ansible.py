@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import Any, Self
 
-from fault_middleware import fault
 from fault_middleware.problem import ManagementDriverException
+from fault_middleware.text import as_text, clean_all, last_line
 
 #: How much of a failure is told, in bytes of UTF-8, and of how many failures.
 MESSAGE_BYTES, STDOUT_BYTES, FAILURES = 4096, 16384, 20
@@ -95,7 +95,7 @@ class AnsiblePlaybookError(ManagementDriverException):
 
     @classmethod
     def _read(cls, stdout: Any, stderr: Any, code: int | None, vdu: str, fate: str = "") -> Self:
-        streams = (fault.as_text(text).replace("\r\n", "\n") for text in (stdout, stderr))
+        streams = (as_text(text).replace("\r\n", "\n") for text in (stdout, stderr))
         out, err = (re.sub(r"\x1b\[[\d;]*m", "", text) for text in streams)
         tasks, failures = _read_tasks(out)
         failures = _select(failures, tasks, out, err)
@@ -109,7 +109,7 @@ class AnsiblePlaybookError(ManagementDriverException):
             detail = f"the playbook {fate or _fate(err, code, bool(place))}{place}"
         failed = [one for one, _ in told]
         own: Any = {"failed_task": first["task"], "stdout": first["stdout"], "returncode": code}
-        return cls(detail=fault.clean_all(f"{vdu}: {detail}", 1024), vdu=vdu, failed=failed, **own)
+        return cls(detail=clean_all(f"{vdu}: {detail}", 1024), vdu=vdu, failed=failed, **own)
 
 
 def run_playbook(
@@ -276,17 +276,17 @@ def _describe(failure: _Failure, result: dict[str, Any]) -> tuple[dict[str, str 
     if failure.is_loop and "item" in result:
         message = f"item {result.get('_ansible_item_label', result['item'])}: {message}"
     texts = [result.get(name) or result.get(f"module_{name}") for name in ("stdout", "stderr")]
-    stdout, stderr = map(fault.as_text, texts)
+    stdout, stderr = map(as_text, texts)
     what = f"task '{failure.task}'" if failure.task else "a task"
     what += f" found {failure.host} unreachable" if failure.unreachable else " failed"
     what += "" if failure.task or failure.unreachable else f" on {failure.host}"
-    sentence = [what, message.strip().partition("\n")[0], fault.last_line(stderr)]
+    sentence = [what, message.strip().partition("\n")[0], last_line(stderr)]
     message = f"{message.rstrip()}: {stderr}" if stderr else message
     told = {
-        "host": fault.clean_all(failure.host, 256),
-        "task": fault.clean_all(failure.task, 1024),
-        "message": fault.clean_all(message, MESSAGE_BYTES),
-        "stdout": fault.clean_all(stdout, STDOUT_BYTES),
+        "host": clean_all(failure.host, 256),
+        "task": clean_all(failure.task, 1024),
+        "message": clean_all(message, MESSAGE_BYTES),
+        "stdout": clean_all(stdout, STDOUT_BYTES),
     }
     return told, ": ".join(filter(None, sentence))
 
@@ -298,7 +298,7 @@ def _fate(err: str, returncode: int | None, started: bool) -> str:
     if returncode is not None and returncode < 0:
         return f"was ended by signal {-returncode}"
     error = _ERROR.search(err)
-    reason = " ".join(error[1].split()) if error else fault.last_line(err)
+    reason = " ".join(error[1].split()) if error else last_line(err)
     what = "parsed" if error and returncode == 4 else "run"
     what = "stopped" if started else f"could not be {what}"
     return f"{what}: {reason or f'ansible-playbook returned {returncode}'}"

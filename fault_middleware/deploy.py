@@ -16,11 +16,10 @@ from wsgiref.types import WSGIApplication
 import prometheus_client as prometheus
 from oslo_config import cfg
 
-from fault_middleware import conf as conf_module
-from fault_middleware import profile
-from fault_middleware.conf import ConfigurationError, Settings
+from fault_middleware import options, profile
 from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
+from fault_middleware.options import ConfigurationError, Settings
 from fault_middleware.policy import Policy
 from fault_middleware.profile import Profile
 from fault_middleware.recorder import Recorder
@@ -103,22 +102,22 @@ def deploy(
     :param source: where ``local`` stands, for messages
     :raises ConfigurationError: naming file, key and value
     """
-    conf_module.register_opts(conf)
-    settings = conf_module.read_settings(conf, local or {}, source)
-    place = conf.get_location("profiles", conf_module.GROUP)
+    options.register_opts(conf)
+    settings = options.read_settings(conf, local or {}, source)
+    place = conf.get_location("profiles", options.GROUP)
     if place is not None and place.location.is_user_controlled:
         # Filters of one service each share the consumer, which reads the notifications of all.
-        listed = conf_module.read_option(conf, conf_module.GROUP, "profiles")
+        listed = options.read_option(conf, options.GROUP, "profiles")
         names = tuple(dict.fromkeys([*listed, *settings.profiles]))
         settings = dataclasses.replace(settings, profiles=names)
-    options = conf_module.read_database_options(conf)
-    key = (_identity(conf), settings, *sorted(options.items()))
+    database = options.read_database_options(conf)
+    key = (_identity(conf), settings, *sorted(database.items()))
     if key not in _deployments:
         # In a list at once, and in one step: other threads may deploy.
         alike = [one for (files, *_), one in [*_deployments.items()] if files == key[0]]
         profiles = _load_profiles(settings.profiles)
         metrics = alike[0].metrics if alike else Metrics()
-        store = Store(options, settings.lookup_timeout, metrics)
+        store = Store(database, settings.lookup_timeout, metrics)
         made = Deployment(conf, settings, profiles, store, metrics)
         for one in alike:
             if one.queues & made.queues and one.settings.profiles != settings.profiles:
@@ -150,7 +149,7 @@ def filter_factory(
     conf = configuration(*(local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY))
     source = given.get("__file__", "the paste file")
     deployment = deploy(conf, local_conf, source)
-    own = conf_module.read_settings(conf, local_conf, source).profiles
+    own = options.read_settings(conf, local_conf, source).profiles
     return functools.partial(deployment.filter, names=own if "profiles" in local_conf else ())
 
 
@@ -208,7 +207,7 @@ def _load_profiles(names: tuple[str, ...]) -> tuple[Profile, ...]:
     twice = [service for service in services if services.count(service) > 1]
     if twice:
         raise ConfigurationError(
-            f"[{conf_module.GROUP}] profiles = {','.join(names)}: two profiles describe the "
+            f"[{options.GROUP}] profiles = {','.join(names)}: two profiles describe the "
             f"service {twice[0]!r}"
         )
     return profiles

@@ -19,8 +19,7 @@ import sqlalchemy as sa
 from oslo_config import cfg
 from oslo_messaging._drivers import common, impl_rabbit
 
-from fault_middleware import conf as conf_module
-from fault_middleware import files, listener, migration, models, profile
+from fault_middleware import listener, migration, models, options, package_data, profile
 from fault_middleware.masking import mask
 from fault_middleware.metrics import Metrics, describe
 from fault_middleware.policy import Policy, undefined
@@ -38,7 +37,7 @@ def examine(conf: cfg.ConfigOpts, given: Mapping[str, Any]) -> Iterator[tuple[st
     :param given: the files ``paste`` and ``uwsgi``; ``readers``, how many processes of ours read
         each queue; each may be missing, or None. ``parts`` are those to look at; default, all
     """
-    words = files.load("doctor.yaml")
+    words = package_data.load("doctor.yaml")
     facts: _Facts = {**words["facts"], **given, "conf": conf}
     for check in _CHECKS:
         part, seen = check.__name__[1:], list[_Facts]()
@@ -87,7 +86,7 @@ def _text(value: object) -> str:
 
 
 def _configuration(facts: _Facts) -> Iterator[_Facts]:
-    conf, paste, groups = facts["conf"], facts["paste"], conf_module.list_opts()
+    conf, paste, groups = facts["conf"], facts["paste"], options.list_opts()
     known = {f"[{group}] {one.dest}" for group, options in groups for one in options}
     for name in conf.config_file or ():
         text, sections = Path(name).read_text("utf-8", "replace"), dict[str, Any]()
@@ -109,7 +108,7 @@ def _configuration(facts: _Facts) -> Iterator[_Facts]:
     if file := section.get("oslo_config_file"):
         yield {"theirs": file, "is_there": Path(file).exists()}
     local = {key: section[key] for key in section if not re.match(facts["no_option"], key)}
-    settings = conf_module.read_settings(conf, local, paste)
+    settings = options.read_settings(conf, local, paste)
     profiles = [profile.load(name) for name in settings.profiles]
     priorities = sorted({name for one in profiles for name in one.priorities})
     facts |= vars(settings) | {"settings": settings, "loaded": profiles, "priorities": priorities}
@@ -119,8 +118,8 @@ def _configuration(facts: _Facts) -> Iterator[_Facts]:
 
 
 def _database(facts: _Facts) -> Iterator[_Facts]:
-    options = {**conf_module.read_database_options(facts["conf"]), "slave_connection": None}
-    store, url = Store(options, _PATIENCE), sa.make_url(options["connection"])
+    given = {**options.read_database_options(facts["conf"]), "slave_connection": None}
+    store, url = Store(given, _PATIENCE), sa.make_url(given["connection"])
     needed = migration.newest() or ""
     told: _Facts = {"url": str(url), "needed": needed, "revision": None, "has_table": False}
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():

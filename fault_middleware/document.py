@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from fault_middleware.conf import ConfigurationError
+from fault_middleware.options import ConfigurationError
 
 #: Where something stands in a document: keys and positions in lists.
 Place = tuple[str | int, ...]

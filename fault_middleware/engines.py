@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_db.sqlalchemy import engines
 
-from fault_middleware.conf import DATABASE_GROUP, ConfigurationError
+from fault_middleware.options import DATABASE_GROUP, ConfigurationError
 
 _URLS = ("connection", "slave_connection")
 # An @ behind the one that to SQLAlchemy ends the password, but for one in the database's name.

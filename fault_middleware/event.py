@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
+from fault_middleware.text import as_text
 
 #: What an event can do: store a fault, store a clearance, say that all is well, which is a
 #: clearance where the deployer wants it to be one, or nothing, on purpose.
@@ -69,7 +70,7 @@ class Event(NamedTuple):
         if priority.lower() not in self.priorities or not self.event_type.fullmatch(kind):
             return False
         found = [(str(notification.get("publisher_id")), self.publisher_id)]
-        found += ((fault.as_text(field.find(notification)), wanted) for field, wanted in self.when)
+        found += ((as_text(field.find(notification)), wanted) for field, wanted in self.when)
         return all(wanted.fullmatch(text) for text, wanted in found)
 
     def extract(self, service: str, notification: Mapping[str, Any]) -> Extraction:
@@ -80,15 +81,15 @@ class Event(NamedTuple):
         found = values.pop("instance_id")
         if found is None:
             return Extraction("ignore", reason="it names no instance")
-        values["created"] = fault.parse_time(notification.get("timestamp"))
+        values["created"] = clock.parse_time(notification.get("timestamp"))
         message_id = notification.get("message_id")
         values["message_id"] = message_id if isinstance(message_id, str) else None
         values["event_type"] = notification["event_type"]
         values["deleted"] = self.action != "record"
         exception = values.pop("exception", None)
-        message, remote, trace = fault.as_text(values.get("message")).partition(_REMOTE)
+        message, remote, trace = as_text(values.get("message")).partition(_REMOTE)
         if remote:
-            values["message"], details = message, fault.as_text(values.get("details"))
+            values["message"], details = message, as_text(values.get("details"))
             missing = "" if trace in details else f"{remote}{trace}"
             values["details"] = f"{details}{missing}".lstrip("\n")
         if self.action == "record" and self.safe is not None:
@@ -113,10 +114,10 @@ class Event(NamedTuple):
         Texts of exceptions that a service did not write itself can name what its users must not
         know (Nova's rule, CVE-2019-14433).
         """
-        message, details = map(fault.as_text, (values.get("message"), values.get("details")))
+        message, details = map(as_text, (values.get("message"), values.get("details")))
         last = next(filter(None, _RAISED.findall(details[-_LONGEST:])[::-1]), "")
         raised = _EXCEPTION.match(last)
-        name = _EXCEPTION.match(fault.as_text(exception)) if exception else raised
+        name = _EXCEPTION.match(as_text(exception)) if exception else raised
         names = {match[0] for match in (name,) if match is not None}
         # A bare name is known better from where it was raised, if that is not within the message.
         if name is not None and raised is not None and raised[0].endswith(f".{name[0]}"):

@@ -11,20 +11,16 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from fault_middleware import masking
+from fault_middleware import clock
+from fault_middleware.text import as_text, clean, clean_all, cut_bytes, cut_characters, last_line
 
 #: Limits of columns: characters of ``message`` and of ids, bytes (UTF-8) of ``details`` (TEXT).
 MESSAGE_CHARACTERS, ID_CHARACTERS, DETAILS_BYTES = 255, 64, 65535
 
-# Of a longer text its two ends are looked at: what lies between could not be stored, and masking
-# takes time. More than is kept, so that no secret is half in what is masked.
-_LONGEST = 80 * 1024
-_CUT = "[...]"
-_GAP = f"\n{_CUT}\n"
 #: A UUID as services write them.
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # The namespace of our uuid5 ids; any constant will do.
@@ -80,7 +76,7 @@ def make(
     :raises ValueError: when ``instance_id`` cannot be an id
     """
     instance_id = canonical_id(instance_id)
-    now = utcnow()
+    now = clock.utcnow()
     message, details = clean(as_text(message)), clean(as_text(details))
     if not message.strip():
         message = last_line(details)
@@ -110,23 +106,6 @@ def sibling(row: Fault, instance_id: str) -> Fault:
     return dataclasses.replace(row, id=_identity(row.service, row.id, own), instance_id=own)
 
 
-def utcnow() -> datetime:
-    """Now, as the table keeps it: UTC without a zone, in microseconds."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def parse_time(value: Any) -> datetime | None:
-    """Read an ISO 8601 time, with or without a zone, as naive UTC.
-
-    Returns None for what is none; without a zone, it is UTC, as all OpenStack services mean it.
-    """
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
 def canonical_id(value: Any) -> str:
     """The one form of an instance's id that is stored and looked up.
 
@@ -141,73 +120,6 @@ def canonical_id(value: Any) -> str:
     if not 0 < len(text) <= ID_CHARACTERS or not text.isprintable() or " " in text:
         raise ValueError(f"not an id: {value!r:.80}")
     return text
-
-
-def clean(text: str) -> str:
-    """Mask secrets and replace what some database cannot store.
-
-    The result holds no lone surrogates, no NUL, and of over 80 Ki characters the ends. Idempotent.
-    """
-    if len(text) > _LONGEST:
-        half = (_LONGEST - len(_GAP)) // 2
-        text = text[:half] + _GAP + text[-half:]
-    text = masking.mask(text).replace("\0", "\ufffd")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
-    """A JSON value with every text in it, but the names, clean; what a secret's name has is one.
-
-    :param limit: bytes of UTF-8 at which to cut a text; ``depth``: levels below which to cut
-    """
-    if isinstance(value, str):
-        return clean(value) if limit is None else cut_bytes(clean(value), limit)
-    if isinstance(value, list | dict) and not depth:
-        return _CUT
-    if isinstance(value, list):
-        return [clean_all(part, limit, depth - 1) for part in value]
-    if isinstance(value, dict):
-        return {
-            name: masking.MASK
-            if isinstance(part, str) and masking.mask(f"{name}=x").endswith(masking.MASK)
-            else clean_all(part, limit, depth - 1)
-            for name, part in value.items()
-        }
-    return value
-
-
-def cut_characters(text: str, limit: int) -> str:
-    """At most ``limit`` characters of ``text``, with a mark where it is cut."""
-    return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
-
-
-def cut_bytes(text: str, limit: int) -> str:
-    """At most ``limit`` bytes of ``text`` in UTF-8, its middle cut out.
-
-    The beginning of a traceback says where it began, its end what happened. No character is split.
-    """
-    data = text.encode("utf-8")
-    if len(data) <= limit:
-        return text
-    half = (limit - len(_GAP)) // 2
-    return _GAP.join(part.decode("utf-8", "ignore") for part in (data[:half], data[-half:]))
-
-
-def as_text(value: Any) -> str:
-    """Text of a field whose type differs from service to service."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, Iterable) and not isinstance(value, dict):
-        return "".join(map(str, value))
-    return str(value)
-
-
-def last_line(text: str) -> str:
-    """What a traceback ends with."""
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""
 
 
 def _identity(*parts: str) -> str:

@@ -3,8 +3,8 @@
 
 from oslo_middleware.healthcheck import pluginbase
 
-from fault_middleware.conf import ConfigurationError
 from fault_middleware.deploy import deployed
+from fault_middleware.options import ConfigurationError
 
 
 class Healthcheck(pluginbase.HealthcheckBaseExtension):

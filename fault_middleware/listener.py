@@ -17,8 +17,8 @@ import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging import opts as messaging_opts
 
-from fault_middleware.conf import GROUP, ConfigurationError, Settings
 from fault_middleware.metrics import Metrics
+from fault_middleware.options import GROUP, ConfigurationError, Settings
 
 if TYPE_CHECKING:
     from fault_middleware.deploy import Deployment

@@ -11,7 +11,7 @@ import re
 from ahocorasick_rs import AhoCorasick
 from oslo_utils import strutils
 
-from fault_middleware import files
+from fault_middleware import package_data
 
 #: What comes in the place of a secret.
 MASK = "***"
@@ -47,7 +47,7 @@ def mask(text: str) -> str:
 @functools.cache
 def _load() -> tuple[list[str], AhoCorasick, frozenset[str], list[_Rule]]:
     """All needles, what finds them in one pass, those of oslo.utils, and the rules."""
-    data = files.load("masking-rules.yaml")
+    data = package_data.load("masking-rules.yaml")
     parts = {**data["parts"], "stems": "|".join(data["stems"])}
     rules = []
     for rule in data["rules"]:

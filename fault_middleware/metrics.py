@@ -15,7 +15,7 @@ from typing import Any
 import prometheus_client as prometheus
 from prometheus_client import multiprocess
 
-from fault_middleware import files
+from fault_middleware import package_data
 
 LOG = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Metrics:
         self._logged: dict[str, float] = {}
         self._worked: set[tuple[int, str]] = set()
         self._series: dict[str, Any] = {}
-        for name, arguments in files.load("metrics.yaml").items():
+        for name, arguments in package_data.load("metrics.yaml").items():
             kind, values = arguments.pop("kind"), arguments.pop("values", ())
             arguments |= {"namespace": _PREFIX, "registry": self.registry}
             try:

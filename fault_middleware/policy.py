@@ -15,7 +15,7 @@ from oslo_config import cfg
 from oslo_context import context
 from oslo_policy import _checks, policy
 
-from fault_middleware import files
+from fault_middleware import package_data
 from fault_middleware.metrics import Metrics
 
 LOG = logging.getLogger(__name__)
@@ -162,7 +162,9 @@ def undefined(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:
     """The rules of ``policy-rules.yaml``, for oslopolicy-sample-generator and the manual."""
-    return [policy.DocumentedRuleDefault(**rule) for rule in files.load("policy-rules.yaml")]
+    return [
+        policy.DocumentedRuleDefault(**rule) for rule in package_data.load("policy-rules.yaml")
+    ]
 
 
 def _leaves(

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fault_middleware import event, files, route
-from fault_middleware.conf import GROUP, ConfigurationError
+from fault_middleware import event, package_data, route
 from fault_middleware.document import Document
 from fault_middleware.event import Event, Extraction
 from fault_middleware.field import texts
+from fault_middleware.options import GROUP, ConfigurationError
 from fault_middleware.route import Route
 
 _Built = TypeVar("_Built")
@@ -90,12 +90,12 @@ def load(name: str) -> Profile:
         text = f"shipped are {', '.join(shipped())}, and a path names a file of your own"
         raise ConfigurationError(f"[{GROUP}] profiles: there is no profile {name!r}; {text}")
     file = f"profiles/{name}.yaml"
-    return parse(f"fault_middleware/{file}", files.read(file), is_shipped=True)
+    return parse(f"fault_middleware/{file}", package_data.read(file), is_shipped=True)
 
 
 def shipped() -> list[str]:
     """The names of the profiles that come with the package."""
-    names = [file.name for file in (files.FOLDER / "profiles").iterdir()]
+    names = [file.name for file in (package_data.FOLDER / "profiles").iterdir()]
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
@@ -108,7 +108,7 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
     """
     document = Document(file, text)
     if not is_shipped:
-        document.validate(files.load("profile-schema.yaml"))
+        document.validate(package_data.load("profile-schema.yaml"))
         document.close()
     data = document.data
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from oslo_db import exception as db_exception
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.fault import Fault
 from fault_middleware.metrics import Metrics, describe
 from fault_middleware.profile import Profile
 from fault_middleware.store import Store
+from fault_middleware.text import cut_bytes, cut_characters
 
 LOG = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Recorder:
             else:
                 self._metrics.count("stored", new)
                 self._metrics.count("duplicates", len(rows) - new)
-                age = fault.utcnow() - rows[-1].created
+                age = clock.utcnow() - rows[-1].created
                 self._metrics.count("lag", age.total_seconds())
                 self._metrics.fine(_PART)
                 break
@@ -123,8 +124,8 @@ def _in_ascii(row: Fault) -> Fault:
     nothing: Any = dict.fromkeys(("event_type", "request_id", "project_id", "problem"))
     return dataclasses.replace(
         row,
-        message=fault.cut_characters(message, fault.MESSAGE_CHARACTERS),
-        details=fault.cut_bytes(details, fault.DETAILS_BYTES),
+        message=cut_characters(message, fault.MESSAGE_CHARACTERS),
+        details=cut_bytes(details, fault.DETAILS_BYTES),
         **nothing,
     )
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from oslo_config import cfg
 
 from fault_middleware import breaker, deploy, fault
-from fault_middleware.conf import ConfigurationError
 from fault_middleware.metrics import describe
+from fault_middleware.options import ConfigurationError
 from fault_middleware.problem import ManagementDriverException, ProblemDetails
 
 LOG = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from fault_middleware import fault
+from fault_middleware import clock
 from fault_middleware.metrics import Metrics
 from fault_middleware.store import Store
 
@@ -61,7 +61,7 @@ class Retention:
             went
         :raises Exception: of the database; what went until then is gone
         """
-        before = fault.utcnow() - timedelta(days=self._days) if self._days else None
+        before = clock.utcnow() - timedelta(days=self._days) if self._days else None
         end: str | None = position
         while end is not None:
             limit = None if dry_run else _LOOK

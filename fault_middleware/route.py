@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from fault_middleware import body, fault, shape
+from fault_middleware import body, clock, fault, presentation
 from fault_middleware.body import Edit, Span
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
-from fault_middleware.shape import Shape
+from fault_middleware.presentation import Presentation
 
 # What routers of services overlook at the end of a path; details must not pass by writing it so.
 # Possessive, so that what is not ours is soon left.
@@ -49,7 +49,7 @@ class Route(NamedTuple):
     id: Field
     names: Sequence[Field]
     owners: Mapping[str, Field]
-    shape: Shape
+    shape: Presentation
     query: Mapping[str, list[str]]
     when: Mapping[str, list[str]]
     within: Mapping[str, Field]
@@ -69,7 +69,7 @@ class Route(NamedTuple):
     def relative(self, instance: Instance) -> tuple[str, datetime, datetime] | None:
         """The other instance whose fault may be this one's, and from when until when."""
         found = {name: field.text(instance.span.value) for name, field in self.within.items()}
-        since, until = fault.parse_time(found.get("since")), fault.parse_time(found.get("until"))
+        since, until = clock.parse_time(found.get("since")), clock.parse_time(found.get("until"))
         if self.within_last and _has(instance, self.within_last):
             until = datetime.max - _TRUNCATION
         if since is not None and until is not None:
@@ -113,7 +113,7 @@ class Route(NamedTuple):
     def edit(
         self, text: str, instance: Instance, row: Fault | None, show: bool, details: bool
     ) -> Edit | None:
-        """What to change in the body for one instance, as :meth:`Shape.show` has it, or None."""
+        """What to change in the body for one instance, or None."""
         value, key = instance.span.value, self.shape.key
         wanted = self.shape.show(value, row, show, details)
         if wanted == value.get(key):
@@ -147,7 +147,7 @@ def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
         id=fields.pop("id", Field((("id",),))),
         names=[Field.parse(name) for name in texts(data.get("names", []))],
         owners=fields,
-        shape=shape.build({**fault_shape, **data.get("fault", {})}),
+        shape=presentation.build({**fault_shape, **data.get("fault", {})}),
         query=_texts(data.get("query", {})),
         when=_texts(data.get("when", {})),
         within={name: Field.parse(value) for name, value in within.items()},

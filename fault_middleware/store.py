@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from fault_middleware import engines, fault, models
+from fault_middleware import clock, engines, fault, models
 from fault_middleware.breaker import Breaker
 from fault_middleware.fault import Fault
 from fault_middleware.metrics import Metrics
@@ -128,7 +128,7 @@ class Store:
         """
         if not faults:
             return 0
-        updated = fault.utcnow()
+        updated = clock.utcnow()
         with self.writer.begin() as connection:
             insert = _insert(connection.dialect.name)
             result = connection.execute(insert, [_values(row, updated) for row in faults])
@@ -212,7 +212,7 @@ class Store:
 
         :returns: the instance after which to go on, or None if nothing is due or another does it
         """
-        table, now = models.retention, fault.utcnow()
+        table, now = models.retention, clock.utcnow()
         until = table.update().values(due=now + timedelta(seconds=seconds))
         with self.writer.begin() as connection:
             is_ours = connection.execute(until.where(table.c.due <= now)).rowcount
@@ -224,7 +224,7 @@ class Store:
 
         :returns: whether it was; otherwise somebody else goes on
         """
-        table, due = models.retention, fault.utcnow() + timedelta(seconds=seconds)
+        table, due = models.retention, clock.utcnow() + timedelta(seconds=seconds)
         moved = table.update().where(table.c.position == begin).values(position=end, due=due)
         with self.writer.begin() as connection:
             return connection.execute(moved).rowcount > 0

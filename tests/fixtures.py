@@ -19,8 +19,7 @@ import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from fault_middleware import conf as conf_module
-from fault_middleware import migration
+from fault_middleware import migration, options
 from fault_middleware.store import Store
 from tests import services
 
@@ -116,9 +115,9 @@ def database_options(url: str, **values: Any) -> dict[str, Any]:
     """The group [fault_middleware_database] with its defaults."""
     conf = cfg.ConfigOpts()
     conf([], default_config_files=[])
-    conf_module.register_opts(conf)
-    conf.set_override("connection", url, group=conf_module.DATABASE_GROUP)
-    return {**conf_module.read_database_options(conf), **values}
+    options.register_opts(conf)
+    conf.set_override("connection", url, group=options.DATABASE_GROUP)
+    return {**options.read_database_options(conf), **values}
 
 
 def make_store(url: str, **values: Any) -> Store:

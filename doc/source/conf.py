@@ -10,7 +10,7 @@ import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from fault_middleware import files
+from fault_middleware import package_data
 from fault_middleware.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +89,7 @@ class Findings(Directive):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        words, part = files.load("doctor.yaml"), self.arguments[0]
+        words, part = package_data.load("doctor.yaml"), self.arguments[0]
         table = nodes.definition_list()
         for code, finding in (words["parts"].get(part) or words[part]).items():
             if finding["severity"] != "ok":

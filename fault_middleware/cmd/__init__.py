@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from oslo_config import cfg
 
-from fault_middleware.conf import ConfigurationError
+from fault_middleware.options import ConfigurationError
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from oslo_log import log
 
 from fault_middleware import deploy, listener
 from fault_middleware.cmd import reading
-from fault_middleware.conf import ConfigurationError
+from fault_middleware.options import ConfigurationError
 
 PROGRAM = "fault-middleware-consumer"
 _DESCRIPTION = "Store the faults that services notify of, until told to stop."

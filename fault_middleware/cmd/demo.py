@@ -26,7 +26,7 @@ import webob
 import webob.dec
 from paste import deploy as paste_deploy
 
-from fault_middleware import deploy, files, migration
+from fault_middleware import deploy, migration, package_data
 from fault_middleware.field import Field
 
 PROJECT = "f00d5e1f0b6e4c2a9d3c7a5b1e8d4c60"
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _build(folder: Path) -> WSGIApplication:
     """Do what a deployer does: write two files, make the table, load the API."""
     for name in ("demo.conf", "api-paste.ini"):
-        text = files.read(f"demo/{name}")
+        text = package_data.read(f"demo/{name}")
         (folder / name).write_text(text.replace("{folder}", str(folder)))
     conf = deploy.configuration(None, f"{folder}/demo.conf", None)
     migration.sync(deploy.deploy(conf).store.writer)
@@ -128,7 +128,7 @@ def _tell(application: WSGIApplication, url: str) -> bool:
     views = [show(role) for role in ("member", "admin")]
     for path in ("id", "name", "status", "fault.created", "fault.message", "fault.details"):
         table.add_row([path, *(Field.parse(path).find(view) or "" for view in views)])
-    story = files.read("demo/story.txt")
+    story = package_data.read("demo/story.txt")
     print(story.format(before=before, answer=answer, table=table, url=url), flush=True)
     return True
 

@@ -21,8 +21,7 @@ from oslo_config import cfg
 from oslo_db import exception as db_exception
 from sqlalchemy.exc import SQLAlchemyError
 
-from fault_middleware import conf as conf_module
-from fault_middleware import deploy, fault, files
+from fault_middleware import clock, deploy, options, package_data
 from fault_middleware.cmd import reading
 from fault_middleware.deploy import Deployment
 from fault_middleware.store import Store
@@ -69,12 +68,12 @@ class Command(command.Command):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         kind = type(self)
         name = f"{kind.__module__.rpartition('.')[2]} {kind.__name__}".lower()
-        data = files.load("commands.yaml").get(name, {})
+        data = package_data.load("commands.yaml").get(name, {})
         for arguments in filter(data.get, ("arguments", "once")):
             group = parser.add_mutually_exclusive_group() if arguments == "once" else parser
-            for argument, options in data[arguments].items():
-                kinds = {"type": _TYPES[options["type"]]} if "type" in options else {}
-                group.add_argument(argument, **{**options, **kinds})
+            for argument, given in data[arguments].items():
+                kinds = {"type": _TYPES[given["type"]]} if "type" in given else {}
+                group.add_argument(argument, **{**given, **kinds})
         parser.set_defaults(fit_width=True)  # to that of the terminal, where there is one
         examples = (f"  {PROGRAM} {example}" for example in data.get("examples", []))
         parser.epilog = "\n".join(["examples::", "", *examples])
@@ -89,7 +88,7 @@ class Command(command.Command):
         project = "fault_middleware"
         with reading():
             conf([], project, PROGRAM, default_config_files=files, default_config_dirs=folders)
-        conf_module.register_opts(conf)
+        options.register_opts(conf)
         return conf
 
     def deployment(self, local: Mapping[str, str] | None = None) -> Deployment:
@@ -127,8 +126,8 @@ def _time(text: str) -> datetime:
     """A time, or so long ago."""
     if match := re.fullmatch(r"(\d{1,5})([mhd])", text):
         unit = {"m": "minutes", "h": "hours", "d": "days"}[match[2]]
-        return fault.utcnow() - timedelta(**{unit: int(match[1])})
-    if (moment := fault.parse_time(text)) is None:
+        return clock.utcnow() - timedelta(**{unit: int(match[1])})
+    if (moment := clock.parse_time(text)) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time")
     return moment
 

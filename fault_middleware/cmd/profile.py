@@ -12,10 +12,9 @@ from typing import Any
 import webob
 from cliff import lister
 
-from fault_middleware import conf as conf_module
-from fault_middleware import deploy, fault, files, migration, profile
+from fault_middleware import clock, deploy, fault, migration, options, package_data, profile
 from fault_middleware.cmd.manage import Command, printable
-from fault_middleware.conf import ConfigurationError
+from fault_middleware.options import ConfigurationError
 from fault_middleware.profile import RouteTable
 
 _TRIED = ["action", "instance_id", "message", "details", "created", "request_id"]
@@ -48,7 +47,11 @@ class Show(Command):
         name = parsed_args.profile
         profile.load(name)
         shipped = name in profile.shipped()
-        print(files.read(f"profiles/{name}.yaml") if shipped else Path(name).read_text("utf-8"))
+        print(
+            package_data.read(f"profiles/{name}.yaml")
+            if shipped
+            else Path(name).read_text("utf-8")
+        )
         return 0
 
 
@@ -88,7 +91,7 @@ class Try(Command, lister.Lister):
             return _TRIED, [(action, *[None] * 5)]
         if action == "success":
             print("A success; it clears where clear_on_success is set.", file=sys.stderr)
-            clears = conf_module.read_settings(self.configuration(), {}, "").clear_on_success
+            clears = options.read_settings(self.configuration(), {}, "").clear_on_success
             action = "clear" if clears else "ignore"
         shown = printable if given.formatter in ("table", "value") else str
         return _TRIED, (
@@ -113,8 +116,8 @@ class Try(Command, lister.Lister):
         """Ask the filter, as in a service, with a table of its own."""
         conf, answer = self.configuration(), _read(given.body, dict, list)
         with tempfile.TemporaryDirectory() as folder:
-            conf.set_override("connection", f"sqlite:///{folder}/x", conf_module.DATABASE_GROUP)
-            conf.set_override("profiles", [given.profile], conf_module.GROUP)
+            conf.set_override("connection", f"sqlite:///{folder}/x", options.DATABASE_GROUP)
+            conf.set_override("profiles", [given.profile], options.GROUP)
             deployment = deploy.deploy(conf, {"credentials": "headers", "consumer": "external"})
             match = RouteTable(deployment.profiles).pattern.match(given.path.partition("?")[0])
             if match is None:
@@ -134,7 +137,7 @@ class Try(Command, lister.Lister):
 def _fault(file: str) -> dict[str, Any]:
     """The arguments of fault.make that a file holds."""
     row = _read(file, dict)
-    created = fault.parse_time(row.get("created"))
+    created = clock.parse_time(row.get("created"))
     for key, value in row.items():
         is_time = key != "created" or created is not None
         if not (is_time and isinstance(value, _PARTS.get(key, ()))):

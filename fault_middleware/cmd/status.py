@@ -15,10 +15,9 @@ from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 from oslo_utils import fileutils
 
-from fault_middleware import conf as conf_module
-from fault_middleware import doctor
+from fault_middleware import doctor, options
 from fault_middleware.cmd import reading
-from fault_middleware.conf import ConfigurationError
+from fault_middleware.options import ConfigurationError
 
 PROGRAM = "fault-middleware-status"
 _DESCRIPTION = "Say what stands in the way of an upgrade: upgrade check."
@@ -28,7 +27,7 @@ _PARTS = ("configuration", "database", "policy")
 
 def _deployment(conf: cfg.ConfigOpts, _: object) -> Result:
     """What the doctor says of what an upgrade meets."""
-    conf_module.register_opts(conf)
+    options.register_opts(conf)
     found = list(doctor.examine(conf, {"parts": _PARTS}))
     told = [f"{what} {remedy}" for severity, _, what, remedy in found if _CODES[severity]]
     return Result(max(_CODES[severity] for severity, *_ in found), " ".join(told) or None)
@@ -36,7 +35,7 @@ def _deployment(conf: cfg.ConfigOpts, _: object) -> Result:
 
 def _policy_file(conf: cfg.ConfigOpts, _: object) -> Result:
     """Whether the policy file is JSON, or is not read for its old name."""
-    named = conf_module.read_option(conf, conf_module.GROUP, "policy_file")
+    named = options.read_option(conf, options.GROUP, "policy_file")
     used = conf.find_file(policy.Enforcer(conf, policy_file=named).policy_file)
     file = used or conf.find_file("policy.json")
     if file is None or (used and not fileutils.is_json(file)):

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from fault_middleware import doctor, listener, migration
-from fault_middleware.conf import register_opts
 from fault_middleware.deploy import deploy
+from fault_middleware.options import register_opts
 from fault_middleware.store import Store
 from tests.fixtures import (
     close,

@@ -20,7 +20,7 @@ import webtest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.deploy import FaultMiddleware, deploy
 from tests import services
 from tests.fixtures import (
@@ -297,7 +297,7 @@ def test_sigterm_gives_back_what_is_not_stored(make_world, broker, postgresql):
 )
 @given(data=st.data())
 def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
-    moments = [fault.parse_time(f"2026-01-01T00:00:0{n}.{n}") for n in range(5)]
+    moments = [clock.parse_time(f"2026-01-01T00:00:0{n}.{n}") for n in range(5)]
     instance_id = uuid.uuid4().hex
     reports = [
         fault.make(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from fault_middleware import fault, retention
+from fault_middleware import clock, fault, retention
 from fault_middleware.metrics import Metrics
 from fault_middleware.retention import Retention
 from tests.fixtures import rows
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 def record(store, instance_id, *ages, service="trove", deleted=False):
     """Store faults that happened so many days ago, each with its age as the message."""
-    now = fault.utcnow()
+    now = clock.utcnow()
     store.record(
         [
             fault.make(
@@ -108,7 +108,7 @@ def test_nothing_goes_where_all_is_kept(any_store):
 
 
 def test_more_instances_than_fit_in_a_step(any_store):
-    now = fault.utcnow()
+    now = clock.utcnow()
     for age in (90, 60):
         made = [
             fault.make("trove", f"i{n:04}", message=str(age), created=now - age * DAY)

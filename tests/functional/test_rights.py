@@ -4,7 +4,7 @@
 import pytest
 import sqlalchemy as sa
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.metrics import Metrics
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
@@ -61,7 +61,7 @@ def grant(request):
 def test_who_consumes_stores_and_purges_and_the_filter_looks_up(grant):
     consumer, reader = grant(CONSUMER[grant.kind]), grant(FILTER)
     row = fault.make("trove", "i", message="m", message_id="1")
-    past = fault.parse_time("2020-01-01")
+    past = clock.parse_time("2020-01-01")
     old = fault.make("trove", "i", message="m", message_id="0", created=past)
     recorder = Recorder((), consumer, Metrics(), False)
 

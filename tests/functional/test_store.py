@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.engines import Lookup
 from tests.fixtures import INSTANCE, close, make_store, new_database, relayed, rows, start
 
@@ -44,7 +44,7 @@ def test_a_fault_comes_back_as_it_was(any_store):
 
 
 def test_the_columns_of_the_specification_are_filled(any_store):
-    before = fault.utcnow()
+    before = clock.utcnow()
 
     any_store.record([make(), clear(MOMENT + timedelta(seconds=1))])
 

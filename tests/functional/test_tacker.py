@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.fault import Fault
 from tests.fixtures import close, make_store, new_database, read_data, require
 from tests.functional.tacker import deployment as tacker
@@ -201,7 +201,7 @@ def test_the_client_prints_the_fault_of_an_instance(api, store, version):
 
 @VERSIONS
 def test_an_instance_shows_its_fault(api, store, version):
-    created = fault.parse_time("2026-11-20T20:36:05")
+    created = clock.parse_time("2026-11-20T20:36:05")
     store.record(
         [
             fault.make(
@@ -229,7 +229,7 @@ def test_an_operation_shows_its_problem(api, store, version):
 def stored(instance_id, moment="2024-05-06T07:10:30"):
     """A fault with a problem, in the third minute of the operations."""
     return fault.make(
-        "tacker", instance_id, details=TRACE, problem=RICH, created=fault.parse_time(moment)
+        "tacker", instance_id, details=TRACE, problem=RICH, created=clock.parse_time(moment)
     )
 
 

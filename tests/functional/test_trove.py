@@ -14,7 +14,7 @@ import uuid
 
 import pytest
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from tests.fixtures import close, make_store, new_database, read_data, require, rows, wait_until
 from tests.functional.trove import deployment as trove
 from tests.functional.trove.instances import (
@@ -148,7 +148,7 @@ def test_an_operation_fails_and_its_owner_reads_why(api, store):
     wait_until(lambda: rows(store))
     shown = show(api, ACTIVE)["fault"]
     assert shown["message"] == "Cinder: quota exceeded"
-    assert abs(fault.parse_time(shown["created"]) - fault.utcnow()).seconds < 60
+    assert abs(clock.parse_time(shown["created"]) - clock.utcnow()).seconds < 60
     assert "details" not in shown
     details = show(api, ACTIVE, ADMIN)["fault"]["details"]
     assert details.startswith("Traceback (most recent call last):\n")
@@ -163,7 +163,7 @@ def test_the_client_prints_the_fault(api, store):
                 BUILD.id,
                 message="Disk full — 磁盘已满",
                 details="Traceback\n  File x\nOSError",
-                created=fault.parse_time("2026-11-20T20:36:05"),
+                created=clock.parse_time("2026-11-20T20:36:05"),
             )
         ]
     )
@@ -249,7 +249,7 @@ def test_troves_own_fault_is_shown_under_our_policy(api, bare):
 
 def test_of_troves_fault_and_ours_the_newest_is_shown(api, store):
     own = show(api, ACTIVE_FAULT)["fault"]
-    older = fault.parse_time("2026-01-01T00:00:00")
+    older = clock.parse_time("2026-01-01T00:00:00")
     store.record([fault.make("trove", ACTIVE_FAULT.id, message="old", created=older)])
     assert show(api, ACTIVE_FAULT)["fault"] == own
 

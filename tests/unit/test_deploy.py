@@ -11,8 +11,8 @@ from paste import deploy as paste_deploy
 
 import fault_middleware
 from fault_middleware import fault
-from fault_middleware.conf import ConfigurationError, Settings, list_opts
 from fault_middleware.deploy import FaultMiddleware, deploy, filter_factory
+from fault_middleware.options import ConfigurationError, Settings, list_opts
 from tests.fixtures import INSTANCE, PROJECT, Service, close, make_store, write_configuration
 
 

@@ -11,13 +11,13 @@ import sys
 
 import pytest
 
-from fault_middleware import doctor, files
-from fault_middleware.conf import register_opts
+from fault_middleware import doctor, package_data
+from fault_middleware.options import register_opts
 from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import close, make_store, parse
 from tests.functional.test_doctor import FOUND_THERE
 
-WORDS = files.load("doctor.yaml")
+WORDS = package_data.load("doctor.yaml")
 OPTIONS = ("--paste", "--uwsgi", "--readers")
 CONF = """\
 [DEFAULT]

@@ -24,6 +24,7 @@ from fault_middleware import (
     ManagementDriverException,
     ProblemDetails,
     body,
+    clock,
     event,
     fault,
     listener,
@@ -90,7 +91,7 @@ def test_the_example_of_a_profile_shows(orders, path, shown):
     _, route, _ = table.route(table.pattern.match(path))
     text = json.dumps(shown)
     row = fault.make(
-        "orders", "A-7", message="sold out", created=fault.parse_time("2026-11-20T20:36:05")
+        "orders", "A-7", message="sold out", created=clock.parse_time("2026-11-20T20:36:05")
     )
 
     instances = list(route.instances(text))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
+from fault_middleware.text import clean, cut_bytes
 from tests.fixtures import INSTANCE
 
 ANY_TEXT = st.text(st.characters(), max_size=400)  # lone surrogates and NUL too
@@ -32,17 +33,17 @@ def test_whatever_comes_in_fits_into_every_database(message, details):
 
 @given(ANY_TEXT)
 def test_cleaning_twice_changes_nothing_more(text):
-    once = fault.clean(text)
+    once = clean(text)
 
-    assert fault.clean(once) == once
+    assert clean(once) == once
 
 
 @given(st.text(max_size=300), st.integers(60, 200))
 def test_a_cut_never_splits_a_character_and_needs_no_second_cut(text, limit):
-    cut = fault.cut_bytes(text, limit)
+    cut = cut_bytes(text, limit)
 
     assert len(cut.encode()) <= limit
-    assert fault.cut_bytes(cut, limit) == cut
+    assert cut_bytes(cut, limit) == cut
     assert cut == text or (cut.startswith(text[:1]) and "[...]" in cut)
 
 
@@ -110,7 +111,7 @@ def test_without_a_message_id_equal_content_at_the_same_time_is_one_report():
 def test_a_fault_is_never_newer_than_its_receipt():
     made = make(created=datetime(2999, 1, 1))
 
-    assert made.created <= fault.utcnow()
+    assert made.created <= clock.utcnow()
 
 
 def test_a_clearance_has_no_texts():
@@ -134,7 +135,7 @@ def test_a_clearance_has_no_texts():
     ],
 )
 def test_times_are_utc(text, moment):
-    assert fault.parse_time(text) == moment
+    assert clock.parse_time(text) == moment
 
 
 @pytest.mark.parametrize(

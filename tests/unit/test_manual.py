@@ -14,7 +14,7 @@ from oslo_config import cfg
 from oslo_messaging import opts as messaging_opts
 from oslo_upgradecheck import upgradecheck
 
-from fault_middleware import conf as conf_module
+from fault_middleware import options
 from fault_middleware.cmd.manage import Manage
 from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import write_configuration
@@ -137,9 +137,9 @@ def test_the_help_of_a_program_says_what_it_does(program):
 def known_options():
     """The options by group that a snippet may set, ours and oslo.messaging's."""
     known = {}
-    for group, options in [*conf_module.list_opts(), *messaging_opts.list_opts()]:
+    for group, found in [*options.list_opts(), *messaging_opts.list_opts()]:
         name = getattr(group, "name", group) or "DEFAULT"
-        known.setdefault(name, set()).update(option.dest for option in options)
+        known.setdefault(name, set()).update(option.dest for option in found)
     known["DEFAULT"] |= {"transport_url"}
     # Nova's own.
     known["notifications"] = {"notification_format", "versioned_notifications_topics"}
@@ -169,8 +169,8 @@ def test_the_settings_in_snippets_can_be_read(page, tmp_path):
             file.write_text(text)
             conf = cfg.ConfigOpts()
             conf([], default_config_files=[str(file)])
-            conf_module.register_opts(conf)
-            conf_module.read_settings(conf, {}, "")
+            options.register_opts(conf)
+            options.read_settings(conf, {}, "")
 
 
 def code():

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from fault_middleware import profile
-from fault_middleware.conf import ConfigurationError
 from fault_middleware.document import DocumentError
+from fault_middleware.options import ConfigurationError
 from tests.documents import MANUAL, blocks
 
 GOOD = """\

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from fault_middleware import fault, record_fault, reporting
+from fault_middleware import clock, record_fault, reporting
 from fault_middleware.deploy import deploy
 from fault_middleware.problem import ManagementDriverException, ProblemDetails
 from fault_middleware.report import record
@@ -94,7 +94,7 @@ def test_a_problem_is_kept_whole(conf, table, error):
 
 
 def test_a_fresher_fault_stays(conf, table):
-    now = fault.utcnow()
+    now = clock.utcnow()
     record_fault(INSTANCE, "first", conf=conf, created=now - timedelta(seconds=20))
 
     assert not record_fault(INSTANCE, "second", conf=conf, created=now, skip_delta=30)
@@ -103,7 +103,7 @@ def test_a_fresher_fault_stays(conf, table):
 
 
 def test_a_fault_that_was_cleared_is_no_fresher_one(conf, table):
-    now = fault.utcnow()
+    now = clock.utcnow()
     record_fault(INSTANCE, "", conf=conf, created=now - timedelta(seconds=5), deleted=True)
 
     assert record_fault(INSTANCE, "second", conf=conf, created=now, skip_delta=30)

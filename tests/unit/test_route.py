@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from fault_middleware import body, fault, profile
+from fault_middleware import body, clock, fault, profile
 from tests.fixtures import INSTANCE
 
-MOMENT = fault.parse_time("2026-11-20T20:36:05")
+MOMENT = clock.parse_time("2026-11-20T20:36:05")
 OWN = {"message": "own", "created": "2026-11-20T20:36:05", "details": "own details"}
 PROFILE = """\
 service: trove

@@ -30,7 +30,7 @@ import webtest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fault_middleware import fault, profile
+from fault_middleware import clock, fault, profile
 from fault_middleware.deploy import FaultMiddleware, configuration, deploy, filter_factory
 from tests.documents import MANUAL, blocks
 from tests.fixtures import (
@@ -183,7 +183,7 @@ class World:
         found = [read.extract(one["notification"]) for one in notifications(service).values()]
         rows = [row for one in found if one.action != "success" for row in one.faults]
         for reported in about(service)["reported"]:
-            created = fault.parse_time(reported["created"])
+            created = clock.parse_time(reported["created"])
             rows.append(fault.make(service, **{**reported, "created": created}))
         store.record(rows)
         self.app = webtest.TestApp(webtest.lint.middleware(FaultMiddleware(self._answer, conf)))
@@ -422,7 +422,7 @@ def test_octavia_is_wrapped_as_the_manual_says(tmp_path, sqlite_url, monkeypatch
     monkeypatch.setitem(sys.modules, "octavia.api", api)
     monkeypatch.setattr("oslo_config.cfg.CONF", conf)
     store = make_store(sqlite_url)
-    created = fault.parse_time(shown["created"])
+    created = clock.parse_time(shown["created"])
     store.record([fault.make("octavia", **{**shown, "created": created})])
     namespace = {}
     exec(compile(example, "profiles.rst", "exec"), namespace)

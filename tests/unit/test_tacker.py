@@ -8,9 +8,10 @@ import pytest
 import webtest
 from hypothesis import HealthCheck, given, settings
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.text import clean_all
 from tests.fixtures import Service, close, make_store, read_data
 from tests.unit.test_problem import PROBLEMS
 
@@ -75,7 +76,7 @@ def test_a_problem_stored_for_the_operation_is_shown_whole(world, version):
     body = world.answer(FAILED[version])
     world.record(
         body["id"],
-        fault.parse_time(body["stateEnteredTime"]) - timedelta(seconds=40),
+        clock.parse_time(body["stateEnteredTime"]) - timedelta(seconds=40),
         message=WHOLE.detail,
         details="Traceback",
         problem=WHOLE.to_dict(),
@@ -88,7 +89,7 @@ def test_a_problem_stored_for_the_operation_is_shown_whole(world, version):
 @pytest.mark.parametrize("version", FAILED)
 def test_a_fault_without_a_problem_is_made_one(world, version):
     body = world.answer(FAILED[version])
-    world.record(body["id"], fault.parse_time(body["startTime"]), message="No such image")
+    world.record(body["id"], clock.parse_time(body["startTime"]), message="No such image")
 
     for headers in (MEMBER, ADMIN):
         assert world.get(headers).json["error"] == {"status": 500, "detail": "No such image"}
@@ -96,7 +97,7 @@ def test_a_fault_without_a_problem_is_made_one(world, version):
 
 def test_an_error_that_came_long_after_ours_is_another_and_stays(world):
     body = world.answer(FAILED["v1"])
-    entered = fault.parse_time(body["stateEnteredTime"])
+    entered = clock.parse_time(body["stateEnteredTime"])
     world.record(body["id"], entered - timedelta(seconds=601), message="the first try's")
 
     assert world.get().json == body
@@ -112,7 +113,7 @@ def test_a_fault_of_the_vnf_instance_is_the_operations_if_it_is_from_its_time(
     body = world.answer(FAILED["v1"])
     body["operationState"] = "FAILED"
     others = {"before": "2024-05-06T07:09:08.999999", "after": "2024-05-06T07:10:10.000001"}
-    created = fault.parse_time({**body, **others}[moment])
+    created = clock.parse_time({**body, **others}[moment])
     world.record(body["vnfInstanceId"], created, message="No such image")
 
     error = world.get().json["error"]
@@ -123,7 +124,7 @@ def test_a_fault_of_the_vnf_instance_is_the_operations_if_it_is_from_its_time(
 @pytest.mark.parametrize("version", FAILED)
 def test_a_fault_of_the_vnf_instance_is_shown_where_tacker_wrote_no_error(world, version):
     body = world.answer(f"{version}_op_failed_without_error")
-    created = fault.parse_time(body["startTime"])
+    created = clock.parse_time(body["startTime"])
     world.record(body["vnfInstanceId"], created, message="No such image")
 
     assert world.get().json["error"] == {"status": 500, "detail": "No such image"}
@@ -131,7 +132,7 @@ def test_a_fault_of_the_vnf_instance_is_shown_where_tacker_wrote_no_error(world,
 
 def test_an_operation_that_was_not_asked_for_shows_no_fault_of_the_vnf_instance(world):
     body = world.answer("v1_op_failed_without_error")
-    world.record(body["vnfInstanceId"], fault.parse_time(body["startTime"]), message="boom")
+    world.record(body["vnfInstanceId"], clock.parse_time(body["startTime"]), message="boom")
     world.path = world.path.replace(body["id"], body["vnfInstanceId"])
 
     assert world.get().body == world.service.data
@@ -158,7 +159,7 @@ def test_a_problem_is_found_in_what_v1_makes_of_it_when_it_gives_up(world):
 def test_an_operation_that_went_on_has_no_error(world):
     body = world.answer("v1_op_completed")
     for owner in (body["id"], body["vnfInstanceId"]):
-        world.record(owner, fault.parse_time(body["startTime"]), message="caught")
+        world.record(owner, clock.parse_time(body["startTime"]), message="caught")
 
     assert world.get().body == world.service.data
 
@@ -197,7 +198,7 @@ def test_any_problem_reaches_the_client_through_v1s_text(world, problem):
     shown = world.get(ADMIN).json["error"]
 
     # What cannot be stored, or is secret, is replaced; all else is as it was.
-    assert shown == json.loads(json.dumps(fault.clean_all(given)))
+    assert shown == json.loads(json.dumps(clean_all(given)))
 
 
 def test_its_traceback_and_its_secrets_are_hidden_there_too(world):
@@ -221,7 +222,7 @@ def test_its_traceback_and_its_secrets_are_hidden_there_too(world):
 def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
     body = world.answer(f"{version}_op_list_fields_error")
     failed = next(one for one in body if one["operationState"] == "FAILED_TEMP")
-    created = fault.parse_time(failed["startTime"])
+    created = clock.parse_time(failed["startTime"])
     world.record(failed["id"], created, message="boom", problem=WHOLE.to_dict())
 
     shown = {one["id"]: one for one in world.get().json}
@@ -234,7 +235,7 @@ def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
 
 def test_a_list_may_be_asked_for_errors_among_others(world):
     failed = world.answer("v1_op_list_fields_error")[1]
-    world.record(failed["id"], fault.parse_time(failed["startTime"]), message="boom")
+    world.record(failed["id"], clock.parse_time(failed["startTime"]), message="boom")
     world.path = world.path.replace("fields=error", "fields=operationParams,error")
 
     assert "boom" in world.get().text
@@ -242,7 +243,7 @@ def test_a_list_may_be_asked_for_errors_among_others(world):
 
 def test_a_list_is_asked_with_ninety_nine_other_parameters_too(world):
     failed = world.answer("v1_op_list_fields_error")[1]
-    world.record(failed["id"], fault.parse_time(failed["startTime"]), message="boom")
+    world.record(failed["id"], clock.parse_time(failed["startTime"]), message="boom")
     world.path += "&a=b" * 99
 
     assert "boom" in world.get().text
@@ -252,7 +253,7 @@ def test_a_list_that_is_not_asked_for_errors_shows_none(world):
     body = world.answer("v1_op_list")
     for one in body:
         for owner in (one["id"], one["vnfInstanceId"]):
-            world.record(owner, fault.parse_time(one["startTime"]), message="boom")
+            world.record(owner, clock.parse_time(one["startTime"]), message="boom")
 
     assert world.get().body == world.service.data
 

@@ -14,7 +14,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_db import options as oslo_db_options
 
-from fault_middleware import files, masking
+from fault_middleware import masking, package_data
 
 GROUP = "fault_middleware"
 DATABASE_GROUP = "fault_middleware_database"
@@ -70,7 +70,7 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
 @functools.cache
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """The options by group, for oslo-config-generator and the manual."""
-    ours = [_option(name, **option) for name, option in files.load("options.yaml").items()]
+    ours = [_option(name, **option) for name, option in package_data.load("options.yaml").items()]
     return [(GROUP, ours), (DATABASE_GROUP, DATABASE_OPTIONS)]
 
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from fault_middleware import fault, problem
+from fault_middleware import clock, problem
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field
+from fault_middleware.text import clean_all
 
 # The member that only the policy lets through.
 _DETAILS = {"fault": "details", "problem": "traceback"}
 _SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
 
 
-class Shape(NamedTuple):
+class Presentation(NamedTuple):
     """How a service shows a fault; ``profile-schema.yaml`` says what its parts mean."""
 
     existing_created: Field
@@ -45,7 +46,7 @@ class Shape(NamedTuple):
             whole = problem.lift(existing)
             existing = existing if whole is None else whole.to_dict()
         hidden = self._details if not details and self.existing_details != "keep" else None
-        return fault.clean_all({k: v for k, v in existing.items() if k != hidden})
+        return clean_all({k: v for k, v in existing.items() if k != hidden})
 
     @property
     def _details(self) -> str:
@@ -65,7 +66,7 @@ class Shape(NamedTuple):
         """Whether our row stays rather than what the service wrote."""
         if existing is None or self.existing == "replace":
             return True
-        theirs = fault.parse_time(self.existing_created.find(instance))
+        theirs = clock.parse_time(self.existing_created.find(instance))
         if theirs is None or self.existing == "keep":
             return False
         ours = row.created.replace(microsecond=0)
@@ -73,11 +74,11 @@ class Shape(NamedTuple):
         return lead <= (0 if row.deleted else self.existing_later)
 
 
-def build(data: Mapping[str, Any]) -> Shape:
+def build(data: Mapping[str, Any]) -> Presentation:
     """Build the section ``fault`` of a profile or route; ValueError for what no schema can see."""
     created = data.get("existing_created", f"{data.get('key', 'fault')}.created")
-    shape = Shape(**{**data, "existing_created": Field.parse(created)})
-    sample = fault.parse_time(_SAMPLE.strftime(shape.created))
+    shape = Presentation(**{**data, "existing_created": Field.parse(created)})
+    sample = clock.parse_time(_SAMPLE.strftime(shape.created))
     if shape.form == "fault" and sample != _SAMPLE:
         raise ValueError(
             f"needs in 'fault' a format 'created' of ISO 8601 to the second, not {shape.created!r}"
