@@ -13,8 +13,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 # In the main thread, and not when the first request comes: eventlet, which both bring along, makes
 # Python 3.11 and 3.12 hang at exit now and then if another thread was the first to import it, or
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 import futurist  # noqa: F401
 from oslo_utils import eventletutils
 
-from fault_middleware import listener
-
-if TYPE_CHECKING:
-    from fault_middleware.deploy import Deployment
+from fault_middleware.listener import Handler
+from fault_middleware.metrics import Metrics
+from fault_middleware.recorder import Recorder
+from fault_middleware.retention import Retention
 
 LOG = logging.getLogger(__name__)
 
@@ -59,12 +59,22 @@ class Consumer:
     Building one opens nothing and starts no thread, so it may be built in a process that forks;
     each process that uses it listens on its own.
 
+    :param listen: starts a listener, e.g. :func:`fault_middleware.listener.start`
     :ivar running: whether this process listens, or tries to
+    :ivar listener: what listens in this process; None until the broker has let it begin
     """
 
-    def __init__(self, deployment: "Deployment") -> None:
-        self._deployment = deployment
-        self._metrics = deployment.metrics
+    def __init__(
+        self,
+        listen: Callable[[Handler], Any],
+        recorder: Recorder,
+        retention: Retention,
+        metrics: Metrics,
+    ) -> None:
+        self._listen = listen
+        self._recorder = recorder
+        self._retention = retention
+        self._metrics = metrics
         self._forget()
         os.register_at_fork(after_in_child=self._forget)
         if _UWSGI is not None:
@@ -77,18 +87,20 @@ class Consumer:
         self._lock = threading.Lock()
         self._started = float("-inf")
         self._stopping = threading.Event()
-        self._server: Any = None
+        self.listener: Any = None
         self._is_guest = True
         self._rest_until = 0.0
         self.running = False
 
     def ensure(self) -> None:
-        """Start listening in this process, unless it does already.
+        """Start listening in this process, unless it does already, which costs next to nothing.
 
         Returns at once; a thread does the rest, for a broker that is down would block. A thread
         that was started but never ran (a worker that replaces its event loop after the fork loses
         it) is started again after a second.
         """
+        if self.running:
+            return
         with self._lock:
             if self.running or time.monotonic() - self._started < 1:
                 return
@@ -104,15 +116,25 @@ class Consumer:
         self._is_guest = False
         self.ensure()
         self._stopping.wait()
-        if self._server is not None:
+        self.close()
+
+    def stop(self) -> None:
+        """End :meth:`run`; returns at once. What is not stored yet goes back to the queue."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Stop, and take leave of the broker, which may take 5 seconds."""
+        self.stop()
+        if self.listener is not None:
             # Stopping waits for the broker, which may not answer.
-            ending = threading.Thread(target=_shut_down, args=(self._server,), daemon=True)
+            ending = threading.Thread(target=_shut_down, args=(self.listener,), daemon=True)
             ending.start()
             ending.join(_LONGEST_STOP)
 
-    def stop(self) -> None:
-        """End :meth:`run`; what is not stored yet goes back to the queue."""
-        self._stopping.set()
+    @property
+    def listening(self) -> bool:
+        """Whether notifications reach this process."""
+        return self.listener is not None
 
     def _on_uwsgi_fork(self) -> None:
         if _UWSGI is not None and _UWSGI.worker_id():  # neither a mule nor a spooler
@@ -129,27 +151,26 @@ class Consumer:
             if seconds > 4 * _GLANCE:  # the thread stands still while no request is served
                 LOG.error(_UWSGI_WITHOUT_THREADS)
         self._metrics.begin(_PART)  # a broker that is down keeps the listener waiting
-        self._deployment.recorder.check()
+        self._recorder.check()
         pause = 0.0
         while not self._wait(pause):
             pause = min(pause * 2 or 1.0, _LONGEST_PAUSE)
             try:
-                self._server = listener.start(self._deployment, self._store)
+                self.listener = self._listen(self._store)
             except Exception as exc:
                 self._metrics.trouble(_PART, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
             else:
                 self._metrics.fine(_PART)
                 break
-        self._deployment.retention.keep(self._wait)
+        self._retention.keep(self._wait)
 
     def _store(self, notifications: Sequence[Mapping[str, Any]]) -> bool:
         """Store what notifications say; False for giving them back."""
         if self._is_guest:
             self._wait(self._rest_until - time.monotonic())
         begin = time.monotonic()
-        recorder = self._deployment.recorder
-        rows = [row for one in notifications for row in recorder.extract(one)]
-        stored = recorder.record(rows, self._wait)
+        rows = [row for one in notifications for row in self._recorder.extract(one)]
+        stored = self._recorder.record(rows, self._wait)
         end = time.monotonic()
         self._rest_until = end + min(_REST * (end - begin), _LONGEST_REST)
         return stored

@@ -21,7 +21,7 @@ from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
 from fault_middleware.options import ConfigurationError, Settings
 from fault_middleware.policy import Policy
-from fault_middleware.profile import Profile
+from fault_middleware.profile import Profile, RouteTable
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
 from fault_middleware.store import Store
@@ -56,9 +56,12 @@ class Deployment:
     @functools.cached_property
     def consumer(self) -> "Consumer":
         """The consumer of this process; loads oslo.messaging."""
-        from fault_middleware.consumer import Consumer
+        from fault_middleware import consumer, listener
 
-        return Consumer(self)
+        listen = functools.partial(
+            listener.start, self.conf, self.settings, self.profiles, self.metrics
+        )
+        return consumer.Consumer(listen, self.recorder, self.retention, self.metrics)
 
     @property
     def queues(self) -> frozenset[tuple[str | None, str, str]]:
@@ -83,7 +86,15 @@ class Deployment:
         """The filter around an application, for the profiles of these names, or for all."""
         named = zip(self.settings.profiles, self.profiles, strict=True)
         profiles = [one for name, one in named if not names or name in names]
-        return FaultFilter(application, self, profiles)
+        ensure_consumer = self.cohosted.ensure if self.cohosted else None
+        return FaultFilter(
+            application,
+            RouteTable(profiles),
+            self.store,
+            self.policy,
+            self.metrics,
+            ensure_consumer,
+        )
 
 
 # The one state of a module: several pipelines, a health check and a direct call of one process

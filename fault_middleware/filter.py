@@ -9,41 +9,51 @@ application made it.
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from fault_middleware import body
 from fault_middleware.fault import Fault
-from fault_middleware.profile import Profile, RouteTable
+from fault_middleware.metrics import Metrics
+from fault_middleware.policy import Policy
+from fault_middleware.profile import RouteTable
 from fault_middleware.response import Response
 from fault_middleware.route import Instance
-
-if TYPE_CHECKING:
-    from fault_middleware.deploy import Deployment
+from fault_middleware.store import Store
 
 _Found = TypeVar("_Found")
 
 
 class FaultFilter:
-    """A WSGI application around another, whose show responses it completes."""
+    """A WSGI application around another, whose show responses it completes.
+
+    :param ensure_consumer: is called at each request, so that this process consumes notifications
+        from its first one on; None where it is not to
+    """
 
     def __init__(
-        self, application: WSGIApplication, deployment: "Deployment", profiles: Sequence[Profile]
+        self,
+        application: WSGIApplication,
+        routes: RouteTable,
+        store: Store,
+        policy: Policy,
+        metrics: Metrics,
+        ensure_consumer: Callable[[], None] | None = None,
     ) -> None:
         self._application = application
-        self._routes = RouteTable(profiles)
-        self._match = self._routes.pattern.match
-        self._store = deployment.store
-        self._policy = deployment.policy
-        self._metrics = deployment.metrics
-        self._consumer = deployment.cohosted
+        self._routes = routes
+        self._match = routes.pattern.match
+        self._store = store
+        self._policy = policy
+        self._metrics = metrics
+        self._ensure_consumer = ensure_consumer
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         match = self._match(environ.get("PATH_INFO", ""))
-        if self._consumer is not None and not self._consumer.running:
+        if self._ensure_consumer is not None:
             try:
-                self._consumer.ensure()
+                self._ensure_consumer()
             except Exception as exc:
                 self._metrics.error("consumer", "no notifications are consumed", exc)
         if match is None or environ.get("REQUEST_METHOD") != "GET":

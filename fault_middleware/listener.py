@@ -11,7 +11,7 @@ import itertools
 import logging
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import oslo_messaging
 from oslo_config import cfg
@@ -19,9 +19,7 @@ from oslo_messaging import opts as messaging_opts
 
 from fault_middleware.metrics import Metrics
 from fault_middleware.options import GROUP, ConfigurationError, Settings
-
-if TYPE_CHECKING:
-    from fault_middleware.deploy import Deployment
+from fault_middleware.profile import Profile
 
 LOG = logging.getLogger(__name__)
 
@@ -41,9 +39,14 @@ _WRONG_URL = (
 Handler = Callable[[Sequence[Mapping[str, Any]]], bool]
 
 
-def start(deployment: "Deployment", handle: Handler) -> Any:
+def start(
+    conf: cfg.ConfigOpts,
+    settings: Settings,
+    profiles: Sequence[Profile],
+    metrics: Metrics,
+    handle: Handler,
+) -> Any:
     """Start a listener; ``stop()`` and ``wait()`` end it. Blocks while the broker is down."""
-    conf, settings, profiles = deployment.conf, deployment.settings, deployment.profiles
     transport = oslo_messaging.get_notification_transport(conf, url=transport_url(conf, settings))
     published = (name for profile in profiles for name in profile.exchanges)
     exchanges = dict.fromkeys(settings.exchanges or (conf.control_exchange, *published))
@@ -57,7 +60,7 @@ def start(deployment: "Deployment", handle: Handler) -> Any:
         transport, targets, endpoints, allow_requeue=True, pool=settings.pool, **batch
     )
     dispatcher = server.dispatcher
-    dispatcher.dispatch = functools.partial(_dispatch, dispatcher.dispatch, deployment.metrics)
+    dispatcher.dispatch = functools.partial(_dispatch, dispatcher.dispatch, metrics)
     server._create_listener = functools.partial(_gathering, server._create_listener)
     try:
         # One thread, so that notifications are stored in their order; the default of 64 would also

@@ -86,7 +86,10 @@ def listen():
     with contextlib.ExitStack() as stack:
 
         def listen(file):
-            server = listener.start(deploy(parse(file)), lambda messages: True)
+            parts = deploy(parse(file))
+            server = listener.start(
+                parts.conf, parts.settings, parts.profiles, parts.metrics, lambda messages: True
+            )
             stack.callback(server.wait)
             stack.callback(server.stop)
             return server

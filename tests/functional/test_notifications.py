@@ -105,16 +105,14 @@ def start(broker, sqlite_url, tmp_path):
         file = write_configuration(tmp_path / f"{len(started)}.conf", sqlite_url, **values)
         deployment = deploy(parse(file))
         deployment.consumer.ensure()
-        wait_until(lambda: deployment.consumer._server)
+        wait_until(lambda: deployment.consumer.listening)
         started.append(deployment)
         return store
 
     def end():
         while started:
             deployment = started.pop()
-            deployment.consumer.stop()
-            deployment.consumer._server.stop()
-            deployment.consumer._server.wait()
+            deployment.consumer.close()
             close(deployment.store)
 
     start.end, start.started = end, started
@@ -240,7 +238,7 @@ def test_what_is_in_hand_while_the_channel_is_closed_acknowledges_nothing_else(
         acknowledge(channel, delivery_tag, multiple)
         acknowledged.append(delivery_tag)
 
-    poll = deployment.consumer._server.listener._poll_style_listener
+    poll = deployment.consumer.listener.listener._poll_style_listener
     channel = poll.conn.channel
     # The broker closes the channel, as it does when a message is not acknowledged for too long.
     poll._message_operations_handler.do(lambda: channel.basic_ack(10**6))

@@ -346,50 +346,46 @@ class TestTheBrokerAtTheStartOfTheApi:
             topics=uuid.uuid4().hex,
             credentials="headers",
         )
-        wrapped = FaultMiddleware(Service(), parse(file))
+        conf = parse(file)
+        wrapped = FaultMiddleware(Service(), conf)
         begin = time.monotonic()
         for _ in range(20):
             assert webtest.TestApp(wrapped).get(f"/p1/instances/{INSTANCE}").body
         assert time.monotonic() - begin < 2
-        return wrapped
+        return deploy(conf)
 
     def test_closed(self, tmp_path):
         port = services.free_port()
-        wrapped = self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{port}/")
+        parts = self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{port}/")
 
-        wait_until(lambda: "broker" in wrapped._metrics.troubles)
+        wait_until(lambda: "broker" in parts.metrics.troubles)
 
     def test_mute(self, tmp_path, broker):
         relay = services.Relay(broker.port)
         relay.mute()
-        wrapped = self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{relay.port}/")
+        parts = self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{relay.port}/")
         relay.unmute()
-        wait_until(lambda: wrapped._consumer._server, 60)
-        self.end(wrapped)
+        wait_until(lambda: parts.consumer.listening, 60)
+        parts.consumer.close()
         relay.close()
 
     def test_wrong_password(self, tmp_path, broker, caplog):
         url = broker.url.replace("guest:guest", "guest:S3cr3t")
 
-        wrapped = self.serve(tmp_path, url)
+        parts = self.serve(tmp_path, url)
 
-        wait_until(lambda: "AccessRefused" in wrapped._metrics.troubles.get("broker", ""))
+        wait_until(lambda: "AccessRefused" in parts.metrics.troubles.get("broker", ""))
         assert "S3cr3t" not in caplog.text
-        wrapped._consumer.stop()
+        parts.consumer.stop()
 
     def test_a_queue_that_is_declared_otherwise(self, tmp_path, broker):
         url = broker.new_host(uuid.uuid4().hex)
         first = self.serve(tmp_path, url, DURABLE)
-        wait_until(lambda: first._consumer._server)
+        wait_until(lambda: first.consumer.listening)
         (folder := tmp_path / "other").mkdir()
 
         other = self.serve(folder, url)
 
-        wait_until(lambda: "amqp_durable_queues" in other._metrics.troubles.get("broker", ""))
-        other._consumer.stop()
-        self.end(first)
-
-    def end(self, wrapped):
-        wrapped._consumer.stop()
-        wrapped._consumer._server.stop()
-        wrapped._consumer._server.wait()
+        wait_until(lambda: "amqp_durable_queues" in other.metrics.troubles.get("broker", ""))
+        other.consumer.stop()
+        first.consumer.close()

@@ -111,8 +111,8 @@ def world(broker, tmp_path_factory):
     deployment = deploy(parse(file))
     deliveries = []
     deployment.consumer.ensure()
-    wait_until(lambda: deployment.consumer._server)
-    dispatcher = deployment.consumer._server.dispatcher
+    wait_until(lambda: deployment.consumer.listening)
+    dispatcher = deployment.consumer.listener.dispatcher
     dispatch = dispatcher.dispatch
 
     def dispatch_and_count(incoming):
@@ -129,9 +129,7 @@ def world(broker, tmp_path_factory):
             )
 
         yield publish, store, deliveries, deployment
-    deployment.consumer.stop()
-    deployment.consumer._server.stop()
-    deployment.consumer._server.wait()
+    deployment.consumer.close()
     close(deployment.store)
     close(store)
 

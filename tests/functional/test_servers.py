@@ -277,12 +277,13 @@ def test_a_first_request_in_a_thread_does_not_hang_the_exit(broker, sqlite_url, 
     script = textwrap.dedent(
         f"""
         import concurrent.futures, time, webtest
-        from fault_middleware.deploy import filter_factory
+        from fault_middleware.deploy import configuration, deploy, filter_factory
         from tests.fixtures import Service
         app = filter_factory({{}}, oslo_config_file={str(conf)!r})(Service())
+        consumer = deploy(configuration(None, {str(conf)!r}, None)).consumer
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             pool.submit(webtest.TestApp(app).get, "/").result()
-        while app._consumer._server is None:
+        while not consumer.listening:
             time.sleep(0.1)
         """
     )
@@ -299,21 +300,22 @@ def test_a_forked_process_listens_on_its_own(broker, sqlite_url, tmp_path):
         """
         import os, sys, time, webtest
         from fault_middleware import fault
-        from fault_middleware.deploy import filter_factory
+        from fault_middleware.deploy import configuration, deploy, filter_factory
         from tests.fixtures import Service
         app = filter_factory({}, oslo_config_file=sys.argv[1])(Service({"instance": {"id": "i"}}))
+        parts = deploy(configuration(None, sys.argv[1], None))
         show = lambda: webtest.TestApp(app).get("/p1/instances/i").json["instance"]["fault"]
         def listen():
             show()
-            while app._consumer._server is None:
+            while not parts.consumer.listening:
                 time.sleep(0.05)
-        app._store.record([fault.make("trove", "i", message="m")])
+        parts.store.record([fault.make("trove", "i", message="m")])
         listen()
         children = []
         for _ in range(2):
             pid = os.fork()
             if pid == 0:
-                assert not app._consumer.running
+                assert not parts.consumer.running
                 listen()
                 assert all(show()["message"] == "m" for _ in range(300))
                 os._exit(0)

@@ -143,7 +143,7 @@ def test_parts_are_made_once_for_a_configuration(configure, file):
     assert deploy(conf) is not deploy(conf, {"lookup_timeout": "1"})
     first, second = (filter_factory({}, oslo_config_file=str(file))(Service()) for _ in range(2))
     assert first._store is second._store
-    assert first._consumer is second._consumer
+    assert first._ensure_consumer == second._ensure_consumer
 
 
 def test_a_service_without_paste_wraps_its_application(configure):

@@ -587,13 +587,16 @@ def test_modules_import_those_that_stand_above_them_in_the_manual():
 
 
 def imported(file):
-    """The modules of ours that a module imports at its top."""
+    """The modules of ours that a module imports, in functions and for its types too."""
     found = set()
-    for node in ast.parse(file.read_text()).body:
+    for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "fault_middleware":
             found |= {one.name for one in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module.startswith("fault_middleware."):
             found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            found |= {parts[1] for parts in names if parts[0] == "fault_middleware" and parts[1:]}
     return found
 
 

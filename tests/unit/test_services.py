@@ -21,6 +21,7 @@ import copy
 import functools
 import json
 import sys
+import threading
 import types
 import uuid
 
@@ -368,7 +369,12 @@ def test_filters_of_several_services_share_the_table_and_the_consumer(several):
     first, second = several.filters.values()
 
     assert first._store is second._store is several.deployment.store
-    assert first._consumer is second._consumer is several.deployment.consumer
+    before = set(threading.enumerate())
+    for name in several.filters:
+        webtest.TestApp(several.filters[name]).get("/")
+    wait_until(lambda: several.deployment.consumer.running)
+    started = set(threading.enumerate()) - before
+    assert [thread.name for thread in started].count("fault-consumer") == 1
 
 
 def test_one_consumer_stores_the_faults_of_several_services(several):
@@ -377,7 +383,7 @@ def test_one_consumer_stores_the_faults_of_several_services(several):
     topics = list(several.deployment.settings.topics)
     notifier = oslo_messaging.Notifier(transport, "host", driver="messagingv2", topics=topics)
     # Until the listener is there, nobody keeps a message.
-    wait_until(lambda: several.deployment.consumer._server is not None)
+    wait_until(lambda: several.deployment.consumer.listening)
 
     notifier.error({}, *sent("nova", "of nova"))
     notifier.info({}, *sent("trove", "of trove"))
