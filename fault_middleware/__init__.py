@@ -13,11 +13,11 @@ from typing import Any
 # Loaded at first use (PEP 562): who needs one of them does not pay for, nor need the dependencies
 # of, the others.
 _EXPORTS = {
-    "AnsiblePlaybookError": "fault_middleware.ansible",
+    "AnsiblePlaybookError": "fault_middleware.drivers.ansible",
     "ConfigurationError": "fault_middleware.options",
     "FaultMiddleware": "fault_middleware.deploy",
-    "ManagementDriverException": "fault_middleware.problem",
-    "ProblemDetails": "fault_middleware.problem",
+    "ManagementDriverException": "fault_middleware.drivers.problem",
+    "ProblemDetails": "fault_middleware.drivers.problem",
     "filter_factory": "fault_middleware.deploy",
     "record_fault": "fault_middleware.report",
     "reporting": "fault_middleware.report",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from fault_middleware import clock, problem
+from fault_middleware import clock
+from fault_middleware.drivers import problem
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field
 from fault_middleware.text import clean_all

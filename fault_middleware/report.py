@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 from oslo_config import cfg
 
 from fault_middleware import breaker, deploy, fault
+from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
 from fault_middleware.metrics import describe
 from fault_middleware.options import ConfigurationError
-from fault_middleware.problem import ManagementDriverException, ProblemDetails
 
 LOG = logging.getLogger(__name__)
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import importlib
 import json
 import os
 import shutil
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fault_middleware import ansible
-from fault_middleware.ansible import AnsiblePlaybookError, run_playbook
-from fault_middleware.problem import lift
+from fault_middleware.drivers import ansible
+from fault_middleware.drivers.ansible import AnsiblePlaybookError, run_playbook
+from fault_middleware.drivers.problem import lift
 from tests.fixtures import DATA, read_data, require
 
 CASES = sorted(path.name.partition(".")[0] for path in (DATA / "ansible").glob("*.expected.json"))
@@ -488,3 +489,10 @@ def test_a_real_message_cannot_fake_a_failure(playbook):
 
 def test_a_real_run_that_goes_well_says_nothing(playbook):
     run_playbook(*playbook(shell("fine", "true")), vdu="VDU1")
+
+
+def test_drivers_may_still_import_by_the_former_name():
+    former = importlib.import_module("fault_middleware.ansible")
+
+    assert former.AnsiblePlaybookError is AnsiblePlaybookError
+    assert former.run_playbook is run_playbook

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import copy
 import http
+import importlib
 import json
 import pickle
 import subprocess
@@ -11,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fault_middleware import problem
-from fault_middleware.problem import (
+from fault_middleware.drivers import problem
+from fault_middleware.drivers.problem import (
     ManagementDriverException,
     ProblemDetails,
     ProblemError,
@@ -90,7 +91,7 @@ def test_any_problem_survives_tacker_v1(made):
 
 @given(PROBLEMS, st.binary(max_size=50))
 def test_any_problem_survives_the_stderr_of_a_script(made, noise):
-    line = f"\nfault_middleware.problem.ManagementDriverException: {raised(made)}\n"
+    line = f"\nfault_middleware.drivers.problem.ManagementDriverException: {raised(made)}\n"
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -297,7 +298,7 @@ def test_an_exception_without_a_text_is_a_problem_too():
 SCRIPT = """
 import pickle, sys
 from fault_middleware import ManagementDriverException
-from fault_middleware.problem import driver_script
+from fault_middleware.drivers.problem import driver_script
 with driver_script():
     {}
 """
@@ -399,3 +400,10 @@ def test_lifting_reads_any_stderr(stderr):
 def test_the_helper_passes_exceptions_that_end_a_process():
     with pytest.raises(KeyboardInterrupt), driver_script():
         raise KeyboardInterrupt
+
+
+def test_drivers_may_still_import_by_the_former_names():
+    former = importlib.import_module("fault_middleware.problem")
+
+    assert all(getattr(former, name) is getattr(problem, name) for name in former.__all__)
+    assert {"ManagementDriverException", "ProblemDetails", "driver_script"} <= set(former.__all__)

@@ -7,7 +7,7 @@ import pytest
 
 from fault_middleware import clock, record_fault, reporting
 from fault_middleware.deploy import deploy
-from fault_middleware.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
 from fault_middleware.report import record
 from tests.fixtures import INSTANCE, close, make_store, rows
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from fault_middleware import clock, fault
 from fault_middleware.deploy import FaultMiddleware, deploy
-from fault_middleware.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
 from fault_middleware.text import clean_all
 from tests.fixtures import Service, close, make_store, read_data
 from tests.unit.test_problem import PROBLEMS

@@ -9,7 +9,7 @@ from pathlib import Path
 from tacker.vnfm.mgmt_drivers.vnflcm_noop import VnflcmMgmtNoop
 
 from fault_middleware import reporting
-from fault_middleware.ansible import run_playbook
+from fault_middleware.drivers.ansible import run_playbook
 
 PLAYBOOK = Path(__file__).parent / "package/playbook.yaml"
 

@@ -8,8 +8,8 @@ import pickle
 import sys
 
 from fault_middleware import reporting
-from fault_middleware.ansible import run_playbook
-from fault_middleware.problem import driver_script
+from fault_middleware.drivers.ansible import run_playbook
+from fault_middleware.drivers.problem import driver_script
 
 with driver_script():
     given = pickle.load(sys.stdin.buffer)
