@@ -6,6 +6,7 @@ of keys names; the rules of ``masking-rules.yaml`` add the shapes that it does n
 """
 
 import functools
+import itertools
 import re
 
 from ahocorasick_rs import AhoCorasick
@@ -42,6 +43,31 @@ def mask(text: str) -> str:
         if not found.isdisjoint(wanted):
             text = pattern.sub(replacement, text)
     return text if found.isdisjoint(oslo) else str(strutils.mask_password(text))
+
+
+@functools.lru_cache(maxsize=1024)
+def is_secret_name(name: str) -> bool:
+    """Whether what a member or an argument of this name holds is a secret."""
+    return mask(f"{name}=x").endswith(MASK)
+
+
+def mask_arguments(arguments: list[str]) -> list[str]:
+    """Mask what is a secret for what stands before it: an option, or the command."""
+    if not arguments:
+        return []
+    command = arguments[0]
+    masked = [command]
+    for before, argument in itertools.pairwise(arguments):
+        option = before.lstrip("-")
+        is_named = before.startswith("-") and (option == "p" or is_secret_name(option))
+        if is_named and not argument.startswith("-"):
+            masked.append(MASK)
+            continue
+        # As on the command line, where "mysql -pX" says what X is.
+        line = mask(f"{command} {argument}")
+        known = line.startswith(f"{command} ")
+        masked.append(line[len(command) + 1 :] if known else argument)
+    return masked
 
 
 @functools.cache

@@ -1,54 +1,103 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts made fit to be stored and shown: clean of secrets, within limits, valid everywhere."""
+"""Texts made fit to be stored and shown: without secrets, within limits, valid everywhere."""
 
+import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from fault_middleware import masking
 
-# Of a longer text its two ends are looked at: what lies between could not be stored, and masking
-# takes time. More than is kept, so that no secret is half in what is masked.
-_LONGEST = 80 * 1024
+# Of a longer text only the two ends are looked at: what lies between could not be stored, and
+# masking takes time. This many characters of each end are kept at most.
+_KEPT = 32 * 1024
+# Masked with each end, and then dropped: a secret that the cut divides is not always recognized.
+_MARGIN = 8 * 1024
+_LONGEST = 2 * (_KEPT + _MARGIN)
 _CUT = "[...]"
 _GAP = f"\n{_CUT}\n"
+# What an end may begin with: the rest of a long value, in one line or in lines of base64.
+_REST_OF_A_VALUE = re.compile(
+    r"[\w+/=.~%$\\:-]*(?:\s+[\w+/=]{20,}(?=\s))*(?:\s+[\w+/=]+\s+-----END[^\n]*)?", re.ASCII
+)
+
+# What a terminal obeys to change colours; readers of logs do without it.
+_COLOURS = re.compile(r"\x1b\[[0-9;:]{0,64}m")
+_LINE_BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
+# Control characters but tab and line feed, marks of the direction of text, lone surrogates.
+_FORBIDDEN = (
+    r"\x00-\x08\x0e-\x1f\x7f-\x9f"
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    r"\ud800-\udfff"
+)
+# Characters without width. Some scripts and emoji need them, ASCII characters never do.
+_WITHOUT_WIDTH = (
+    r"\xad\u034f\u180b-\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufe00-\ufe0f\ufeff"
+    r"\U000e0000-\U000e0fff"
+)
+_HIDDEN = re.compile(f"(?<=[ -~])[{_FORBIDDEN}{_WITHOUT_WIDTH}]+(?=[ -~])")
+_REPLACED = re.compile(f"[{_FORBIDDEN}]")
+# Python refuses to write longer integers in decimal digits.
+_INTEGER_BITS = 14_000
 
 
 def clean(text: str) -> str:
-    """Mask secrets and replace what some database cannot store.
+    """Mask secrets, and remove what no reader sees and what some database cannot store.
 
-    The result holds no lone surrogates, no NUL, and of over 80 Ki characters the ends. Idempotent.
+    The result has no control character but tab and line feed, no mark that changes the direction
+    of text, no lone surrogate, and of over 80 Ki characters only the ends. Idempotent.
     """
-    if len(text) > _LONGEST:
-        half = (_LONGEST - len(_GAP)) // 2
-        text = text[:half] + _GAP + text[-half:]
-    text = masking.mask(text).replace("\0", "\ufffd")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    if len(text) <= _LONGEST:
+        return _masked(text)
+    half = _LONGEST // 2
+    head = _masked(text[:half])[:-_MARGIN]
+    tail = _masked(text[-half:])[_MARGIN:]
+    # What was masked before the cut stays so, where only a part of the asterisks were left.
+    head = head[:_KEPT].rstrip(masking.MASK[0])
+    tail = _REST_OF_A_VALUE.sub("", tail[-_KEPT:], count=1)
+    return head + _GAP + tail
+
+
+def visible(text: str) -> str:
+    """Write every line break as a line feed, and take out what a terminal obeys.
+
+    Such characters would also keep a secret from being found. Between ASCII characters they are
+    removed, and elsewhere replaced by U+FFFD.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = _COLOURS.sub("", text)
+    text = _LINE_BREAKS.sub("\n", text)
+    text = _HIDDEN.sub("", text)
+    return _REPLACED.sub("\ufffd", text)
 
 
 def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
-    """A JSON value with every text in it, but the names, clean; what a secret's name has is one.
+    """A JSON value with every text in it clean, the names of members too.
 
-    :param limit: bytes of UTF-8 at which to cut a text; ``depth``: levels below which to cut
+    What a name marks as a secret is masked whole: the texts in it, at whatever depth, and the
+    ``value`` of an object whose ``name`` or ``key`` says so.
+
+    :param limit: bytes of UTF-8 at which to cut a text
+    :param depth: levels below which to cut
     """
     if isinstance(value, str):
-        return clean(value) if limit is None else cut_bytes(clean(value), limit)
-    if isinstance(value, list | dict) and not depth:
+        cleaned = clean(value)
+        return cleaned if limit is None else cut_bytes(cleaned, limit)
+    if isinstance(value, list | dict) and depth == 0:
         return _CUT
-    if isinstance(value, list):
-        return [clean_all(part, limit, depth - 1) for part in value]
     if isinstance(value, dict):
-        return {
-            name: masking.MASK
-            if isinstance(part, str) and masking.mask(f"{name}=x").endswith(masking.MASK)
-            else clean_all(part, limit, depth - 1)
-            for name, part in value.items()
-        }
-    return value
+        return _clean_members(value, limit, depth - 1)
+    if isinstance(value, list):
+        return _clean_elements(value, limit, depth - 1)
+    return _as_number(value)
 
 
 def cut_characters(text: str, limit: int) -> str:
     """At most ``limit`` characters of ``text``, with a mark where it is cut."""
-    return text if len(text) <= limit else text[: limit - len(_CUT)] + _CUT
+    if len(text) <= limit:
+        return text
+    return text[: limit - len(_CUT)] + _CUT
 
 
 def cut_bytes(text: str, limit: int) -> str:
@@ -60,21 +109,82 @@ def cut_bytes(text: str, limit: int) -> str:
     if len(data) <= limit:
         return text
     half = (limit - len(_GAP)) // 2
-    return _GAP.join(part.decode("utf-8", "ignore") for part in (data[:half], data[-half:]))
+    head = data[:half].decode("utf-8", "ignore")
+    tail = data[-half:].decode("utf-8", "ignore")
+    return head + _GAP + tail
 
 
 def as_text(value: Any) -> str:
-    """Text of a field whose type differs from service to service."""
-    if value is None or isinstance(value, str):
-        return value or ""
+    """Text of a field whose type differs from service to service. Raises nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, Iterable) and not isinstance(value, dict):
-        return "".join(map(str, value))
-    return str(value)
+        return "".join(map(_written, value))
+    return _written(value)
 
 
 def last_line(text: str) -> str:
     """What a traceback ends with."""
     lines = text.strip().splitlines()
     return lines[-1].strip() if lines else ""
+
+
+def _masked(text: str) -> str:
+    seen = visible(text)
+    masked = masking.mask(seen)
+    if masked == seen or masked.isascii():
+        return masked
+    # The asterisks are ASCII, and may stand beside something without width.
+    return visible(masked)
+
+
+def _clean_members(value: dict[str, Any], limit: int | None, depth: int) -> dict[str, Any]:
+    cleaned: dict[str, Any] = {}
+    says_secret = any(_names_secret(value.get(member)) for member in ("name", "key"))
+    for name, part in value.items():
+        is_secret = _names_secret(name) or (says_secret and name == "value")
+        part = clean_all(part, limit, depth)
+        cleaned[visible(name)] = _hide(part) if is_secret else part
+    return cleaned
+
+
+def _clean_elements(value: list[Any], limit: int | None, depth: int) -> list[Any]:
+    cleaned = [clean_all(part, limit, depth) for part in value]
+    if all(isinstance(part, str) for part in cleaned):
+        return masking.mask_arguments(cleaned)
+    return cleaned
+
+
+def _names_secret(name: Any) -> bool:
+    return isinstance(name, str) and masking.is_secret_name(visible(name))
+
+
+def _hide(value: Any) -> Any:
+    """A JSON value with every text in it masked; numbers may be lengths or times, and stay."""
+    if isinstance(value, str):
+        return masking.MASK
+    if isinstance(value, list):
+        return [_hide(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _hide(part) for name, part in value.items()}
+    return value
+
+
+def _as_number(value: Any) -> Any:
+    """A number, or its text where JSON or Python's own reader could not take it."""
+    is_long = isinstance(value, int) and value.bit_length() > _INTEGER_BITS
+    is_odd = isinstance(value, float) and not math.isfinite(value)
+    return _written(value) if is_long or is_odd else value
+
+
+def _written(value: Any) -> str:
+    """The text form of anything, whatever is wrong with that."""
+    try:
+        return str(value)
+    except Exception:
+        # Python writes no more than 4,300 decimal digits.
+        return hex(value) if isinstance(value, int) else f"<{type(value).__name__}>"
