@@ -4,40 +4,34 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 
 import pytest
 import sqlalchemy as sa
 import yaml
 
-from fault_middleware.cmd import manage
+from tests.commands import run_manage
 from tests.fixtures import INSTANCE, close, make_store, write_configuration
 
 OTHER = "0d5d9a4b-7a4f-4a39-9c55-5a9f1d2f5b10"
 
 
 @pytest.fixture
-def run(tmp_path, database_url, capsys):
+def run(tmp_path, database_url):
     """Runs a command on a database; what it printed, or why it failed."""
     file = write_configuration(tmp_path / "service.conf", database_url)
     close(make_store(database_url))
 
     def run(*arguments):
-        code = manage.main(["--config-file", str(file), *arguments])
-        out, err = capsys.readouterr()
-        assert code == 0, err
-        return out
+        ended = run_manage("--config-file", str(file), *arguments)
+        assert ended.code == 0, ended.err
+        return ended.out
 
     def fail(*arguments):
-        # In a process of its own: pytest has hands of its own on the log.
-        command = [sys.executable, "-m", manage.__name__, "--config-file", str(file), *arguments]
-        ended = subprocess.run(command, capture_output=True, text=True)
-        assert (ended.returncode, ended.stdout) == (1, "")
-        return ended.stderr
+        ended = run_manage("--config-file", str(file), *arguments)
+        assert (ended.code, ended.out) == (1, "")
+        return ended.err
 
     run.fail = fail
-
     run.url = database_url
     return run
 
@@ -94,12 +88,13 @@ def test_lists_can_be_narrowed(run):
     assert [row["message"] for row in listed(run, "--limit", "1")] == ["two"]
 
 
-def test_who_sees_a_part_is_told_so(run, capsys, tmp_path):
+def test_who_sees_a_part_is_told_so(run, tmp_path):
     for number in range(3):
         run("fault", "record", INSTANCE, str(number))
-    manage.main(["--config-file", f"{tmp_path}/service.conf", "fault", "list", "--limit", "2"])
+    config = ["--config-file", f"{tmp_path}/service.conf"]
+    ended = run_manage(*config, "fault", "list", "--limit", "2")
 
-    assert capsys.readouterr().err == "These are the newest 2; --limit 0 shows all.\n"
+    assert ended.err == "These are the newest 2; --limit 0 shows all.\n"
     assert len(listed(run, "--limit", "0")) == 3
 
 
@@ -185,10 +180,9 @@ def test_ids_can_be_copied_from_a_narrow_terminal(run, monkeypatch):
     assert max(map(len, table.splitlines())) <= 100
 
 
-def test_what_there_is_not_is_said(run, capsys, tmp_path):
+def test_what_there_is_not_is_said(run, tmp_path):
     config = ["--config-file", f"{tmp_path}/service.conf"]
-    assert manage.main([*config, "fault", "list"]) == 0
-    assert capsys.readouterr().err == "There are no such faults.\n"
-    assert manage.main([*config, "fault", "clear", INSTANCE]) == 0
-    assert capsys.readouterr().err == "In the table there was none; is the id right?\n"
+    assert run_manage(*config, "fault", "list").err == "There are no such faults.\n"
+    cleared = run_manage(*config, "fault", "clear", INSTANCE)
+    assert cleared.err == "In the table there was none; is the id right?\n"
     assert "(cleared)" in run("fault", "list")

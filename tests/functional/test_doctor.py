@@ -23,13 +23,6 @@ from tests.fixtures import (
     write_configuration,
 )
 
-#: What is planted here and not in the unit tests.
-FOUND_THERE = {
-    *("database-clock", "broker-unreachable", "broker-refused", "queue-not-durable"),
-    *("exchange-missing", "exchange-different", "exchange-refused"),
-    *("queue-missing", "queue-different", "queue-refused"),
-    *("queue-unread", "queue-idle", "queue-shared"),
-}
 QUEUE = "fault_middleware.info"
 PUBLISHING = """\
 [DEFAULT]

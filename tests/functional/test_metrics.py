@@ -30,7 +30,7 @@ from tests.fixtures import (
     wait_until,
     write_configuration,
 )
-from tests.functional.test_servers import SERVERS, World
+from tests.functional.servers.world import SERVERS, World
 
 CONSUMER = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.consumer"]
 SHARING = ["gunicorn", "gunicorn preload", "uwsgi", "uwsgi lazy"]

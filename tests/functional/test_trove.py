@@ -4,7 +4,6 @@
 Needs trove and python-troveclient in the same virtualenv (``tox -e trove``).
 """
 
-import http.client
 import importlib.util
 import json
 import os
@@ -17,6 +16,7 @@ import pytest
 from fault_middleware import clock, fault
 from tests.fixtures import close, make_store, new_database, read_data, require, rows, wait_until
 from tests.functional.trove import deployment as trove
+from tests.functional.trove.client import request
 from tests.functional.trove.instances import (
     ACTIVE,
     ACTIVE_FAULT,
@@ -48,22 +48,6 @@ SENT = {
     "show gzip accepted": {"Accept-Encoding": "gzip"},
 }
 CHANGES_WITH_TIME = {"date", "x-openstack-request-id"}
-
-
-def request(deployment, path, token=None, method="GET", body=None, headers=None):
-    """Status, headers and body of an answer of the API."""
-    sent = {"Host": "trove.example.org", **(headers or {})}
-    if token:
-        sent["X-Auth-Token"] = token
-    if body is not None:
-        sent["Content-Type"] = "application/json"
-    connection = http.client.HTTPConnection("127.0.0.1", deployment.port, timeout=30)
-    try:
-        connection.request(method, path, body=body, headers=sent)
-        answer = connection.getresponse()
-        return answer.status, answer.getheaders(), answer.read()
-    finally:
-        connection.close()
 
 
 def show(deployment, instance, token=MEMBER):

@@ -26,8 +26,8 @@ from tests.fixtures import (
     rows,
     wait_until,
 )
-from tests.functional.test_trove import request
 from tests.functional.trove import deployment as trove
+from tests.functional.trove.client import request
 from tests.functional.trove.instances import ACTIVE, MEMBER
 
 # The task manager has one process, the conductor has children of oslo.service.

@@ -26,7 +26,7 @@ from tests.fixtures import (
     wait_until,
     write_configuration,
 )
-from tests.unit.test_health import ask
+from tests.healthchecks import ask
 
 ERROR = "dbaas.instance_create.error"
 TRANSPORT = "[DEFAULT]\ntransport_url = rabbit://127.0.0.1:1/\n"

@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import webtest
-from oslo_middleware import healthcheck
 
 from fault_middleware import fault
 from fault_middleware.deploy import FaultMiddleware, deploy
 from tests.fixtures import INSTANCE, Service, close, make_store
+from tests.healthchecks import ask
 
 SHOW = f"/p1/instances/{INSTANCE}"
-
-
-def ask(conf):
-    backend = {"backends": "fault_middleware", "detailed": True}
-    app = healthcheck.Healthcheck.app_factory(backend, oslo_config_project="x")
-    for extension in app._backends:
-        extension.obj.oslo_conf = conf
-    return webtest.TestApp(app).get("/", headers={"Accept": "application/json"}, status="*")
 
 
 def test_all_is_well(configure, sqlite_url):

@@ -10,15 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import run_manage
 from tests.fixtures import INSTANCE, read_data, write_configuration
 
+# For what only a process of its own can show.
 MANAGE = [sys.executable, "-m", "fault_middleware.cmd.manage"]
-
-
-def manage(*arguments):
-    """The exit code of a command and what it printed."""
-    ended = subprocess.run([*MANAGE, *arguments], capture_output=True, text=True)
-    return ended.returncode, ended.stdout, ended.stderr
 
 
 @pytest.fixture
@@ -27,7 +23,7 @@ def run(tmp_path, sqlite_url):
     file = write_configuration(tmp_path / "service.conf", sqlite_url)
 
     def run(*arguments, config=file):
-        return manage(*arguments, "--config-file", str(config))
+        return run_manage(*arguments, "--config-file", str(config))
 
     return run
 
@@ -160,7 +156,7 @@ def test_a_number_that_counts_nothing_is_refused(run, arguments):
 def test_a_bound_beyond_reason_is_refused(tmp_path, sqlite_url, option):
     file = write_configuration(tmp_path / "x.conf", sqlite_url, **{option: "8000000"})
 
-    code, out, err = manage("fault", "purge", "--config-file", str(file))
+    code, out, err = run_manage("fault", "purge", "--config-file", str(file))
 
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert option in err
@@ -215,7 +211,7 @@ def test_a_full_disk_is_one_line():
 
 
 def test_without_a_command_there_is_help():
-    code, out, err = manage()
+    code, out, err = run_manage()
 
     assert (code, err) == (0, "")
     assert out.startswith("usage: fault-middleware-manage ")
@@ -242,7 +238,7 @@ def write(tmp_path):
 
 def tried(*arguments):
     """What ``profile try`` prints as JSON."""
-    code, out, err = manage("profile", "try", *arguments)
+    code, out, err = run_manage("profile", "try", *arguments)
     assert code == 0, err
     return json.loads(out)
 
@@ -370,7 +366,7 @@ def test_what_cannot_be_tried_is_said_in_a_line(write, arguments, text):
     names = {"file": write("b.json", BODY), "list": write("l.json", [])}
     names |= {name: write(f"{name}.json", data) for name, data in WRONG.items()}
     arguments = [one.format_map(names) if "{" in one else one for one in arguments]
-    code, _, err = manage("profile", "try", "trove", *arguments)
+    code, _, err = run_manage("profile", "try", "trove", *arguments)
 
     assert code == 1
     assert text.format_map(names) in err
@@ -378,11 +374,11 @@ def test_what_cannot_be_tried_is_said_in_a_line(write, arguments, text):
 
 
 def test_shipped_profiles_are_listed_and_fine():
-    code, out, _ = manage("profile", "list", "--format", "json")
+    code, out, _ = run_manage("profile", "list", "--format", "json")
 
     assert code == 0
     for row in json.loads(out):
-        code, out, _ = manage("profile", "check", row["profile"])
+        code, out, _ = run_manage("profile", "check", row["profile"])
         assert code == 0
         assert out.startswith(f"{row['profile']}: no mistakes; the service {row['profile']}, ")
         assert out.endswith(f", {row['routes']} routes, {row['events']} events\n")
@@ -390,7 +386,7 @@ def test_shipped_profiles_are_listed_and_fine():
 
 def test_every_mistake_in_a_profile_is_named_with_its_line(tmp_path):
     (tmp_path / "mine.yaml").write_text("service: mine\nroutes:\n  - path: /x\n    lisst: x\n")
-    code, out, err = manage("profile", "check", f"{tmp_path}/mine.yaml")
+    code, out, err = run_manage("profile", "check", f"{tmp_path}/mine.yaml")
 
     assert (code, out) == (1, "")
     assert f"{tmp_path}/mine.yaml:4: routes[0].lisst: is no key that is known here" in err
@@ -398,10 +394,10 @@ def test_every_mistake_in_a_profile_is_named_with_its_line(tmp_path):
 
 def test_a_shown_profile_can_be_used_as_ones_own(tmp_path):
     mine = tmp_path / "mine.yaml"
-    mine.write_text(manage("profile", "show", "trove")[1])
+    mine.write_text(run_manage("profile", "show", "trove")[1])
 
-    assert manage("profile", "check", str(mine))[0] == 0
-    assert manage("profile", "show", str(mine))[1] == mine.read_text() + "\n"
+    assert run_manage("profile", "check", str(mine))[0] == 0
+    assert run_manage("profile", "show", str(mine))[1] == mine.read_text() + "\n"
 
 
 def test_every_command_helps_with_examples_that_it_understands():
@@ -419,7 +415,7 @@ def test_every_command_helps_with_examples_that_it_understands():
 
 
 def test_a_shell_can_complete_commands():
-    code, out, _ = manage("complete")
+    code, out, _ = run_manage("complete")
 
     assert code == 0
     assert "cmds_fault='clear list purge record show'" in out

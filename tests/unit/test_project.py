@@ -75,6 +75,18 @@ def test_every_file_of_code_has_its_licence():
             assert "SPDX-License-Identifier: Apache-2.0" in file.read_text(), file
 
 
+@pytest.mark.parametrize("file", sorted(ROOT.glob("tests/**/*.py")), ids=str)
+def test_no_test_module_is_imported(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            assert not re.match(r"tests\.(\w+\.)*test_\w", name), f"{file}:{node.lineno}: {name}"
+
+
 def test_every_shipped_profile_has_recorded_data():
     for name in profile.shipped():
         assert list((ROOT / "tests/data" / name).iterdir())

@@ -47,7 +47,7 @@ from tests.fixtures import (
     wait_until,
     write_configuration,
 )
-from tests.functional.keystone import AuthProtocol
+from tests.keystone import AuthProtocol
 
 ROLES = {"admin": {"X-Roles": "admin"}, "member": {"X-Roles": "member"}}
 HIDDEN = {"fault": "details", "problem": "traceback"}

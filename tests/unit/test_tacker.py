@@ -13,7 +13,7 @@ from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
 from fault_middleware.text import clean_all
 from tests.fixtures import Service, close, make_store, read_data
-from tests.unit.test_problem import PROBLEMS
+from tests.problems import PROBLEMS
 
 SHOWS = read_data("tacker/shows.json")
 # Those within the two applications that the filter wraps.

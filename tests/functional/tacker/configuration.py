@@ -79,7 +79,7 @@ def write(folder: Path, *, filtered: bool, strategy: str, faults: str, **values:
     after = _pipelines(paste)
     assert {name: text.replace(" fault ", " ") for name, text in after.items()} == before
     paste["filter:fault"]["oslo_config_file"] = f"{folder}/tacker.conf"
-    paste["filter:authtoken"]["paste.filter_factory"] = "tests.functional.keystone:filter_factory"
+    paste["filter:authtoken"]["paste.filter_factory"] = "tests.keystone:filter_factory"
     if not filtered:
         for (section, name), text in before.items():
             paste[section][name] = text

@@ -117,7 +117,7 @@ def build(
 
     paste = _parser((Path(sys.prefix) / "etc/trove/api-paste.ini").read_text())
     paste["filter:authtoken"].clear()
-    paste["filter:authtoken"]["paste.filter_factory"] = "tests.functional.keystone:filter_factory"
+    paste["filter:authtoken"]["paste.filter_factory"] = "tests.keystone:filter_factory"
     before = paste["pipeline:troveapi"]["pipeline"].split()
     paste.read_string(paste_advice)
     after = paste["pipeline:troveapi"]["pipeline"].split()
