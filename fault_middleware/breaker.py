@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics
 
 _FIRST_PAUSE = 5.0
 _LONGEST_PAUSE = 30.0
-_PART = "database (look-ups)"
 
 
 class SuspendedError(Exception):
@@ -47,12 +47,12 @@ class Breaker:
             self._open(what, TimeoutError(f"it took more than {self._limit} s"))
         elif (self._pause or self._is_first) and begin >= self._opened:
             self._pause, self._is_first = 0.0, False
-            self._metrics.count("suspended", 0)
-            self._metrics.fine(_PART)
+            self._metrics.suspended.set(0)
+            self._metrics.health.works(Part.LOOK_UPS)
 
     def _open(self, what: str, exc: Exception) -> None:
         self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
         self._opened = time.monotonic()
         self._closed_until = self._opened + self._pause
-        self._metrics.count("suspended", 1)
-        self._metrics.trouble(_PART, f"faults are not shown, first of {what}", exc)
+        self._metrics.suspended.set(1)
+        self._metrics.health.fails(Part.LOOK_UPS, f"faults are not shown, first of {what}", exc)

@@ -22,8 +22,9 @@ from typing import Any
 import futurist  # noqa: F401
 from oslo_utils import eventletutils
 
+from fault_middleware.health import Part
 from fault_middleware.listener import Handler
-from fault_middleware.metrics import Metrics
+from fault_middleware.metrics import Metrics, Site
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
 
@@ -33,7 +34,6 @@ _LONGEST_PAUSE, _LONGEST_STOP = 30.0, 5.0
 # In a worker of the API a consumer rests after each batch, this many times as long as the
 # batch took, and at most so many seconds: Python runs one thread at a time, others have requests.
 _REST, _LONGEST_REST = 3.0, 0.08
-_PART = "broker"
 _LISTEN_AGAIN = (
     "no notifications come; see transport_url, and amqp_durable_queues and rabbit_quorum_queue, "
     "which must be the publishers'; trying again in"
@@ -97,10 +97,13 @@ class Consumer:
 
         Returns at once; a thread does the rest, for a broker that is down would block. A thread
         that was started but never ran (a worker that replaces its event loop after the fork loses
-        it) is started again after a second.
+        it) is started again after a second. Raises nothing.
         """
-        if self.running:
-            return
+        if not self.running:
+            with self._metrics.guard(Site.CONSUMER, "no notifications are consumed"):
+                self._ensure()
+
+    def _ensure(self) -> None:
         with self._lock:
             if self.running or time.monotonic() - self._started < 1:
                 return
@@ -150,7 +153,8 @@ class Consumer:
             seconds = time.monotonic() - begin
             if seconds > 4 * _GLANCE:  # the thread stands still while no request is served
                 LOG.error(_UWSGI_WITHOUT_THREADS)
-        self._metrics.begin(_PART)  # a broker that is down keeps the listener waiting
+        # A broker that is down keeps the listener waiting.
+        self._metrics.health.starting(Part.BROKER)
         self._recorder.check()
         pause = 0.0
         while not self._wait(pause):
@@ -158,9 +162,9 @@ class Consumer:
             try:
                 self.listener = self._listen(self._store)
             except Exception as exc:
-                self._metrics.trouble(_PART, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
+                self._metrics.health.fails(Part.BROKER, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
             else:
-                self._metrics.fine(_PART)
+                self._metrics.health.works(Part.BROKER)
                 break
         self._retention.keep(self._wait)
 

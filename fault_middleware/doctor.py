@@ -21,9 +21,10 @@ from oslo_messaging._drivers import common, impl_rabbit
 
 from fault_middleware import listener, migration, models, options, package_data, profile
 from fault_middleware.masking import mask
-from fault_middleware.metrics import Metrics, describe
+from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy, undefined
 from fault_middleware.store import Store
+from fault_middleware.text import describe
 
 # Seconds: for an answer of the database, and for a part.
 _PATIENCE, _LIMIT = 3.0, 10.0

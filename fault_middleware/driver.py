@@ -20,12 +20,12 @@ from oslo_utils import eventletutils
 
 from fault_middleware.deploy import Deployment, deploy
 from fault_middleware.event import Event
-from fault_middleware.metrics import Metrics
+from fault_middleware.health import Part
+from fault_middleware.metrics import Metrics, Reason, Site
 
 # The characters that may wait in memory, the seconds that they may delay a process's end, those
 # until the thread looks by itself: a green thread and another cannot wake each other.
 _LONGEST_QUEUE, _LONGEST_STOP, _GLANCE = 16 * 2**20, 5.0, 10.0
-_PART = "notification driver"
 _primitive = functools.partial(jsonutils.to_primitive, fallback=str)
 
 
@@ -43,10 +43,10 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
             clears = self._deployment.settings.clear_on_success
             self._stored = {"record", "clear"} | ({"success"} if clears else set())
             self._events = [one.events for one in self._deployment.profiles]
-            self._metrics.fine(_PART)
+            self._metrics.health.works(Part.DRIVER)
         except Exception as exc:
-            self._metrics.count("errors", 1, "driver")
-            self._metrics.trouble(_PART, "it records nothing", exc)
+            self._metrics.errors.inc(Site.DRIVER)
+            self._metrics.health.fails(Part.DRIVER, "it records nothing", exc)
 
     def notify(self, ctxt: Any, message: Mapping[str, Any], priority: str, retry: Any) -> None:
         """Take a notification if a profile wants it; ``retry`` is for drivers that send."""
@@ -62,7 +62,7 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
                 text = jsonutils.dumps({**message, "context": context}, _primitive)
                 _writer(self._deployment, os.getpid()).put(name, text)
         except Exception as exc:
-            self._metrics.error("driver", f"{name} is lost", exc)
+            self._metrics.error(Site.DRIVER, f"{name} is lost", exc)
 
     def _find(self, message: Mapping[str, Any]) -> Event | None:
         """An event of some profile that makes it worth storing."""
@@ -88,7 +88,7 @@ class _Writer:
 
     def put(self, name: str, text: str) -> None:
         if self._length + len(text) > _LONGEST_QUEUE or self._ending.is_set():
-            self._metrics.drop("the queue is full or closed", name)
+            self._metrics.drop(Reason.QUEUE_FULL, name)
         else:
             with self._lock:
                 self._length += len(text)
@@ -115,7 +115,7 @@ class _Writer:
                 if len(batch) > 1:
                     size = 1  # so that only what is wrong is lost, and each of it is counted
                     continue
-                self._metrics.error("driver", f"{batch[0][0]} is lost", exc)
+                self._metrics.error(Site.DRIVER, f"{batch[0][0]} is lost", exc)
             del self._queue[: len(batch)]
             with self._lock:
                 self._length -= sum(len(text) for _, text in batch)
@@ -126,7 +126,7 @@ class _Writer:
             self._wake.set()
             self._thread.join(_LONGEST_STOP)
             for name, _ in self._queue:
-                self._metrics.drop("the process ended", name)
+                self._metrics.drop(Reason.PROCESS_ENDED, name)
 
 
 _writer = functools.cache(_Writer)  # one for the notifiers of a process; a fork gets its own

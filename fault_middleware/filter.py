@@ -15,7 +15,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from fault_middleware import body
 from fault_middleware.fault import Fault
-from fault_middleware.metrics import Metrics
+from fault_middleware.metrics import Metrics, Site
 from fault_middleware.policy import Policy
 from fault_middleware.profile import RouteTable
 from fault_middleware.response import Response
@@ -29,7 +29,7 @@ class FaultFilter:
     """A WSGI application around another, whose show responses it completes.
 
     :param ensure_consumer: is called at each request, so that this process consumes notifications
-        from its first one on; None where it is not to
+        from its first one on; it raises nothing. None where this process is not to consume
     """
 
     def __init__(
@@ -52,10 +52,7 @@ class FaultFilter:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         match = self._match(environ.get("PATH_INFO", ""))
         if self._ensure_consumer is not None:
-            try:
-                self._ensure_consumer()
-            except Exception as exc:
-                self._metrics.error("consumer", "no notifications are consumed", exc)
+            self._ensure_consumer()
         if match is None or environ.get("REQUEST_METHOD") != "GET":
             return self._application(environ, start_response)
 
@@ -64,10 +61,8 @@ class FaultFilter:
         if foreign is not None:
             return foreign
         new = None
-        try:
+        with self._metrics.guard(Site.FILTER, f"no fault is shown in {match[0]!r}"):
             new = self._complete(response.body, environ, match)
-        except Exception as exc:
-            self._metrics.error("filter", f"no fault is shown in {match[0]!r}", exc)
         return response.send(new)
 
     def _complete(

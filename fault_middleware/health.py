@@ -1,36 +1,118 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backend for oslo.middleware's healthcheck: how the filter and the consumer are doing."""
+"""What works and what fails in this process, and what the log says of it.
 
-from oslo_middleware.healthcheck import pluginbase
+Nothing that fails in a service of which we are a guest may raise, and nothing may be hidden. So a
+failure is logged when it begins, once a minute while it goes on, and when it ends. The line comes
+from the logger of the module that failed.
+"""
 
-from fault_middleware.deploy import deployed
-from fault_middleware.options import ConfigurationError
+import enum
+import logging
+import time
+from collections.abc import Callable
+
+from fault_middleware.process import PerProcess
+from fault_middleware.text import describe
+
+_SECONDS_BETWEEN_LINES = 60.0
 
 
-class Healthcheck(pluginbase.HealthcheckBaseExtension):
-    """Reports what is wrong with the database, the broker and the policy.
+class Label(enum.Enum):
+    """The value of a metric's label, and the module whose logger tells of it."""
 
-    The service works without us, so nothing of it makes the service unavailable, unless
-    ``[fault_middleware] health_matters`` is set. The details are shown where the healthcheck is
-    ``detailed``.
+    def __init__(self, label: str, module: str) -> None:
+        self.label = label
+        self.logger = logging.getLogger(f"fault_middleware.{module}")
+
+
+class Part(Label):
+    """What may fail for a while."""
+
+    BROKER = "broker", "consumer"
+    LOOK_UPS = "database (look-ups)", "breaker"
+    STORING = "database (storing)", "recorder"
+    METRICS = "metrics", "metrics"
+    DRIVER = "notification driver", "driver"
+    RETENTION = "retention", "retention"
+
+
+class Journal:
+    """Writes lines to the log, those that say the same at most once a minute."""
+
+    def __init__(self) -> None:
+        self._written: dict[object, float] = {}
+
+    def write(
+        self, label: Label, level: int, text: str, exc_info: BaseException | None = None
+    ) -> None:
+        """Write a line, unless one of the same label was written less than a minute ago.
+
+        :param level: of the module ``logging``
+        :param exc_info: of what to write the traceback too
+        """
+        # Without a lock, which a fork could leave locked: at worst a line is written twice.
+        now = time.monotonic()
+        last = self._written.get(label)
+        if last is None or now - last >= _SECONDS_BETWEEN_LINES:
+            self._written[label] = now
+            _write(label, level, text, exc_info)
+
+    def end(self, label: Label, text: str) -> None:
+        """Write that what was written of a label is over, if something was."""
+        if self._written.pop(label, None) is not None:
+            label.logger.info("%s", text)
+
+
+class Health:
+    """What works and what fails.
+
+    :param show: is told when a part may have changed: the part, and 1 if it fails, 0 if it works
     """
 
-    def healthcheck(self, server_port: int) -> pluginbase.HealthcheckResult:
-        """How it is in the process that is asked."""
-        troubles: dict[str, str] = {}
-        counts: list[str] = []
-        matters = False
-        try:
-            deployments = deployed(self.oslo_conf)
-        except ConfigurationError as exc:
-            deployments, troubles["configuration"] = [], str(exc)
-        for deployment in deployments:
-            troubles |= deployment.metrics.troubles
-            counts += deployment.metrics.counts()
-            matters |= deployment.settings.health_matters
-        states = [f"{part}: {text}" for part, text in sorted(troubles.items())] or ["OK"]
-        return pluginbase.HealthcheckResult(
-            available=not (troubles and matters),
-            reason="OK" if not troubles else "fault_middleware is in trouble",
-            details=f"fault_middleware: {'; '.join(states)} ({', '.join(counts)})",
-        )
+    def __init__(self, show: Callable[[Part, int], None]) -> None:
+        self._show = show
+        self._journal = Journal()
+        self._failures: dict[Part, str] = {}
+        self._known_to_work = PerProcess[set[Part]](set)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """What fails now, and why, by the name of the part."""
+        return {part.label: text for part, text in list(self._failures.items())}
+
+    def starting(self, part: Part) -> None:
+        """Note that a part does not work yet, which is not an error so far."""
+        self._failures[part] = "it has not begun to work yet"
+        self._show(part, 1)
+
+    def fails(self, part: Part, text: str, exc: BaseException) -> None:
+        """Note that a part fails, until it :meth:`works`.
+
+        :param text: what follows from it, with the ids that help
+        :param exc: why; only its kind and first line are told: SQL with parameters may follow
+        """
+        self._failures[part] = f"{text}: {describe(exc)}"
+        self._show(part, 1)
+        self._journal.write(part, logging.ERROR, f"{part.label}: {self._failures[part]}")
+
+    def works(self, part: Part) -> None:
+        """Note that a part works."""
+        known = self._known_to_work.get()
+        has_failed = self._failures.pop(part, None) is not None
+        if has_failed or part not in known:
+            # At first too: a process that ended may have left another word in a shared folder.
+            known.add(part)
+            self._show(part, 0)
+        self._journal.end(part, f"{part.label}: it works again")
+
+
+def _write(label: Label, level: int, text: str, exc_info: BaseException | None) -> None:
+    """Write a line that has the text of an error once.
+
+    To a line that is written while an exception is handled, oslo.log's formatter adds that
+    exception's text, unless it is one of Python's own kinds. Ours has it already.
+    """
+    try:
+        raise ValueError
+    except ValueError:
+        label.logger.log(level, "%s", text, exc_info=exc_info)

@@ -17,7 +17,7 @@ import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging import opts as messaging_opts
 
-from fault_middleware.metrics import Metrics
+from fault_middleware.metrics import Metrics, Reason
 from fault_middleware.options import GROUP, ConfigurationError, Settings
 from fault_middleware.profile import Profile
 
@@ -115,7 +115,7 @@ def _dispatch(dispatch: Any, metrics: Metrics, incoming: list[Any]) -> Any:
         if isinstance(message, dict) and isinstance(message.get("priority"), str):
             readable.append(item)
         else:
-            metrics.drop("unreadable", "a message that is no notification")
+            metrics.drop(Reason.UNREADABLE, "a message that is no notification")
     requeued = dispatch(readable)
     last = getattr(incoming[-1].message, "_raw_message", None)
     if last is not None and not requeued:

@@ -1,61 +1,197 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happened, counted; what is wrong, said once.
+"""What happened, counted for Prometheus.
 
-Nothing that fails inside of a service that we sit in may raise, and nothing may be hidden: it is
-counted here for Prometheus, and logged when it begins, once a minute while it goes on, and when
-it ends.
+Counting raises nothing, since the service must not notice: where prometheus_client cannot write a
+file, the log says once that not everything is counted.
 """
 
+import contextlib
 import functools
 import logging
 import os
-import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
 import prometheus_client as prometheus
 from prometheus_client import multiprocess
 
-from fault_middleware import package_data
+from fault_middleware.health import Health, Journal, Label, Part
+from fault_middleware.text import describe
 
 LOG = logging.getLogger(__name__)
 
 _PREFIX = "fault_middleware"
-_SECONDS_BETWEEN_LINES = 60.0
-_log_once = functools.cache(functools.partial(LOG.error, "metrics: not everything is counted: %s"))
+# Of processes that share a folder, a gauge shows the value that was set last.
+_MODE = "mostrecent"
+_Kind = TypeVar("_Kind", prometheus.Counter, prometheus.Gauge)
+_Label = TypeVar("_Label", bound=Label)
+
+
+class Site(Label):
+    """Where in our code an error was kept from the service."""
+
+    CONSUMER = "consumer", "consumer"
+    CREDENTIALS = "credentials", "policy"
+    DRIVER = "driver", "driver"
+    EXTRACT = "extract", "recorder"
+    FILTER = "filter", "filter"
+    POLICY = "policy", "policy"
+
+
+class Reason(Label):
+    """Why a notification or a row was given up."""
+
+    NO_INSTANCE = "no instance", "recorder"
+    REFUSED = "refused by the database", "recorder"
+    PROCESS_ENDED = "the process ended", "driver"
+    QUEUE_FULL = "the queue is full or closed", "driver"
+    UNREADABLE = "unreadable", "listener"
+
+
+class _Series(Generic[_Kind]):
+    """A metric of prometheus_client; it counts nothing where it could not be made."""
+
+    def __init__(
+        self,
+        kind: type[_Kind],
+        registry: prometheus.CollectorRegistry,
+        name: str,
+        help: str,
+        **arguments: Any,
+    ) -> None:
+        self._series: _Kind | None = None
+        with _raising_nothing():
+            self._series = kind(name, help, namespace=_PREFIX, registry=registry, **arguments)
+
+
+class Counter(_Series[prometheus.Counter]):
+    """Counts."""
+
+    def __init__(self, registry: prometheus.CollectorRegistry, name: str, help: str) -> None:
+        super().__init__(prometheus.Counter, registry, name, help)
+
+    def inc(self, amount: float = 1) -> None:
+        """Add to it."""
+        if self._series is not None:
+            with _raising_nothing():
+                self._series.inc(amount)
+
+
+class Gauge(_Series[prometheus.Gauge]):
+    """Holds a value; of processes that share a folder, the value that was set last."""
+
+    def __init__(self, registry: prometheus.CollectorRegistry, name: str, help: str) -> None:
+        super().__init__(prometheus.Gauge, registry, name, help, multiprocess_mode=_MODE)
+
+    def set(self, value: float) -> None:
+        """Set it."""
+        if self._series is not None:
+            with _raising_nothing():
+                self._series.set(value)
+
+
+class Counters(_Series[prometheus.Counter], Generic[_Label]):
+    """A counter for each member of ``labels``, the values of one label.
+
+    Each is there at 0 before it counts: Prometheus sees no increase of what was not there.
+    """
+
+    def __init__(
+        self, registry: prometheus.CollectorRegistry, name: str, help: str, labels: type[_Label]
+    ) -> None:
+        names = [labels.__name__.lower()]
+        super().__init__(prometheus.Counter, registry, name, help, labelnames=names)
+        for label in labels:
+            self.inc(label, 0)
+
+    def inc(self, label: _Label, amount: float = 1) -> None:
+        """Add to the counter of a label."""
+        if self._series is not None:
+            with _raising_nothing():
+                self._series.labels(label.label).inc(amount)
+
+
+class Gauges(_Series[prometheus.Gauge], Generic[_Label]):
+    """A gauge for each member of ``labels``; as :class:`Gauge` and :class:`Counters`."""
+
+    def __init__(
+        self, registry: prometheus.CollectorRegistry, name: str, help: str, labels: type[_Label]
+    ) -> None:
+        names = [labels.__name__.lower()]
+        super().__init__(
+            prometheus.Gauge, registry, name, help, labelnames=names, multiprocess_mode=_MODE
+        )
+        for label in labels:
+            if self._series is not None:
+                with _raising_nothing():
+                    self._series.labels(label.label)
+
+    def set(self, label: _Label, value: float) -> None:
+        """Set the gauge of a label."""
+        if self._series is not None:
+            with _raising_nothing():
+                self._series.labels(label.label).set(value)
 
 
 class Metrics:
-    """The counters of ``metrics.yaml`` (``registry``) and troubles of a deployment in a process.
+    """What a deployment counts in a process.
 
     Where the environment has a ``PROMETHEUS_MULTIPROC_DIR``, prometheus_client keeps the values in
     files of that folder, and in others after a fork.
+
+    :ivar registry: holds the metrics of this process
+    :ivar health: what works and what fails, which is a metric too
     """
 
     def __init__(self) -> None:
-        self.registry = prometheus.CollectorRegistry()
-        self._troubles: dict[str, str] = {}
-        self._logged: dict[str, float] = {}
-        self._worked: set[tuple[int, str]] = set()
-        self._series: dict[str, Any] = {}
-        for name, arguments in package_data.load("metrics.yaml").items():
-            kind, values = arguments.pop("kind"), arguments.pop("values", ())
-            arguments |= {"namespace": _PREFIX, "registry": self.registry}
-            try:
-                self._series[name] = one = getattr(prometheus, kind)(**arguments)
-                for value in values:
-                    one.labels(value)
-            except Exception as exc:
-                _log_once(describe(exc))
+        self.registry = registry = prometheus.CollectorRegistry()
+        self.received = Counter(
+            registry,
+            "notifications_received",
+            "Notifications taken from a queue, or by the notification driver",
+        )
+        self.stored = Counter(registry, "faults_stored", "New rows in the table of faults")
+        self.duplicates = Counter(registry, "duplicates", "Rows that were in the table already")
+        self.dropped = Counters(registry, "dropped", "Notifications and rows given up", Reason)
+        self.purged = Counter(registry, "faults_purged", "Rows that retention removed")
+        self.retries = Counter(
+            registry, "retries", "Times that storing failed and was tried again"
+        )
+        self.errors = Counters(registry, "errors", "Errors that were kept from the service", Site)
+        self.lag = Gauge(
+            registry,
+            "lag_seconds",
+            "Age of the notification that was stored last, when it was stored",
+        )
+        self.suspended = Gauge(
+            registry,
+            "lookups_suspended",
+            "Whether requests are spared the wait for a database that does not answer",
+        )
+        self.failing = Gauges(registry, "failing", "Whether a part does not work", Part)
+        self.health = Health(self.failing.set)
+        self._journal = Journal()
 
-    def count(self, name: str, value: float = 1, *label: str) -> None:
-        """Add to a counter, or set a gauge; a file that fails harms nobody."""
-        if name not in self._series:
-            return
+    @contextlib.contextmanager
+    def guard(self, site: Site, text: str) -> Iterator[None]:
+        """Surround what the service must not notice; see :meth:`error`."""
         try:
-            one = self._series[name].labels(*label) if label else self._series[name]
-            (one.inc if isinstance(one, prometheus.Counter) else one.set)(value)
+            yield
         except Exception as exc:
-            _log_once(describe(exc))
+            self.error(site, text, exc)
+
+    def error(self, site: Site, text: str, exc: BaseException) -> None:
+        """Note an error that was kept from the service: it is counted, and logged.
+
+        :param text: what follows from it, with the ids that help
+        """
+        self.errors.inc(site)
+        self._journal.write(site, logging.ERROR, f"{site.label}: {text}", exc_info=exc)
+
+    def drop(self, reason: Reason, text: str) -> None:
+        """Note what is given up, with the ids that help: it is counted, and logged."""
+        self.dropped.inc(reason)
+        self._journal.write(reason, logging.WARNING, f"dropped ({reason.label}): {text}")
 
     @property
     def exposed(self) -> prometheus.CollectorRegistry:
@@ -67,73 +203,31 @@ class Metrics:
         multiprocess.MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
         return registry
 
-    @property
-    def troubles(self) -> dict[str, str]:
-        """What is wrong now, by the part that fails."""
-        return dict(self._troubles)
-
     def counts(self) -> list[str]:
         """Every counter and gauge as ``name=value``, or ``name[label]=value`` if not 0."""
         try:
-            found = list(self.registry.collect())
+            metrics = list(self.registry.collect())
         except Exception as exc:  # of a file that processes share
             return [f"unknown: {describe(exc)}"]
-        return [
-            f"{sample.name.removeprefix(_PREFIX + '_')}"
-            f"{''.join(f'[{value}]' for value in sample.labels.values())}={sample.value:g}"
-            for metric in found
-            for sample in metric.samples
-            if not sample.name.endswith("_created") and (sample.value or not sample.labels)
-        ]
-
-    def trouble(self, part: str, text: str, exc: BaseException) -> None:
-        """Note that a part (e.g. ``database``) fails, until it is :meth:`fine`.
-
-        :param text: what follows from it, with the ids that help
-        :param exc: why; only its kind and first line are logged: SQL with parameters may follow
-        """
-        self._troubles[part] = f"{text}: {describe(exc)}"
-        self.count("failing", 1, part)
-        if self._is_due(part):
-            LOG.error("%s: %s", part, self._troubles[part])
-
-    def begin(self, part: str) -> None:
-        """Note that a part does not work yet, which is no error so far."""
-        self._troubles[part] = "it did not begin to work yet"
-        self.count("failing", 1, part)
-
-    def fine(self, part: str) -> None:
-        """Note that a part works."""
-        mine = (os.getpid(), part)
-        if self._troubles.pop(part, None) or mine not in self._worked:
-            # At first too: a process that ended may have left another word in a shared folder.
-            self._worked.add(mine)
-            self.count("failing", 0, part)
-        if self._logged.pop(part, None) is not None:
-            LOG.info("%s: it works again", part)
-
-    def error(self, site: str, text: str, exc: BaseException) -> None:
-        """Note an error that was kept from the service, by its site in our code."""
-        self.count("errors", 1, site)
-        if self._is_due(site):
-            LOG.error("%s: %s", site, text, exc_info=exc)
-
-    def drop(self, reason: str, text: str) -> None:
-        """Note what is given up, with the ids that help; reasons are a fixed set of words."""
-        self.count("dropped", 1, reason)
-        if self._is_due(f"dropped ({reason})"):
-            LOG.warning("dropped (%s): %s", reason, text)
-
-    def _is_due(self, key: str) -> bool:
-        """Whether to log a line of a kind again."""
-        # Without a lock, which a fork could leave locked: at worst a line is logged twice.
-        now = time.monotonic()
-        if now - self._logged.get(key, float("-inf")) < _SECONDS_BETWEEN_LINES:
-            return False
-        self._logged[key] = now
-        return True
+        told = []
+        for metric in metrics:
+            for sample in metric.samples:
+                if sample.name.endswith("_created") or (sample.labels and not sample.value):
+                    continue
+                name = sample.name.removeprefix(f"{_PREFIX}_")
+                labels = "".join(f"[{value}]" for value in sample.labels.values())
+                told.append(f"{name}{labels}={sample.value:g}")
+        return told
 
 
-def describe(exc: BaseException) -> str:
-    """An exception in one line."""
-    return f"{type(exc).__name__}: {str(exc).partition(chr(10))[0]}"[:300]
+@contextlib.contextmanager
+def _raising_nothing() -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:
+        _log_once(describe(exc))
+
+
+@functools.cache
+def _log_once(text: str) -> None:
+    LOG.error("metrics: not everything is counted: %s", text)

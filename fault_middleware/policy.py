@@ -16,7 +16,7 @@ from oslo_context import context
 from oslo_policy import _checks, policy
 
 from fault_middleware import package_data
-from fault_middleware.metrics import Metrics
+from fault_middleware.metrics import Metrics, Site
 
 LOG = logging.getLogger(__name__)
 
@@ -92,12 +92,12 @@ class Policy:
             self.load()
         except Exception as exc:
             text = f"{self.enforcer.policy_file} cannot be read; until it can, nobody sees details"
-            self._metrics.error("policy", text, exc)
+            self._metrics.error(Site.POLICY, text, exc)
             return None
         try:
             return self._read_credentials(environ)
         except Exception as exc:
-            self._metrics.error("credentials", "the caller of a request is nobody", exc)
+            self._metrics.error(Site.CREDENTIALS, "the caller of a request is nobody", exc)
             return None
 
     def sight(self, credentials: Credentials | None, target: MutableMapping[str, Any]) -> Sight:
@@ -118,7 +118,7 @@ class Policy:
             # The rules cannot be read, or asked. The service did let the caller see the instance,
             # which is enough unless the deployer is known to want more.
             text = f"details of instance {target.get('instance_id')} are not shown"
-            self._metrics.error("policy", text, exc)
+            self._metrics.error(Site.POLICY, text, exc)
             rules = self._examined or {}
             return Sight(
                 isinstance(rules.get(SHOW, _checks.TrueCheck()), _checks.TrueCheck), False

@@ -13,10 +13,11 @@ from oslo_db import exception as db_exception
 
 from fault_middleware import clock, fault
 from fault_middleware.fault import Fault
-from fault_middleware.metrics import Metrics, describe
+from fault_middleware.health import Part
+from fault_middleware.metrics import Metrics, Reason, Site
 from fault_middleware.profile import Profile
 from fault_middleware.store import Store
-from fault_middleware.text import cut_bytes, cut_characters
+from fault_middleware.text import cut_bytes, cut_characters, describe, printable
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ _OF_THE_ROW = (
     *(db_exception.DBDataError, db_exception.DBInvalidUnicodeParameter),
     *(db_exception.DBConstraintError, ValueError, TypeError),
 )
-_PART = "database (storing)"
 
 
 class Recorder:
@@ -44,17 +44,19 @@ class Recorder:
 
     def extract(self, notification: Mapping[str, Any]) -> list[Fault]:
         """The rows of one notification, as for :meth:`Profile.extract`, whatever is in it."""
-        self._metrics.count("received")
+        self._metrics.received.inc()
         rows: list[Fault] = []
         for profile in self._profiles:
             try:
                 extraction = profile.extract(notification)
             except Exception as exc:
-                self._metrics.error("extract", f"notification {_name(notification)} is lost", exc)
+                self._metrics.error(
+                    Site.EXTRACT, f"notification {_name(notification)} is lost", exc
+                )
                 continue
             if extraction.reason:
                 text = f"notification {_name(notification)}: {extraction.reason}"
-                self._metrics.drop("no instance", text)
+                self._metrics.drop(Reason.NO_INSTANCE, text)
             if extraction.action != "success" or self._clear_on_success:
                 rows += extraction.faults
         return rows
@@ -81,23 +83,25 @@ class Recorder:
                     refusals = max(refusals + 1, _PATIENCE if isinstance(exc, _OF_THE_ROW) else 0)
                 if refusals > _PATIENCE:
                     text = f"fault {rows[0].id} of {rows[0].service} {rows[0].instance_id}"
-                    self._metrics.drop("refused by the database", f"{text}: {describe(exc)}")
-                    self._metrics.fine(_PART)
+                    self._metrics.drop(Reason.REFUSED, f"{text}: {describe(exc)}")
+                    self._metrics.health.works(Part.STORING)
                     return True
                 if refusals == _PATIENCE:
                     rows = [_in_ascii(rows[0])]
                     continue
-                self._metrics.count("retries")
-                self._metrics.trouble(_PART, "faults wait until they can be stored", exc)
+                self._metrics.retries.inc()
+                self._metrics.health.fails(
+                    Part.STORING, "faults wait until they can be stored", exc
+                )
                 if wait(pause):
                     return False
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
-                self._metrics.count("stored", new)
-                self._metrics.count("duplicates", len(rows) - new)
+                self._metrics.stored.inc(new)
+                self._metrics.duplicates.inc(len(rows) - new)
                 age = clock.utcnow() - rows[-1].created
-                self._metrics.count("lag", age.total_seconds())
-                self._metrics.fine(_PART)
+                self._metrics.lag.set(age.total_seconds())
+                self._metrics.health.works(Part.STORING)
                 break
         return True
 
@@ -106,7 +110,7 @@ class Recorder:
         try:
             self._store.probe()
         except Exception as exc:
-            LOG.error("%s: no fault could be stored now: %s", _PART, describe(exc))
+            LOG.error("%s: no fault could be stored now: %s", Part.STORING.label, describe(exc))
 
     def _works(self) -> bool:
         """Whether the database would store a row at all."""
@@ -131,4 +135,5 @@ def _in_ascii(row: Fault) -> Fault:
 
 
 def _name(notification: Mapping[str, Any]) -> str:
-    return f"{notification.get('event_type')!s:.100} {notification.get('message_id')!s:.64}"
+    name = f"{notification.get('event_type')!s:.100} {notification.get('message_id')!s:.64}"
+    return printable(name)  # whoever may publish chooses it

@@ -18,8 +18,8 @@ from oslo_config import cfg
 
 from fault_middleware import breaker, deploy, fault
 from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
-from fault_middleware.metrics import describe
 from fault_middleware.options import ConfigurationError
+from fault_middleware.text import describe
 
 LOG = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def record(
     age = made.created - last.created if last and not last.deleted else None
     if age is not None and age.total_seconds() <= skip_delta:
         return False
-    deployment.metrics.count("stored", deployment.store.record([made]))
+    deployment.metrics.stored.inc(deployment.store.record([made]))
     return True
 
 

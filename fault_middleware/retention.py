@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from fault_middleware import clock
+from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics
 from fault_middleware.store import Store
 
@@ -19,7 +20,6 @@ _BATCH, _LOOK = 500, 10_000
 # Seconds: how often a process asks whether something is due; how long one that says nothing more
 # is waited for; the least rest after each step; the time from the end of a pass to the next one.
 _GLANCE, _LEASE, _REST, _INTERVAL = 300.0, 120.0, 0.05, 3600.0
-_PART = "retention"
 
 
 class Retention:
@@ -49,9 +49,9 @@ class Retention:
                     if wait(min(_REST + time.monotonic() - began, _LEASE / 4)):
                         break
                     begin, began = end, time.monotonic()
-                self._metrics.fine(_PART)
+                self._metrics.health.works(Part.RETENTION)
             except Exception as exc:
-                self._metrics.trouble(_PART, "old faults stay in the table", exc)
+                self._metrics.health.fails(Part.RETENTION, "old faults stay in the table", exc)
 
     def purge(self, position: str = "", dry_run: bool = False) -> Iterator[tuple[str, int]]:
         """Purge the instances behind ``position``, step by step.
@@ -70,5 +70,5 @@ class Retention:
             if not dry_run:
                 batches = (ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH))
                 gone = sum(map(self._store.delete, batches))
-                self._metrics.count("purged", gone)
+                self._metrics.purged.inc(gone)
             yield end or "", gone

@@ -133,6 +133,24 @@ def last_line(text: str) -> str:
     return lines[-1].strip() if lines else ""
 
 
+def printable(text: str) -> str:
+    """A text for one line of a log or a terminal: what is not printable becomes its escape.
+
+    So nobody who may choose the text forges a line, or tells a terminal what to do.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def describe(exc: BaseException) -> str:
+    """An exception in one line of at most 300 characters."""
+    first_line = str(exc).partition("\n")[0]
+    return printable(f"{type(exc).__name__}: {first_line}")[:300]
+
+
 def _masked(text: str) -> str:
     seen = visible(text)
     masked = masking.mask(seen)

@@ -233,3 +233,21 @@ def wait_until(condition: Callable[[], Any], seconds: float = 20) -> None:
         if time.monotonic() > end:
             raise AssertionError(f"it did not come true within {seconds} s")
         time.sleep(0.02)
+
+
+class StillClock:
+    """A clock that goes on when it is told to; ``now`` is in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    """The time that the code under test sees."""
+    clock = StillClock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock

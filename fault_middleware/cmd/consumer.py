@@ -13,6 +13,7 @@ from oslo_log import log
 
 from fault_middleware import deploy, listener
 from fault_middleware.cmd import reading
+from fault_middleware.health import Part
 from fault_middleware.options import ConfigurationError
 
 PROGRAM = "fault-middleware-consumer"
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             prometheus.start_http_server(*address, deployment.metrics.exposed)
     except OSError as exc:  # another consumer may have the port
         text = f"nothing is shown at metrics_host, metrics_port {address[::-1]}"
-        deployment.metrics.trouble("metrics", text, exc)
+        deployment.metrics.health.fails(Part.METRICS, text, exc)
     consumer.run()
     return 0
 

@@ -79,7 +79,7 @@ def check_failure_and_recovery(world, mend):
     mend()
     world.breaker_pauses_no_longer()
     wait_until(lambda: world.show()[1])
-    assert world.filter._metrics.troubles == {}
+    assert world.filter._metrics.health.failures == {}
 
 
 def test_a_closed_port(world):

@@ -186,7 +186,7 @@ def test_the_workers_are_shown_on_a_port_of_its_own(tmp_path, sqlite_url):
     )
     _, setting, program, *arguments = line.split()
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder), "PYTHONWARNINGS": "ignore"}
-    worker = "from fault_middleware.metrics import Metrics; Metrics().count('stored', 5)"
+    worker = "from fault_middleware.metrics import Metrics; Metrics().stored.inc(5)"
     subprocess.run([sys.executable, "-c", worker], env=environ, cwd=ROOT, check=True)
     command = [SERVERS[program][0], *arguments]
     command = [f"127.0.0.1:{port}" if one.startswith("127.") else one for one in command]

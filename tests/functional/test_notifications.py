@@ -228,7 +228,7 @@ def test_what_is_in_hand_while_the_channel_is_closed_acknowledges_nothing_else(
         connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
     (deployment,) = start.started
     notify(broker, topic, "in hand", "trove")
-    wait_until(lambda: "database (storing)" in deployment.metrics.troubles)
+    wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
     for number in range(20):
         notify(broker, topic, f"behind it {number}", "trove")
 

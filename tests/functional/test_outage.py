@@ -358,7 +358,7 @@ class TestTheBrokerAtTheStartOfTheApi:
         port = services.free_port()
         parts = self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{port}/")
 
-        wait_until(lambda: "broker" in parts.metrics.troubles)
+        wait_until(lambda: "broker" in parts.metrics.health.failures)
 
     def test_mute(self, tmp_path, broker):
         relay = services.Relay(broker.port)
@@ -374,7 +374,7 @@ class TestTheBrokerAtTheStartOfTheApi:
 
         parts = self.serve(tmp_path, url)
 
-        wait_until(lambda: "AccessRefused" in parts.metrics.troubles.get("broker", ""))
+        wait_until(lambda: "AccessRefused" in parts.metrics.health.failures.get("broker", ""))
         assert "S3cr3t" not in caplog.text
         parts.consumer.stop()
 
@@ -386,6 +386,8 @@ class TestTheBrokerAtTheStartOfTheApi:
 
         other = self.serve(folder, url)
 
-        wait_until(lambda: "amqp_durable_queues" in other.metrics.troubles.get("broker", ""))
+        wait_until(
+            lambda: "amqp_durable_queues" in other.metrics.health.failures.get("broker", "")
+        )
         other.consumer.stop()
         first.consumer.close()

@@ -218,4 +218,4 @@ def test_a_table_that_was_not_brought_up_to_date_is_a_trouble(any_store):
     metrics = Metrics()
     Retention(any_store, metrics, 30, 0).keep(waits(2))
 
-    assert metrics.troubles["retention"].startswith("old faults stay in the table: ")
+    assert metrics.health.failures["retention"].startswith("old faults stay in the table: ")

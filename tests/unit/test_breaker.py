@@ -2,6 +2,7 @@
 import logging
 import time
 
+import prometheus_client
 import pytest
 
 from fault_middleware.breaker import Breaker, SuspendedError
@@ -66,12 +67,13 @@ def test_calls_go_through_while_they_succeed(world):
 def test_the_first_success_alone_is_told(world, monkeypatch):
     """Others of the same folder may have ended while they were suspended; and it costs time."""
     told = []
-    monkeypatch.setattr(world.metrics, "count", lambda *what: told.append(what))
+    monkeypatch.setattr(world.metrics.suspended, "set", told.append)
+    monkeypatch.setattr(prometheus_client.Gauge, "set", lambda _, value: told.append(value))
 
     for _ in range(3):
         world.call()
 
-    assert told == [("suspended", 0), ("failing", 0, "database (look-ups)")]
+    assert told == [0, 0]
 
 
 def test_an_error_suspends_calls_for_five_seconds(world, caplog):
@@ -90,7 +92,7 @@ def test_a_slow_answer_is_given_and_suspends_calls(world):
     assert world.call(LIMIT + 0.1) == "answer"
 
     assert world.call() == "suspended"
-    assert "TimeoutError" in world.metrics.troubles["database (look-ups)"]
+    assert "TimeoutError" in world.metrics.health.failures["database (look-ups)"]
 
 
 def test_after_the_pause_one_call_tries_for_all(world):
@@ -122,7 +124,7 @@ def test_a_success_closes_it_and_the_next_pause_is_short_again(world, caplog):
         world.clock.now += 31
     assert world.call() == "answer"
     assert not world.is_suspended()
-    assert world.metrics.troubles == {}
+    assert world.metrics.health.failures == {}
     assert "it works again" in caplog.text
 
     world.fail()

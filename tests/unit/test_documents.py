@@ -376,7 +376,7 @@ def test_the_manual_configures_the_driver_beside_another_and_alone(tmp_path, sql
         conf = parse(write_configuration(tmp_path / "service.conf", sqlite_url, text))
         transport = oslo_messaging.get_notification_transport(conf)
         drivers.append(sorted(oslo_messaging.Notifier(transport)._driver_mgr.names()))
-        assert not deploy(conf).metrics.troubles
+        assert not deploy(conf).metrics.health.failures
 
     assert drivers == [
         ["fault_middleware", "messagingv2"],

@@ -230,13 +230,13 @@ def test_while_the_database_fails_one_thread_waits_with_all_there_is(world, stor
     with without_table(store):
         for number in range(100):
             (notifier if number % 2 else another).info({}, ERROR, payload(str(number)))
-        wait_until(lambda: "database (storing)" in deployment.metrics.troubles)
+        wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
         wait_until(lambda: len(writers()) == 1)
 
     wait_until(lambda: len(rows(store)) == 100)
     assert messages(store) == [str(number) for number in range(100)]
     assert "duplicates_total=0" in deployment.metrics.counts()
-    assert deployment.metrics.troubles == {}
+    assert deployment.metrics.health.failures == {}
 
 
 def test_what_does_not_fit_is_counted_and_named(world, store, caplog):
@@ -284,7 +284,7 @@ def test_who_notifies_does_not_look_through_the_queue(world, store):
     driver = Driver(deployment.conf)
     with without_table(store):
         driver.notify({}, notification("0"), "INFO", -1)
-        wait_until(lambda: "database (storing)" in deployment.metrics.troubles)
+        wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
         writer = _writer(deployment, os.getpid())
         writer._queue = Unseen(writer._queue)
         for number in range(1, 5):
@@ -307,7 +307,7 @@ def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(world, store, capl
 
     with without_table(store):
         driver.notify({}, notification("holds the writer up"), "INFO", -1)
-        wait_until(lambda: "database (storing)" in deployment.metrics.troubles)
+        wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
         deployment.recorder.extract = broken
         for message in ("good", "bad", "better", "bad", "best"):
             driver.notify({}, notification(message), "INFO", -1)

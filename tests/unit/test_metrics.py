@@ -1,30 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-import ast
 import logging
 import os
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
-import yaml
 
-from fault_middleware import metrics as metrics_module
-from fault_middleware.metrics import Metrics
+from fault_middleware.health import Part
+from fault_middleware.metrics import Metrics, Reason, Site
 from tests.documents import ROOT
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """A clock that stands still; ``clock[0]`` is the time."""
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    return now
-
-
-@pytest.fixture
-def metrics(caplog, clock):
+def metrics(caplog, still_clock):
     caplog.set_level(logging.INFO, logger="fault_middleware")
     return Metrics()
 
@@ -33,72 +22,51 @@ def lines(caplog):
     return [(record.levelname, record.getMessage()) for record in caplog.records]
 
 
-@pytest.mark.parametrize("way", ["error", "drop", "trouble"])
-def test_a_line_is_logged_once_a_minute_for_each_site(metrics, clock, caplog, way):
-    def happen(site):
-        if way == "drop":
-            metrics.drop(site, "text")
-        else:
-            getattr(metrics, way)(site, "text", RuntimeError("why"))
-
-    for second in (0, 1, 59.9, 60, 61, 119.9, 120):
-        clock[0] = second
-        happen("here")
+@pytest.mark.parametrize(
+    ("happen", "first", "second"),
+    [
+        (lambda metrics, reason: metrics.drop(reason, "text"), *list(Reason)[:2]),
+        (lambda metrics, site: metrics.error(site, "text", OSError()), *list(Site)[:2]),
+    ],
+)
+def test_a_line_is_logged_once_a_minute_for_each_label(
+    metrics, still_clock, caplog, happen, first, second
+):
+    for seconds in (0, 1, 59.9, 60, 61, 119.9, 120):
+        still_clock.now = seconds
+        happen(metrics, first)
     assert len(lines(caplog)) == 3
 
-    happen("there")
+    happen(metrics, second)
     assert len(lines(caplog)) == 4
 
 
 def test_every_error_counts_also_those_that_are_not_logged(metrics):
-    for site in ("filter", "filter", "policy"):
+    for site in (Site.FILTER, Site.FILTER, Site.POLICY):
         metrics.error(site, "text", RuntimeError("why"))
-        metrics.drop(f"by {site}", "text")
+    for reason in (Reason.UNREADABLE, Reason.UNREADABLE, Reason.REFUSED):
+        metrics.drop(reason, "text")
 
     assert {
         "errors_total[filter]=2",
         "errors_total[policy]=1",
-        "dropped_total[by filter]=2",
-        "dropped_total[by policy]=1",
+        "dropped_total[unreadable]=2",
+        "dropped_total[refused by the database]=1",
     } <= set(metrics.counts())
 
 
-def test_an_error_is_logged_with_its_traceback(metrics, caplog):
-    try:
+def test_an_error_is_kept_from_the_service_and_logged_with_its_traceback(metrics, caplog):
+    with metrics.guard(Site.FILTER, "no fault is shown"):
         raise RuntimeError("why")
-    except RuntimeError as exc:
-        metrics.error("filter", "no fault is shown", exc)
 
     assert lines(caplog) == [("ERROR", "filter: no fault is shown")]
     assert "RuntimeError: why" in caplog.text
+    assert "errors_total[filter]=1" in metrics.counts()
 
 
-def test_a_trouble_lasts_until_it_is_over(metrics, caplog):
-    metrics.trouble("broker", "nothing comes", OSError("no route\nSELECT secret"))
-    assert metrics.troubles == {"broker": "nothing comes: OSError: no route"}
-
-    metrics.fine("broker")
-    metrics.fine("broker")
-
-    assert metrics.troubles == {}
-    assert lines(caplog) == [
-        ("ERROR", "broker: nothing comes: OSError: no route"),
-        ("INFO", "broker: it works again"),
-    ]
-
-
-def test_a_trouble_that_comes_again_is_logged_again(metrics, caplog):
-    for _ in range(2):
-        metrics.trouble("broker", "nothing comes", OSError("x"))
-        metrics.fine("broker")
-
-    assert [level for level, _ in lines(caplog)] == ["ERROR", "INFO"] * 2
-
-
-def test_what_works_all_the_time_is_not_worth_a_line(metrics, caplog):
-    metrics.fine("broker")
-
-    assert lines(caplog) == []
+def test_what_ends_the_process_is_not_kept_from_it(metrics):
+    with pytest.raises(SystemExit), metrics.guard(Site.FILTER, "no fault is shown"):
+        raise SystemExit
 
 
 def test_the_names_of_the_counts(metrics):
@@ -113,42 +81,6 @@ def test_the_names_of_the_counts(metrics):
     ]
 
 
-@pytest.mark.parametrize(
-    ("exc", "text"),
-    [
-        (OSError("x"), "OSError: x"),
-        (OSError(), "OSError: "),
-        (ValueError("one\ntwo"), "ValueError: one"),
-        (ValueError("x" * 1000), f"ValueError: {'x' * 288}"),
-    ],
-)
-def test_an_exception_is_described_in_one_short_line(exc, text):
-    assert metrics_module.describe(exc) == text
-
-
-def test_every_label_in_the_code_is_there_before_it_counts():
-    """Prometheus sees no increase of what was not there."""
-    declared = yaml.safe_load((ROOT / "fault_middleware/metrics.yaml").read_text())
-    used = {"drop": set(), "error": set(), "trouble": set()}
-    for file in (ROOT / "fault_middleware").rglob("*.py"):
-        tree = ast.parse(file.read_text())
-        constants = {
-            node.targets[0].id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        }
-        for node in ast.walk(tree):
-            match node:
-                case ast.Call(ast.Attribute(owner, way), [label, *_]) if way in used:
-                    if "metrics" in ast.unparse(owner):
-                        name = isinstance(label, ast.Name)
-                        used[way].add(constants[label.id] if name else label.value)
-
-    assert set() < used["drop"] <= set(declared["dropped"]["values"])
-    assert set() < used["error"] <= set(declared["errors"]["values"])
-    assert set() < used["trouble"] <= set(declared["failing"]["values"])
-
-
 def test_names_follow_prometheus(metrics):
     for metric in metrics.registry.collect():
         assert metric.name.startswith("fault_middleware_")
@@ -157,16 +89,29 @@ def test_names_follow_prometheus(metrics):
             assert not metric.name.endswith("_total"), "prometheus_client adds it"
 
 
-def test_a_part_that_fails_is_told(metrics):
+@pytest.mark.parametrize(
+    ("name", "label", "labels"),
+    [("dropped_total", "reason", Reason), ("errors_total", "site", Site)],
+)
+def test_every_label_is_there_before_it_counts(metrics, name, label, labels):
+    """Prometheus sees no increase of what was not there."""
+    for member in labels:
+        value = metrics.registry.get_sample_value(
+            f"fault_middleware_{name}", {label: member.label}
+        )
+        assert value == 0, member
+
+
+def test_a_part_that_fails_is_shown(metrics):
     def failing():
         return metrics.registry.get_sample_value("fault_middleware_failing", {"part": "broker"})
 
     assert failing() == 0
-    metrics.begin("broker")
+    metrics.health.starting(Part.BROKER)
     assert failing() == 1
-    metrics.fine("broker")
+    metrics.health.works(Part.BROKER)
     assert failing() == 0
-    metrics.trouble("broker", "nothing comes", OSError("x"))
+    metrics.health.fails(Part.BROKER, "nothing comes", OSError("x"))
     assert failing() == 1
 
 
@@ -187,16 +132,17 @@ def run(script, folder):
 COUNT = """
     import os, shutil, sys
     import prometheus_client
-    from fault_middleware.metrics import Metrics
+    from fault_middleware.health import Part
+    from fault_middleware.metrics import Metrics, Reason
     metrics = Metrics()
     {first}
     for _ in range(3):
         if os.fork() == 0:
             metrics.counts()
-            metrics.count("received", 2)
-            metrics.drop("unreadable", "text")
-            metrics.trouble("broker", "text", OSError("x"))
-            metrics.fine("broker")
+            metrics.received.inc(2)
+            metrics.drop(Reason.UNREADABLE, "text")
+            metrics.health.fails(Part.BROKER, "text", OSError("x"))
+            metrics.health.works(Part.BROKER)
             os._exit(0)
         assert os.wait()[1] == 0
     print(prometheus_client.generate_latest(metrics.exposed).decode())
@@ -204,7 +150,7 @@ COUNT = """
 
 
 def test_processes_that_were_forked_count_together(tmp_path):
-    out = run(COUNT.format(first='metrics.count("received", 1)'), tmp_path)
+    out = run(COUNT.format(first="metrics.received.inc()"), tmp_path)
 
     assert "fault_middleware_notifications_received_total 7.0" in out
     assert 'fault_middleware_dropped_total{reason="unreadable"} 3.0' in out
@@ -265,13 +211,13 @@ def test_a_worker_that_ended_in_trouble_leaves_no_alarm_behind(tmp_path):
 
 
 FORKED = """
-metrics.fine("broker")
+metrics.health.works(Part.BROKER)
     if os.fork() == 0:
-        metrics.trouble("broker", "text", OSError())
+        metrics.health.fails(Part.BROKER, "text", OSError())
         os._exit(0)
     assert os.wait()[1] == 0
     if os.fork() == 0:
-        metrics.fine("broker")
+        metrics.health.works(Part.BROKER)
         os._exit(0)
     assert os.wait()[1] == 0
     os._exit(print(prometheus_client.generate_latest(metrics.exposed).decode(), flush=True) or 0)

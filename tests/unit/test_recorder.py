@@ -110,7 +110,7 @@ def test_a_database_that_comes_back_gets_everything_in_order(recorder, store, me
     execute(store, "ALTER TABLE instance_faults RENAME TO elsewhere")
 
     def mend():
-        assert "database (storing)" in metrics.troubles
+        assert "database (storing)" in metrics.health.failures
         execute(store, "ALTER TABLE elsewhere RENAME TO instance_faults")
 
     waits = Waits(10, mend)
@@ -119,7 +119,7 @@ def test_a_database_that_comes_back_gets_everything_in_order(recorder, store, me
 
     assert messages(store) == ["one", "two"]
     assert waits.seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10]
-    assert metrics.troubles == {}
+    assert metrics.health.failures == {}
     assert {"retries_total=10", "faults_stored_total=2"} <= set(metrics.counts())
 
 

@@ -178,7 +178,7 @@ def test_the_paste_file_of_the_metrics_shows_them(sqlite_url, tmp_path):
     text = (ETC / "metrics.ini").read_text()
     ini.write_text(text.replace("config_project = trove", f"config_file = {conf}"))
     parts = deploy(deploy_module.configuration(None, str(conf), None))
-    parts.metrics.count("stored", 3)
+    parts.metrics.stored.inc(3)
 
     shown = webtest.TestApp(loadapp(f"config:{ini}")).get("/metrics")
 

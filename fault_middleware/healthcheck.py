@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backend for oslo.middleware's healthcheck: how the filter and the consumer are doing."""
+
+from oslo_middleware.healthcheck import pluginbase
+
+from fault_middleware.deploy import deployed
+from fault_middleware.options import ConfigurationError
+
+
+class Healthcheck(pluginbase.HealthcheckBaseExtension):
+    """Reports what is wrong with the database, the broker and the policy.
+
+    The service works without us. So it stays available whatever is wrong with us, unless
+    ``[fault_middleware] health_matters`` is set. The details are shown where the healthcheck is
+    ``detailed``.
+    """
+
+    def healthcheck(self, server_port: int) -> pluginbase.HealthcheckResult:
+        """The health of the process that is asked."""
+        failures: dict[str, str] = {}
+        counts: list[str] = []
+        matters = False
+        try:
+            for deployment in deployed(self.oslo_conf):
+                failures |= deployment.metrics.health.failures
+                counts += deployment.metrics.counts()
+                matters |= deployment.settings.health_matters
+        except ConfigurationError as exc:
+            failures["configuration"] = str(exc)
+        states = [f"{part}: {text}" for part, text in sorted(failures.items())]
+        reason = "fault_middleware is in trouble" if failures else "OK"
+        return pluginbase.HealthcheckResult(
+            available=not (failures and matters),
+            reason=reason,
+            details=f"fault_middleware: {'; '.join(states) or 'OK'} ({', '.join(counts)})",
+        )

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values that belong to one process: connections, threads, locks.
+
+A server may build the filter and fork afterwards, and no hook fires in every server behind the
+fork. So whether a process is a new one is told by its id, each time the value is asked for.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+_Value = TypeVar("_Value")
+
+
+class PerProcess(Generic[_Value]):
+    """A value that is made when a process first asks for it, and made anew after a fork.
+
+    Thread-safe. A thread may be interrupted while it asks, and ask again.
+
+    :param make: makes the value; what it raises, :meth:`get` raises, and the next call tries again
+    :param abandon: is given, in the new process, the value that the parent goes on using
+    """
+
+    def __init__(
+        self, make: Callable[[], _Value], abandon: Callable[[_Value], None] | None = None
+    ) -> None:
+        self._make = make
+        self._abandon = abandon
+        self._made: tuple[int, _Value] | None = None
+        # One lock for each process: a fork may copy a lock that another thread holds, and there
+        # nobody would ever release it.
+        self._locks: dict[int, threading.RLock] = {}
+
+    def get(self) -> _Value:
+        """The value of this process."""
+        pid = os.getpid()
+        made = self._made
+        if made is not None and made[0] == pid:
+            return made[1]
+        with self._locks.setdefault(pid, threading.RLock()):
+            return self._get_or_make(pid)
+
+    def _get_or_make(self, pid: int) -> _Value:
+        made = self._made
+        if made is not None and made[0] == pid:  # another thread was faster
+            return made[1]
+        if made is not None and self._abandon is not None:
+            self._abandon(made[1])
+        value = self._make()
+        self._made = (pid, value)
+        return value

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import threading
+from concurrent import futures
+
+import pytest
+
+from fault_middleware.process import PerProcess
+
+
+def in_a_fork(act):
+    """What ``act`` returns in a forked process, as text."""
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(writes, str(act()).encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as stream:
+        text = stream.read()
+    os.waitpid(pid, 0)
+    return text
+
+
+def test_a_value_is_made_once_and_when_it_is_first_used():
+    made = []
+    value = PerProcess(lambda: made.append(1) or object())
+    assert made == []
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        values = set(pool.map(lambda _: value.get(), range(64)))
+
+    assert (len(values), len(made)) == (1, 1)
+
+
+def test_a_forked_process_makes_its_own_and_leaves_the_parents_alone():
+    abandoned = []
+    value = PerProcess(os.getpid, abandoned.append)
+    mine = value.get()
+
+    told = in_a_fork(lambda: (value.get(), value.get(), os.getpid(), abandoned))
+
+    first, second, child, left = eval(told)
+    assert first == second == child != mine
+    assert left == [mine]
+    assert (value.get(), abandoned) == (mine, [])
+
+
+def test_a_fork_while_another_thread_makes_it_hangs_nobody():
+    begun, end = threading.Event(), threading.Event()
+
+    def make():
+        begun.set()
+        if threading.current_thread() is not threading.main_thread():
+            end.wait(10)
+        return "made"
+
+    value = PerProcess(make)
+    thread = threading.Thread(target=value.get)
+    thread.start()
+    begun.wait(10)
+
+    assert in_a_fork(value.get) == "made"
+    end.set()
+    thread.join()
+
+
+def test_what_cannot_be_made_is_tried_again():
+    results = iter([0, 2])
+    value = PerProcess(lambda: 1 / next(results))
+
+    with pytest.raises(ZeroDivisionError):
+        value.get()
+    assert value.get() == 0.5
