@@ -22,7 +22,7 @@ from oslo_messaging._drivers import common, impl_rabbit
 from fault_middleware import listener, migration, models, options, package_data, profile
 from fault_middleware.masking import mask
 from fault_middleware.metrics import Metrics
-from fault_middleware.policy import Policy, undefined
+from fault_middleware.policy import Policy, Viewer
 from fault_middleware.store import Store
 from fault_middleware.text import describe
 
@@ -139,17 +139,16 @@ def _database(facts: _Facts) -> Iterator[_Facts]:
 
 def _policy(facts: _Facts) -> Iterator[_Facts]:
     conf, file = facts["conf"], facts["policy_file"]
-    rules = Policy(conf, file, facts["credentials"], Metrics())
-    enforcer = rules.enforcer
-    told = {"file": enforcer.policy_file, "is_missing": bool(file and not conf.find_file(file))}
+    found = Policy(conf, file, facts["credentials"], Metrics())
+    told = {"file": found.file, "is_missing": bool(file and not conf.find_file(file))}
     yield {**told}
-    rules.load()
-    texts = {name: str(rule.check_str) for name, rule in enforcer.file_rules.items()}
-    ours = [name for name in texts if name.startswith("fault_middleware:")]
-    told["rules"] = [f"{name}: {texts[name]!r} => {enforcer.rules[name]}" for name in ours]
-    told["undefined"] = [f"{name}: rule:{other}" for name, other in undefined(enforcer.rules)]
+    rules = found.read()
+    ours = [name for name in rules.texts if name.startswith("fault_middleware:")]
+    told["rules"] = [f"{name}: {rules.texts[name]!r} => {rules.check(name)}" for name in ours]
+    told["undefined"] = [f"{name}: rule:{other}" for name, other in rules.undefined]
     for who, credentials in facts["callers"].items():
-        told[who] = facts["sights"][sum(rules.sight(credentials, dict(facts["instance"])))]
+        seen = Viewer(rules, credentials, Metrics()).sees(dict(facts["instance"]))
+        told[who] = facts["sights"][seen.show + seen.details]
     yield told
 
 

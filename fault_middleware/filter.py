@@ -87,7 +87,7 @@ class FaultFilter:
             return None
 
         text = data.decode()
-        credentials = self._policy.credentials(environ)
+        viewer = self._policy.viewer(environ)
         edits = []
         for one in instances or route.instances(text):
             # Only where the body shows the instance that was asked for is there a row; a fault
@@ -98,7 +98,7 @@ class FaultFilter:
                 row = other and self._look_up(self._store.last, service, *other)
             if row is not None or route.shape.key in one.span.value:
                 target = {"instance_id": one.id, "service": service, **route.target(one, row)}
-                sight = self._policy.sight(credentials, target)
+                sight = viewer.sees(target)
                 edit = route.edit(text, one, row, sight.show, sight.details)
                 if edit is not None:
                     edits.append(edit)

@@ -1,230 +1,216 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may see a fault, and who its details.
+"""Who may see a fault, and who may see its details.
 
-The rules are oslo.policy's, so operators change them where they change all others.  The question
-is answered with yes only when it is certain who asks and what the rule says; an error on the way
-is a no.
+The rules are oslo.policy's, so operators change them where they change all others.  The answer is
+yes only when it is certain who asks and what the rule says; an error on the way is a no.
 """
 
+import dataclasses
 import logging
-import re
-from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from oslo_config import cfg
-from oslo_context import context
-from oslo_policy import _checks, policy
+from oslo_policy import opts
 
-from fault_middleware import package_data
+from fault_middleware.credentials import VOUCHERS, Credentials
 from fault_middleware.metrics import Metrics, Site
+from fault_middleware.rules import DETAILS, SHOW, Rules
 
 LOG = logging.getLogger(__name__)
 
-SHOW = "fault_middleware:show"
-DETAILS = "fault_middleware:show:details"
-# What a check needs to know: a value of the target, or an unknown rule, which is in no target.
-_KEY = re.compile(r"(?<=%\()\w+(?=\))|^rule:.*")
-_NO_RULE = "fault_middleware:no:such:rule"
-
-_IDENTITY = ("user_id", "user_domain_id", "project_id", "project_domain_id", "domain_id")
-_UNKNOWN_RULE = (
-    "%s refers to the rule %s, which the policy file does not define (those of the service's code "
-    "are not known here); that part of it says no"
-)
-
-Credentials = MutableMapping[str, Any]
+#: Seconds that the rules may take in one request, however many instances it shows.
+PATIENCE = 5.0
+# Seconds after which files that could not be read are tried again, though they did not change.
+_RETRY_AFTER = 10.0
 
 
-class Sight(NamedTuple):
-    """What a caller may see of a fault: it at all, and its details."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Visibility:
+    """What a caller may see of a fault.
+
+    :ivar show: the fault at all: its time and its message
+    :ivar details: its details as well
+    """
 
     show: bool
     details: bool
 
 
+class Viewer:
+    """The caller of one request. Not thread-safe.
+
+    :param rules: None where none could be read yet
+    :param credentials: None for a caller for whom nobody vouches
+    """
+
+    def __init__(
+        self, rules: Rules | None, credentials: Credentials | None, metrics: Metrics
+    ) -> None:
+        self._rules = rules
+        self._credentials = credentials
+        self._metrics = metrics
+        self._left = PATIENCE
+        self._answers: dict[object, Visibility] = {}
+
+    def sees(self, target: Mapping[str, str]) -> Visibility:
+        """What the caller may see of one instance's fault.
+
+        The rules are asked once for each thing that they tell apart: for most rules, that is once
+        for a whole list.
+
+        :param target: what is known of the instance, by the names that rules use
+        """
+        rules = self._rules
+        if rules is None:
+            return Visibility(show=True, details=False)
+        if rules.needs is None:
+            question: object = frozenset(target.items())
+        else:
+            question = tuple(target.get(key) for key in rules.needs)
+        answer = self._answers.get(question)
+        if answer is None:
+            answer = self._answers[question] = self._ask(rules, target)
+        return answer
+
+    def _ask(self, rules: Rules, target: Mapping[str, str]) -> Visibility:
+        show = rules.shows_to_everybody
+        try:
+            details = self._credentials is not None and self._allowed(rules, DETAILS, target)
+            show = show or self._allowed(rules, SHOW, target)
+        except Exception as exc:
+            # The service did let the caller see the instance, which is enough for a message
+            # unless the deployer is known to want more.
+            text = f"details of instance {target.get('instance_id')} are not shown"
+            self._metrics.error(Site.POLICY, text, exc)
+            return Visibility(show, details=False)
+        return Visibility(show, details=show and details)
+
+    def _allowed(self, rules: Rules, name: str, target: Mapping[str, str]) -> bool:
+        if self._left <= 0:
+            raise TimeoutError(f"the rules took more than {PATIENCE:g} s of one request")
+        begin = time.monotonic()
+        try:
+            return rules.allow(name, target, self._credentials or {}, self._left)
+        finally:
+            self._left -= time.monotonic() - begin
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Read:
+    """What reading the files once came to.
+
+    :ivar files: the state in which they were
+    :ivar rules: the newest rules that could be read, if any
+    :ivar failure: why these files could not be read, if so
+    :ivar at: when that was
+    """
+
+    files: tuple[Any, ...]
+    rules: Rules | None
+    failure: Exception | None
+    at: float
+
+
 class Policy:
-    """Answers what a caller may see.
+    """Answers what a caller may see. Thread-safe.
 
     :param conf: the service's configuration, for ``[oslo_policy]``
     :param policy_file: the file with the rules; None for the service's own
     :param credentials: who vouches for callers, see the option
-    :ivar enforcer: oslo.policy's
+    :ivar file: the name of the file with the rules
     """
 
     def __init__(
         self, conf: cfg.ConfigOpts, policy_file: str | None, credentials: str, metrics: Metrics
     ) -> None:
+        self._conf = conf
+        self._policy_file = policy_file
+        self._voucher = VOUCHERS[credentials]
         self._metrics = metrics
-        self._read_credentials, self._trace, self._voucher = _VOUCHERS[credentials]
-        self._warned = False
+        self._is_warned = False
         if policy_file and not conf.find_file(policy_file):
             LOG.error(
                 "[fault_middleware] policy_file = %s is not there: defaults hold", policy_file
             )
-        # A file's rule "default" would otherwise stand in for a rule that is only known to the
-        # service's code, and might say yes.
-        self.enforcer = policy.Enforcer(conf, policy_file=policy_file, default_rule=_NO_RULE)
-        # The file is often the service's, and names rules that are the service's.
-        self.enforcer.skip_undefined_check = True
-        self.enforcer.register_defaults(list_rules())
-        self._is_broken = False
-        self._examined: Any = None
-        self._needed: set[str] = set()
-        try:
-            self.load()
-        except Exception:
+        opts.set_defaults(conf)  # which registers the options, and sets nothing
+        self.file = policy_file or conf.oslo_policy.policy_file
+        self._names = (self.file, *conf.oslo_policy.policy_dirs)
+        self._last = self._read(None)
+        if self._last.failure is not None:
             text = "The policy file %s cannot be read; until it can, nobody sees a fault's details"
-            LOG.exception(text, self.enforcer.policy_file)
+            LOG.error(text, self.file, exc_info=self._last.failure)
 
-    def credentials(self, environ: Mapping[str, Any]) -> Credentials | None:
-        """The caller of a request, or None where nobody vouches for one."""
-        if self._trace not in environ and not self._warned:
-            self._warned = True
+    def viewer(self, environ: Mapping[str, Any]) -> Viewer:
+        """The caller of a request, under the rules as their files are now."""
+        self._miss_filter(environ)
+        last = self._refresh()
+        if last.failure is not None:
+            text = f"{self.file} cannot be read; until it can, nobody sees details"
+            self._metrics.error(Site.POLICY, text, last.failure)
+            return Viewer(last.rules, None, self._metrics)
+        try:
+            credentials = self._voucher.read(environ)
+        except Exception as exc:
+            self._metrics.error(Site.CREDENTIALS, "the caller of a request is nobody", exc)
+            credentials = None
+        return Viewer(last.rules, credentials, self._metrics)
+
+    def read(self) -> Rules:
+        """Read the rules now; raises what oslo.policy does, for files that cannot be read."""
+        return Rules(self._conf, self._policy_file)
+
+    def _refresh(self) -> _Read:
+        """Read the files again if they changed, or were wrong some seconds ago."""
+        last = self._last
+        is_due = last.failure is not None and time.monotonic() - last.at > _RETRY_AFTER
+        if is_due or self._files() != last.files:
+            # Each thread that comes here reads for itself, and puts what it read in place at once:
+            # there is no lock that a fork could leave locked.
+            last = self._last = self._read(last.rules)
+        return last
+
+    def _read(self, before: Rules | None) -> _Read:
+        files = self._files()  # first, so that a change meanwhile is noticed the next time
+        try:
+            rules = self.read()
+        except Exception as exc:
+            return _Read(files, before, exc, time.monotonic())
+        rules.warn()
+        return _Read(files, rules, None, time.monotonic())
+
+    def _files(self) -> tuple[Any, ...]:
+        """What tells one state of the files from another."""
+        paths = (self._conf.find_file(name) for name in self._names)
+        return tuple(state for path in paths if path for state in _states(path))
+
+    def _miss_filter(self, environ: Mapping[str, Any]) -> None:
+        """Say once that the filter which vouches for callers is not before ours."""
+        voucher = self._voucher
+        if voucher.trace not in environ and not self._is_warned:
+            self._is_warned = True
             LOG.error(
                 "A request came without %s in its environment, so nobody vouches for its caller "
                 "and the details of faults are not shown. Place the filter behind "
                 "keystonemiddleware.%s in the pipeline, or change [fault_middleware] credentials",
-                self._trace,
-                self._voucher,
+                voucher.trace,
+                voucher.middleware,
             )
-        try:
-            # Once a request: a list asks for each of its instances.
-            self.load()
-        except Exception as exc:
-            text = f"{self.enforcer.policy_file} cannot be read; until it can, nobody sees details"
-            self._metrics.error(Site.POLICY, text, exc)
-            return None
-        try:
-            return self._read_credentials(environ)
-        except Exception as exc:
-            self._metrics.error(Site.CREDENTIALS, "the caller of a request is nobody", exc)
-            return None
-
-    def sight(self, credentials: Credentials | None, target: MutableMapping[str, Any]) -> Sight:
-        """What a caller may see of one instance's fault.
-
-        :param credentials: of :meth:`credentials`
-        :param target: what is known of the instance; no value is None
-        """
-        try:
-            ask, known = self.enforcer.authorize, credentials is not None
-            # A "not" turns what nobody knows into a yes.
-            sure = known and self._needed <= set(target)
-            details = sure and ask(DETAILS, target, dict(credentials or {}))
-            # The default is everybody, of whatever scope, and needs no asking.
-            show = isinstance(self.enforcer.rules.get(SHOW), _checks.TrueCheck)
-            show = show or ask(SHOW, target, dict(credentials or {}))
-        except Exception as exc:
-            # The rules cannot be read, or asked. The service did let the caller see the instance,
-            # which is enough unless the deployer is known to want more.
-            text = f"details of instance {target.get('instance_id')} are not shown"
-            self._metrics.error(Site.POLICY, text, exc)
-            rules = self._examined or {}
-            return Sight(
-                isinstance(rules.get(SHOW, _checks.TrueCheck()), _checks.TrueCheck), False
-            )
-        return Sight(show=bool(show), details=bool(show and details))
-
-    def load(self) -> None:
-        """Read the rules again if they changed; raises what oslo.policy does."""
-        self.enforcer.use_conf = True
-        try:
-            # oslo.policy takes a file for read that it could not parse.
-            self.enforcer.load_rules(force_reload=self._is_broken)
-        except Exception:
-            self._is_broken = True
-            raise
-        self._is_broken = False
-        if self.enforcer.rules is not self._examined:
-            self._examine()
-        # So that the enforcer does not look for itself each time that it is asked.
-        self.enforcer.use_conf = False
-
-    def _examine(self) -> None:
-        """Say what the rules mean that were just loaded, where it may not be what was meant."""
-        rules = self.enforcer.rules
-        negated = (check for check, inside in _leaves(rules, rules[DETAILS]) if inside)
-        self._needed = {name for check in negated for name in _KEY.findall(str(check))}
-        self._examined = rules
-        if isinstance(rules.get(DETAILS), _checks.TrueCheck):
-            LOG.warning("%s: everybody sees the details of faults", DETAILS)
-        for name, unknown in undefined(rules):
-            LOG.error(_UNKNOWN_RULE, name, unknown)
 
 
-def undefined(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Our rules with the names of those that they refer to and that nobody defines here."""
-    for name in (SHOW, DETAILS):
-        for check, _ in _leaves(rules, rules[name]):
-            if isinstance(check, _checks.RuleCheck):
-                yield name, check.match
+def _states(path: str) -> Iterator[tuple[Any, ...]]:
+    """The state of a file; of a folder, that of each file in it as well."""
+    yield _state(path)
+    if os.path.isdir(path):
+        for name in sorted(os.listdir(path)):
+            yield _state(os.path.join(path, name))
 
 
-def list_rules() -> list[policy.DocumentedRuleDefault]:
-    """The rules of ``policy-rules.yaml``, for oslopolicy-sample-generator and the manual."""
-    return [
-        policy.DocumentedRuleDefault(**rule) for rule in package_data.load("policy-rules.yaml")
-    ]
-
-
-def _leaves(
-    rules: Mapping[str, Any], check: Any, seen: frozenset[str] = frozenset(), negated: bool = False
-) -> Iterator[tuple[Any, bool]]:
-    """The checks that a check is made of, through rules too; whether each is within a "not"."""
-    if isinstance(check, _checks.RuleCheck) and check.match in rules:
-        if check.match not in seen:
-            yield from _leaves(rules, rules[check.match], seen | {check.match}, negated)
-    elif isinstance(check, _checks.NotCheck):
-        yield from _leaves(rules, check.rule, seen, True)
-    elif isinstance(check, _checks.AndCheck | _checks.OrCheck):
-        for part in check.rules:
-            yield from _leaves(rules, part, seen, negated)
-    else:
-        yield check, negated
-
-
-def _of_keystone(environ: Mapping[str, Any]) -> Credentials | None:
-    """Whom auth_token verified; a client cannot set any of the keys asked here.
-
-    Not the headers: a service token's scope overwrites the user's in them.
-    """
-    plugin = environ.get("keystone.token_auth")
-    if (
-        environ.get("keystone.token_info") is None
-        or environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed"
-        or plugin is None
-        or not plugin.has_user_token
-    ):
-        return None
-    user = plugin.user
-    return {
-        **{name: getattr(user, name) for name in _IDENTITY},
-        "system_scope": "all" if user.system_scoped else None,
-        "roles": list(user.role_names),
-    }
-
-
-def _of_external_oauth2(environ: Mapping[str, Any]) -> Credentials | None:
-    """Whom external_oauth2_token verified."""
-    token = environ.get("external.token_info")
-    if not isinstance(token, Mapping) or environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
-        return None
-    roles = token.get("roles") or ""
-    return {
-        **{name: token.get(name) for name in (*_IDENTITY, "system_scope")},
-        "roles": [role.strip() for role in roles.split(",") if role.strip()],
-    }
-
-
-def _of_headers(environ: Mapping[str, Any]) -> Credentials | None:
-    """Whoever the client says it is."""
-    return dict(context.RequestContext.from_environ(dict(environ)).to_policy_values())
-
-
-# For each choice of the option: who reads the credentials, the trace that the filter which vouches
-# leaves in the environment, and that filter; everybody leaves the one of headers.
-_VOUCHERS = {
-    "keystone": (_of_keystone, "keystone.token_auth", "auth_token"),
-    "external_oauth2": (_of_external_oauth2, "external.token_info", "external_oauth2_token"),
-    "headers": (_of_headers, "REQUEST_METHOD", ""),
-}
+def _state(path: str) -> tuple[Any, ...]:
+    try:
+        found = os.stat(path)
+    except OSError as exc:  # it went away just now, or is not ours to look at
+        return path, exc.errno
+    return path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -28,7 +28,9 @@ SECONDS = 120
 MEMORY = 4 * 2**30
 TESTS = {
     "policy": ["unit/test_policy.py", "functional/test_security.py"],
-    "shape": [
+    "rules": ["unit/test_policy.py", "functional/test_security.py"],
+    "credentials": ["unit/test_policy.py", "functional/test_security.py"],
+    "presentation": [
         "unit/test_route.py",
         "unit/test_profile.py",
         "unit/test_filter.py",
@@ -52,7 +54,9 @@ TESTS = {
 # What is mutated in a module; all of it where nothing is named.
 FUNCTIONS = {
     "policy": [],
-    "shape": [],
+    "rules": [],
+    "credentials": [],
+    "presentation": [],
     "route": ["asks", "takes", "relative", "instances", "target", "edit", "_has"],
     "body": [],
     "filter": ["_complete", "_look_up"],

@@ -139,7 +139,7 @@ def test_the_policy_of_the_manual_lets_owners_see_details(configure, tmp_path):
     def details(roles, project_id):
         environ = {"REQUEST_METHOD": "GET", "HTTP_X_ROLES": roles, "HTTP_X_PROJECT_ID": project_id}
         target = {"instance_id": "i", "service": "trove", "project_id": "p1"}
-        return policy.sight(policy.credentials(environ), target).details
+        return policy.viewer(environ).sees(target).details
 
     assert details("member", "p1")
     assert not details("member", "p2")

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
+import http.server
 import os
+import socketserver
+import threading
 import time
 
 import pytest
 from keystoneauth1 import access
 from keystonemiddleware.auth_token import _user_plugin as user_plugin
+from oslo_policy.policy import Enforcer
 
 from fault_middleware import policy as policy_module
+from fault_middleware import rules as rules_module
 from fault_middleware.metrics import Metrics
-from fault_middleware.policy import Policy, Sight
+from fault_middleware.policy import Policy, Visibility
 from tests.fixtures import INSTANCE
 
-NOTHING, MESSAGE, ALL = Sight(False, False), Sight(True, False), Sight(True, True)
+NOTHING, MESSAGE, ALL = (Visibility(False, False), Visibility(True, False), Visibility(True, True))
 
 
 def keystone(*roles, status="Confirmed", **scope):
@@ -49,7 +54,7 @@ def make(configure, tmp_path):
 
 def sight(policy, environ, **target):
     target = {"instance_id": INSTANCE, "service": "trove", **target}
-    return policy.sight(policy.credentials(environ), target)
+    return policy.viewer(environ).sees(target)
 
 
 def test_by_default_everybody_sees_the_message_and_an_admin_the_details(make):
@@ -147,11 +152,89 @@ def test_a_rule_that_means_nothing_shows_no_details(make, rule):
     assert sight(policy, keystone("admin")) == MESSAGE
 
 
-@pytest.mark.parametrize("rule", ["not rule:of_the_service", "not project_id:%(project_id)s"])
-def test_a_not_makes_no_yes_of_what_nobody_knows(make, rule):
+UNKNOWN = [
+    "rule:of_the_service",
+    "project_id:%(project_id)s",
+    "role:%(project_id)s",
+    "is_admin:True",
+    "nope:x",
+    "field:networks:shared=True",
+    "user_id.name:x",
+    "rule:not_the_services",
+]
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "not {}",
+        "not ({} and @)",
+        "not ({} or !)",
+        "not (@ and (! or {}))",
+        "not not not {}",
+        "@ and not {}",
+    ],
+)
+@pytest.mark.parametrize("name", ["show", "show:details"])
+def test_a_not_makes_no_yes_of_what_nobody_knows(make, unknown, rule, name):
+    policy = make(
+        f'"fault_middleware:{name}": "{rule.format(unknown)}"\n'
+        '"not_the_services": "is_admin:True and rule:of_the_service"'
+    )
+
+    expected = NOTHING if name == "show" else MESSAGE
+    assert sight(policy, keystone("admin")) == expected
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "not ({} and !)",
+        "not ({} and role:nobody)",
+        "not (rule:never and {})",
+        "not not (@ or {})",
+        "not not not ({} and rule:never)",
+        "role:admin or not {}",
+        "not {} or role:admin",
+    ],
+)
+def test_what_is_known_counts_beside_what_is_not(make, unknown, rule):
+    policy = make(
+        f'"fault_middleware:show:details": "{rule.format(unknown)}"\n"never": "role:nobody"\n'
+        '"not_the_services": "is_admin:True"'
+    )
+
+    assert sight(policy, keystone("admin")) == ALL
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "not role:member",
+        "not user_id:u2",
+        "not project_id:p2",
+        "not system_scope:all",
+        "not True:False",
+        "not 'x':%(service)s",
+        "not role:%(service)s",
+        "not !",
+        "not (@ and role:member)",
+    ],
+)
+def test_a_not_says_yes_to_what_is_known_to_be_otherwise(make, rule):
     policy = make(f'"fault_middleware:show:details": "{rule}"')
 
-    assert sight(policy, keystone("admin")) == MESSAGE
+    assert sight(policy, keystone("reader")) == ALL
+
+
+def test_headers_that_were_not_sent_say_nothing(make):
+    policy = make('"fault_middleware:show:details": "not user_id:u2"', credentials="headers")
+
+    assert sight(policy, {"REQUEST_METHOD": "GET"}) == MESSAGE
+    assert sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_USER_ID": "u1"}) == ALL
+    assert sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_USER_ID": "u2"}) == MESSAGE
 
 
 def test_a_not_counts_where_everything_is_known(make):
@@ -281,13 +364,26 @@ def test_a_token_that_cannot_be_read_makes_its_bearer_nobody(make):
     assert errors(policy) == ["errors_total[credentials]=1"]
 
 
-@pytest.mark.parametrize("token", [{"roles": ", ,"}, {"roles": ""}, {"roles": None}, {}])
-def test_an_empty_role_is_none(make, token):
-    policy = make(credentials="external_oauth2")
+@pytest.mark.parametrize(
+    ("token", "seen"),
+    [
+        ({"roles": ", ,"}, ALL),
+        ({"roles": ""}, ALL),
+        ({"roles": "admin, x"}, MESSAGE),
+        ({"roles": None}, MESSAGE),
+        ({}, MESSAGE),
+    ],
+)
+def test_a_token_without_roles_is_another_thing_than_one_that_says_nothing_of_them(
+    make, token, seen
+):
+    policy = make(
+        '"fault_middleware:show:details": "not role:admin"', credentials="external_oauth2"
+    )
 
     environ = {"HTTP_X_IDENTITY_STATUS": "Confirmed", "external.token_info": token}
 
-    assert policy.credentials(environ)["roles"] == []
+    assert sight(policy, environ) == seen
 
 
 @pytest.mark.parametrize("credentials", ["keystone", "external_oauth2", "headers"])
@@ -333,12 +429,12 @@ def test_what_is_wrong_with_a_file_that_changes_is_logged_once(make, caplog):
 def test_a_file_that_changes_counts_from_the_next_request_on(make):
     policy = make('"fault_middleware:show:details": "role:admin"')
     target = {"instance_id": INSTANCE, "service": "trove"}
-    credentials = policy.credentials(keystone("member"))
+    before = policy.viewer(keystone("member"))
     make.file.write_text('"fault_middleware:show:details": "role:member"')
     later = time.time() + 10
     os.utime(make.file, (later, later))
 
-    assert policy.sight(credentials, target) == MESSAGE
+    assert before.sees(target) == MESSAGE
     assert sight(policy, keystone("member")) == ALL
 
 
@@ -367,7 +463,7 @@ def test_faults_that_are_for_some_are_for_nobody_while_a_rule_cannot_be_asked(ma
 def test_the_rules_for_the_sample_and_the_manual():
     assert [
         (rule.name, rule.check_str, rule.scope_types, [one["method"] for one in rule.operations])
-        for rule in policy_module.list_rules()
+        for rule in rules_module.list_rules()
     ] == [
         ("fault_middleware:show", "@", ["project", "system"], ["GET"]),
         ("fault_middleware:show:details", "role:admin", ["project", "system"], ["GET"]),
@@ -388,6 +484,173 @@ def test_a_file_that_breaks_hides_details_until_it_is_mended(make, tmp_path):
     os.utime(file, (time.time() + 60, time.time() + 60))
     assert sight(policy, keystone("member")) == MESSAGE
     assert sight(policy, keystone("admin")) == ALL
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """How often the files were read."""
+    count = []
+    original = policy_module.Rules
+
+    def counted(*arguments):
+        count.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(policy_module, "Rules", counted)
+    return count
+
+
+@pytest.mark.parametrize("text", ['"fault_middleware:show": "@"', "broken: ["])
+def test_files_that_did_not_change_are_not_read_again(make, reads, text):
+    policy = make(text)
+
+    for _ in range(5):
+        sight(policy, keystone("member"))
+
+    assert len(reads) == 1
+
+
+def test_files_that_could_not_be_read_are_tried_again_after_a_while(make, reads, monkeypatch):
+    policy = make("broken: [")
+    monkeypatch.setattr(policy_module, "_RETRY_AFTER", -1)
+
+    for _ in range(5):
+        assert sight(policy, keystone("admin")) == MESSAGE
+
+    assert len(reads) == 6
+
+
+@pytest.fixture
+def folder(configure, tmp_path):
+    """A policy whose folder is stricter than its file."""
+    (tmp_path / "policy.yaml").write_text('"fault_middleware:show:details": "@"')
+    (tmp_path / "policy.d").mkdir()
+    (tmp_path / "policy.d/a.yaml").write_text('"fault_middleware:show:details": "role:admin"')
+    conf = configure(f"[oslo_policy]\npolicy_dirs = {tmp_path}/policy.d\n")
+    return Policy(conf, str(tmp_path / "policy.yaml"), "keystone", Metrics())
+
+
+def test_files_of_a_folder_count(folder, tmp_path):
+    assert sight(folder, keystone("member")) == MESSAGE
+
+    (tmp_path / "policy.d/b.yaml").write_text('"fault_middleware:show:details": "role:member"')
+    assert sight(folder, keystone("member")) == ALL
+
+    (tmp_path / "policy.d/b.yaml").unlink()
+    assert sight(folder, keystone("member")) == MESSAGE
+
+
+def test_who_asks_while_files_are_read_meets_no_half_of_them(folder, tmp_path, monkeypatch):
+    """oslo.policy reads the file, then the folder; in between, others ask."""
+    original = Enforcer._walk_through_policy_directory
+    seen = []
+
+    def ask_others_first(*arguments):
+        with monkeypatch.context() as patched:
+            patched.setattr(Enforcer, "_walk_through_policy_directory", original)
+            seen.append(sight(folder, keystone("member")))
+        original(*arguments)
+
+    monkeypatch.setattr(Enforcer, "_walk_through_policy_directory", staticmethod(ask_others_first))
+    later = time.time() + 10
+    os.utime(tmp_path / "policy.yaml", (later, later))
+
+    assert sight(folder, keystone("member")) == MESSAGE
+    assert seen == [MESSAGE]
+
+
+def test_a_folder_that_is_a_file_is_a_policy_that_cannot_be_read(configure, tmp_path):
+    (tmp_path / "file").write_text("")
+    conf = configure(f"[oslo_policy]\npolicy_dirs = {tmp_path}/file\n")
+
+    assert sight(Policy(conf, None, "keystone", Metrics()), keystone("admin")) == MESSAGE
+
+
+class Judge(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """A server that rules ask: it says yes for one instance, and nothing at all while ``mute``."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.asked = []
+        self.mute = False
+        self.done = threading.Event()
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.asked.append(body)
+        if self.server.mute:
+            self.server.done.wait()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"True" if INSTANCE in body else b"False")
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def judge():
+    with Judge() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.done.set()
+        server.shutdown()
+        thread.join()
+
+
+def ask_judge(make, judge, name="show:details"):
+    return make(f'"fault_middleware:{name}": "http://127.0.0.1:{judge.server_port}/"')
+
+
+def test_a_rule_may_ask_a_server(make, judge):
+    viewer = ask_judge(make, judge).viewer(keystone("member"))
+
+    seen = [viewer.sees({"instance_id": name}) for name in (INSTANCE, "other", INSTANCE)]
+
+    assert seen == [ALL, MESSAGE, ALL]
+    assert len(judge.asked) == 2
+
+
+@pytest.mark.parametrize(("name", "seen"), [("show", NOTHING), ("show:details", MESSAGE)])
+def test_a_server_that_does_not_answer_holds_up_no_list(make, judge, monkeypatch, name, seen):
+    monkeypatch.setattr(policy_module, "PATIENCE", 0.5)
+    judge.mute = True
+    policy = ask_judge(make, judge, name)
+    viewer = policy.viewer(keystone("admin"))
+
+    assert [viewer.sees({"instance_id": f"i{n}"}) for n in range(1000)] == [seen] * 1000
+
+    assert len(judge.asked) == 1
+    assert errors(policy) == ["errors_total[policy]=1000"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "questions"),
+    [
+        ("role:admin", 1),
+        ("project_id:%(project_id)s", 2),
+        ("rule:mine", 2),
+        ("user_id:%(instance_id)s", 4),
+    ],
+)
+def test_in_a_request_each_question_is_asked_once(make, monkeypatch, rule, questions):
+    policy = make(f'"fault_middleware:show:details": "{rule}"\n"mine": "not u:%(project_id)s"')
+    asked = []
+    original = Enforcer.authorize
+    monkeypatch.setattr(
+        Enforcer, "authorize", lambda *given: asked.append(given) or original(*given)
+    )
+    viewer = policy.viewer(keystone("member"))
+
+    for number in range(4):
+        viewer.sees({"instance_id": f"i{number}", "project_id": f"p{number % 2}"})
+
+    assert len(asked) == questions
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(configure, caplog):

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of the policy files, read as a whole and never changed afterwards.
+
+oslo.policy reads its files one after the other into the rules that it answers from, while other
+threads ask.  Here each state of the files becomes an object of its own, which is complete before
+anybody asks it.
+"""
+
+import ast
+import copy
+import logging
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from oslo_config import cfg
+from oslo_policy import _checks, policy
+
+from fault_middleware.credentials import Credentials
+
+LOG = logging.getLogger(__name__)
+
+SHOW = "fault_middleware:show"
+DETAILS = "fault_middleware:show:details"
+
+_TARGET_KEY = re.compile(r"%\((\w+)\)")
+# In place of oslo.policy's rule "default": that would stand in for a rule that only the service's
+# code defines, and might say yes.
+_NO_RULE = "fault_middleware:no:such:rule"
+_UNKNOWN_RULE = (
+    "%s refers to the rule %s, which the policy file does not define (rules in the service's code "
+    "are not known here); that part of it says no"
+)
+
+_OPERATIONS: list[policy.Operation] = [
+    {"path": "every route of the profiles in use", "method": "GET"}
+]
+_SCOPES = ["project", "system"]
+
+
+def list_rules() -> list[policy.DocumentedRuleDefault]:
+    """The rules and their defaults, for oslopolicy-sample-generator and the manual."""
+    return [
+        policy.DocumentedRuleDefault(
+            name=SHOW,
+            check_str="@",
+            description=(
+                "See the time and the message of an instance's fault, in the response in which "
+                "the service shows the instance. The default is everybody who may see the "
+                "instance itself. The target has instance_id and service, and project_id and "
+                "user_id of the instance where they are known."
+            ),
+            operations=_OPERATIONS,
+            scope_types=_SCOPES,
+        ),
+        policy.DocumentedRuleDefault(
+            name=DETAILS,
+            check_str="role:admin",
+            description=(
+                "See the details of an instance's fault, which may be a traceback and name "
+                "hosts, paths and other tenants' resources. The rule also holds for the details "
+                "of a fault that the service itself shows. The target has instance_id and "
+                "service, and project_id and user_id of the instance where they are known."
+            ),
+            operations=_OPERATIONS,
+            scope_types=_SCOPES,
+        ),
+    ]
+
+
+class Rules:
+    """One state of the policy files. Thread-safe.
+
+    :param conf: the service's configuration, for ``[oslo_policy]``
+    :param policy_file: the file with the rules; None for the service's own
+    :raises Exception: of oslo.policy, for files that cannot be read
+    :ivar texts: the files' rules as they are written there, by name
+    :ivar undefined: pairs of one of our rules and a rule that it refers to and nobody defines
+    :ivar shows_to_everybody: whether the rule ``show`` lets everybody see messages
+    :ivar needs: the keys of the target that the answers depend on; None for all of it
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, policy_file: str | None) -> None:
+        enforcer = policy.Enforcer(conf, policy_file=policy_file, default_rule=_NO_RULE)
+        # The file is often the service's, and refers to rules in the service's code.
+        enforcer.skip_undefined_check = True
+        enforcer.register_defaults(list_rules())
+        enforcer.load_rules()
+        self.texts = {name: str(rule.check_str) for name, rule in enforcer.file_rules.items()}
+        # From here on the enforcer has these rules, and looks at no file.
+        enforcer.set_rules({name: _make_certain(rule) for name, rule in enforcer.rules.items()})
+        self._enforcer = enforcer
+
+        leaves = {name: list(self._leaves(name)) for name in (SHOW, DETAILS)}
+        self.undefined = [
+            (name, leaf.match)
+            for name, checks in leaves.items()
+            for leaf in checks
+            if isinstance(leaf, policy.RuleCheck)
+        ]
+        self.shows_to_everybody = isinstance(self.check(SHOW), _checks.TrueCheck)
+        self.needs = _needs([*leaves[SHOW], *leaves[DETAILS]])
+
+    def check(self, name: str) -> Any:
+        """A rule as oslo.policy understood it; its ``str()`` is for people."""
+        return self._enforcer.rules[name]
+
+    def warn(self) -> None:
+        """Log what the rules mean where that may not be what was meant."""
+        if isinstance(self.check(DETAILS), _checks.TrueCheck):
+            LOG.warning("%s: everybody sees the details of faults", DETAILS)
+        for name, unknown in self.undefined:
+            LOG.error(_UNKNOWN_RULE, name, unknown)
+
+    def allow(
+        self, name: str, target: Mapping[str, str], credentials: Credentials, seconds: float
+    ) -> bool:
+        """Whether a rule says yes.
+
+        :param seconds: how long servers may take that the rule asks (``http:``)
+        :raises Exception: when the rule cannot be asked
+        """
+        enforcer = self._enforcer
+        if self.needs is None:
+            hurried: Any = _Hurried(enforcer.conf, time.monotonic() + seconds)
+            enforcer = copy.copy(enforcer)
+            enforcer.conf = hurried
+        return bool(enforcer.authorize(name, target, dict(credentials)))
+
+    def _leaves(self, name: str) -> Iterator[Any]:
+        """The checks that a rule is made of, those of the rules that it refers to as well."""
+        seen = {name}
+        waiting = [self.check(name)]
+        while waiting:
+            check = waiting.pop(0)
+            if isinstance(check, policy.RuleCheck) and check.match in self._enforcer.rules:
+                if check.match not in seen:
+                    seen.add(check.match)
+                    waiting.append(self.check(check.match))
+            elif isinstance(check, policy.NotCheck):
+                waiting.append(check.rule)
+            elif isinstance(check, policy.AndCheck | policy.OrCheck):
+                waiting.extend(check.rules)
+            else:
+                yield check
+
+
+class _Hurried:
+    """A configuration whose ``[oslo_policy] remote_timeout`` is what is left until a moment."""
+
+    def __init__(self, conf: Any, end: float) -> None:
+        self._group = conf.oslo_policy
+        self._end = end
+
+    @property
+    def oslo_policy(self) -> "_Hurried":
+        return self
+
+    @property
+    def remote_timeout(self) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no time is left to ask another server")
+        return float(min(left, self._group.remote_timeout))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._group, name)
+
+
+class _CertainNot(policy.NotCheck):
+    """A ``not`` that says yes only where the "no" within it is certain.
+
+    oslo.policy's makes a yes of whatever is not known.
+    """
+
+    def __call__(
+        self,
+        target: Mapping[str, Any],
+        creds: MutableMapping[str, Any],
+        enforcer: Any,
+        current_rule: str | None = None,
+    ) -> bool:
+        return _is_refuted(self.rule, (target, creds, enforcer, current_rule))
+
+
+def _make_certain(check: Any) -> Any:
+    """The same check with every ``not`` in it a certain one."""
+    if isinstance(check, policy.NotCheck):
+        return _CertainNot(_make_certain(check.rule))
+    if isinstance(check, policy.AndCheck | policy.OrCheck):
+        return type(check)([_make_certain(part) for part in check.rules])
+    return check
+
+
+def _is_refuted(check: Any, asked: tuple[Any, ...]) -> bool:
+    """Whether a check is known to say no.
+
+    :param asked: the arguments of a check: target, credentials, enforcer, name of the rule
+    """
+    target, credentials, enforcer, _ = asked
+    if isinstance(check, policy.NotCheck):
+        return _says_yes(check.rule, asked)
+    if isinstance(check, policy.AndCheck):
+        return any(_is_refuted(part, asked) for part in check.rules)
+    if isinstance(check, policy.OrCheck):
+        return all(_is_refuted(part, asked) for part in check.rules)
+    if isinstance(check, policy.RuleCheck):
+        rule = enforcer.rules.get(check.match)
+        return rule is not None and _is_refuted(rule, asked)
+    return _is_known(check, target, credentials) and not _says_yes(check, asked)
+
+
+def _says_yes(check: Any, asked: tuple[Any, ...]) -> bool:
+    # An "or" of one part calls it as oslo.policy calls checks, old kinds as well.
+    return bool(policy.OrCheck([check])(*asked))
+
+
+def _is_known(check: Any, target: Mapping[str, Any], credentials: Mapping[str, Any]) -> bool:
+    """Whether all that a check compares is known."""
+    if not isinstance(check, policy.Check):
+        return True  # it compares nothing
+    if not set(_TARGET_KEY.findall(check.match)) <= set(target):
+        return False
+    if isinstance(check, _checks.RoleCheck):
+        return "roles" in credentials
+    if isinstance(check, _checks.GenericCheck):
+        # This is also what becomes of a kind of check that does not exist.
+        return check.kind in credentials or _is_literal(check.kind)
+    return True
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _needs(leaves: Iterable[Any]) -> frozenset[str] | None:
+    """The keys of the target that checks compare; None where they may look at all of it."""
+    keys = set[str]()
+    for leaf in leaves:
+        if isinstance(leaf, _checks.RoleCheck | _checks.GenericCheck):
+            keys.update(_TARGET_KEY.findall(leaf.match))
+        elif isinstance(leaf, policy.Check) and not isinstance(leaf, policy.RuleCheck):
+            return None  # a server, or a check of the deployer's
+    return frozenset(keys)
