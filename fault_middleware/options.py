@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every option of the project, declared once, read once.
 
-Options live in two groups of the service's own configuration file; ours are declared in
-``options.yaml``, those of the database by oslo.db.  They are read into a :class:`Settings` when a
-part is built; nothing is read from the configuration while a request or a notification is served.
+Options live in two groups of the service's own configuration file: ours are the fields of
+:class:`Settings`, those of the database are oslo.db's. They are read when a part is built; nothing
+is read from the configuration while a request or a notification is served.
 """
 
 import dataclasses
@@ -14,47 +14,171 @@ from typing import Any
 from oslo_config import cfg
 from oslo_db import options as oslo_db_options
 
-from fault_middleware import masking, package_data
+from fault_middleware import masking
 
 GROUP = "fault_middleware"
 DATABASE_GROUP = "fault_middleware_database"
 
 
 class ConfigurationError(Exception):
-    """Something in a file that a deployer wrote; names file, key and value."""
+    """A mistake in a deployer's file; names file, key and value."""
 
 
-@dataclasses.dataclass(frozen=True)
+def _option(kind: type[cfg.Opt], default: Any = None, **arguments: Any) -> Any:
+    """A field of :class:`Settings`, with what oslo.config needs to know of it."""
+    if default is not None:
+        arguments["default"] = default
+    return dataclasses.field(metadata={"kind": kind, "arguments": arguments})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The values of group ``[fault_middleware]``, those of paste on top.
+    """The options of group ``[fault_middleware]``, and their values, those of paste on top.
 
-    Lists are tuples, seconds are floats; the fields are the options, see ``options.yaml``.
+    Each field is an option: its name, its type, its default and its help. Lists are tuples,
+    seconds are floats.
     """
 
-    profiles: tuple[str, ...]
-    consumer: str
-    transport_url: str | None
-    topics: tuple[str, ...]
-    exchanges: tuple[str, ...]
-    credentials: str
-    pool: str | None
-    batch_size: int
-    batch_timeout: float
-    lookup_timeout: float
-    clear_on_success: bool
-    retention_days: int
-    max_faults_per_instance: int
-    health_matters: bool
-    policy_file: str | None
-    metrics_port: int | None
-    metrics_host: str
+    profiles: tuple[str, ...] = _option(
+        cfg.ListOpt,
+        ["trove"],
+        help="The profiles to use: names of those shipped with fault_middleware, or paths of "
+        "YAML files. A profile says which requests of a service show an instance and which of its "
+        "notifications carry a fault. Those in a filter's own section of a paste file are what "
+        "that filter serves; the consumer reads the notifications of these and of those.",
+    )
+    consumer: str = _option(
+        cfg.StrOpt,
+        "cohosted",
+        choices=[
+            ("cohosted", "each API worker consumes notifications in a thread"),
+            (
+                "external",
+                "a process of its own consumes them: fault-middleware-consumer, or another API",
+            ),
+        ],
+        help="Who consumes the notifications and fills the table.",
+    )
+    transport_url: str | None = _option(
+        cfg.StrOpt,
+        secret=True,
+        help="Where the notifications come from, as in oslo.messaging. Unset: "
+        "[oslo_messaging_notifications] transport_url, else [DEFAULT] transport_url.",
+    )
+    topics: tuple[str, ...] = _option(
+        cfg.ListOpt,
+        ["fault_middleware"],
+        help="The topics to consume. The default is a topic of our own, which publishers name "
+        "beside theirs ([oslo_messaging_notifications] topics = notifications,fault_middleware), "
+        "because a message of a shared topic reaches only one of its consumers. So two services "
+        "with a consumer each, on one virtual host, need a topic each, e.g. "
+        "fault_middleware_nova.",
+    )
+    exchanges: tuple[str, ...] = _option(
+        cfg.ListOpt,
+        help="The exchanges that the services publish to. Unset: the control_exchange of this "
+        "configuration and those of the profiles.",
+    )
+    credentials: str = _option(
+        cfg.StrOpt,
+        "keystone",
+        choices=[
+            ("keystone", "keystonemiddleware.auth_token"),
+            ("external_oauth2", "keystonemiddleware.external_oauth2_token"),
+            ("headers", "nobody: the X-* headers are believed as they come"),
+        ],
+        help="Who vouches for the caller of a request. A caller for whom nobody vouches sees no "
+        "details. 'headers' is for pipelines without authentication and for tests: a client may "
+        "send any header.",
+    )
+    pool: str | None = _option(
+        cfg.StrOpt,
+        help="The name of a listener pool. Each pool gets a copy of every message of a shared "
+        "topic, as long as something also reads the topic's plain queue. It is the queue's name, "
+        "so let it name the service too. Unset: no pool.",
+    )
+    batch_size: int = _option(
+        cfg.IntOpt,
+        64,
+        min=1,
+        max=1000,
+        help="The most notifications that are stored with one commit.",
+    )
+    batch_timeout: float = _option(
+        cfg.FloatOpt,
+        0.002,
+        min=0.001,
+        max=10,
+        help="Seconds; notifications that come no further apart share a commit.",
+    )
+    lookup_timeout: float = _option(
+        cfg.FloatOpt,
+        2.0,
+        min=0.1,
+        max=60,
+        help="The most seconds that a database which does not answer may add to a request. "
+        "PostgreSQL's client library takes no less than 2 seconds for a connection.",
+    )
+    clear_on_success: bool = _option(
+        cfg.BoolOpt,
+        False,
+        help="Whether an event that the profile calls a success clears the faults of its "
+        "instance. (Trove has no such event: its .end does not mean success.)",
+    )
+    retention_days: int = _option(
+        cfg.IntOpt,
+        30,
+        min=0,
+        max=36500,
+        help="How many days faults are kept; 0 keeps all. The consumers purge older ones, but "
+        "never the newest fault of an instance that was not cleared. Without a consumer a timer "
+        "has to run fault-middleware-manage fault purge.",
+    )
+    max_faults_per_instance: int = _option(
+        cfg.IntOpt,
+        50,
+        min=0,
+        max=1000000,
+        help="How many faults of an instance are kept; the consumers purge older ones. 0 keeps "
+        "all.",
+    )
+    health_matters: bool = _option(
+        cfg.BoolOpt,
+        False,
+        help="Whether the service's healthcheck fails when ours does. The service itself works "
+        "without its faults being shown, so the default is no.",
+    )
+    policy_file: str | None = _option(
+        cfg.StrOpt,
+        help="The policy file with our rules, fault_middleware:show and "
+        "fault_middleware:show:details. Unset: the service's own, [oslo_policy] policy_file.",
+    )
+    metrics_port: int | None = _option(
+        cfg.PortOpt,
+        help="The port on which fault-middleware-consumer serves its counters to Prometheus, at "
+        "/metrics. Unset: none. (Workers of the API count in a PROMETHEUS_MULTIPROC_DIR, see the "
+        "manual.)",
+    )
+    metrics_host: str = _option(
+        cfg.HostAddressOpt,
+        "127.0.0.1",
+        help="The address on which fault-middleware-consumer serves its counters.",
+    )
 
 
-# What has a meaning for our two engines; see engines.py for the use of each.
+# The options of oslo.db that our two engines honour; see engines.py for the use of each.
 _DATABASE_OPTION_NAMES = (
-    *("connection", "slave_connection", "connection_parameters", "connection_recycle_time"),
-    *("connection_debug", "connection_trace", "max_pool_size", "max_overflow", "mysql_sql_mode"),
-    *("mysql_wsrep_sync_wait", "sqlite_synchronous"),
+    "connection",
+    "slave_connection",
+    "connection_parameters",
+    "connection_recycle_time",
+    "connection_debug",
+    "connection_trace",
+    "max_pool_size",
+    "max_overflow",
+    "mysql_sql_mode",
+    "mysql_wsrep_sync_wait",
+    "sqlite_synchronous",
 )
 DATABASE_OPTIONS = [
     option for option in oslo_db_options.database_opts if option.name in _DATABASE_OPTION_NAMES
@@ -70,13 +194,11 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
 @functools.cache
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """The options by group, for oslo-config-generator and the manual."""
-    ours = [_option(name, **option) for name, option in package_data.load("options.yaml").items()]
+    ours = []
+    for field in dataclasses.fields(Settings):
+        kind = field.metadata["kind"]
+        ours.append(kind(field.name, **field.metadata["arguments"]))
     return [(GROUP, ours), (DATABASE_GROUP, DATABASE_OPTIONS)]
-
-
-def _option(name: str, kind: str, choices: Mapping[str, str] | None = None, **others: Any) -> Any:
-    given = {"choices": list(choices.items())} if choices else {}
-    return getattr(cfg, kind)(name, **given, **others)
 
 
 def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -> Settings:
@@ -87,22 +209,39 @@ def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -
     :raises ConfigurationError: for an unknown key or a value that does not fit
     """
     options = {option.dest: option for option in list_opts()[0][1]}
-    unknown = sorted(set(local) - set(options))
-    if unknown:
-        text = f"fault_middleware has no such option; it has {', '.join(sorted(options))}"
-        given = masking.mask(f"{unknown[0]} = {local[unknown[0]]!r}")  # such as a connection
-        raise ConfigurationError(f"{source}: {given}: {text}")
+    _refuse_unknown(local, options, source)
     values: dict[str, Any] = {}
     for name, option in options.items():
-        try:
-            value = option.type(local[name]) if name in local else read_option(conf, GROUP, name)
-        except ValueError as exc:
-            raise ConfigurationError(f"{source}: {name} = {local[name]!r}: {exc}") from exc
-        values[name] = tuple(value or ()) if isinstance(option, cfg.ListOpt) else value
-    for name in ("profiles", "topics"):
-        if not values[name]:
+        if name in local:
+            value = _convert(option, local[name], source)
+        else:
+            value = read_option(conf, GROUP, name)
+        if isinstance(option, cfg.ListOpt):
+            value = tuple(value or ())
+        values[name] = value
+    settings = Settings(**values)
+    for name, listed in (("profiles", settings.profiles), ("topics", settings.topics)):
+        if not listed:
             raise ConfigurationError(f"[{GROUP}] {name} is empty; name at least one")
-    return Settings(**values)
+    return settings
+
+
+def _refuse_unknown(local: Mapping[str, str], options: Iterable[str], source: str) -> None:
+    for name in sorted(local):
+        if name not in options:
+            given = masking.mask(f"{name} = {local[name]!r}")  # such as a connection
+            known = ", ".join(sorted(options))
+            raise ConfigurationError(
+                f"{source}: {given}: fault_middleware has no such option; it has {known}"
+            )
+
+
+def _convert(option: cfg.Opt, text: str, source: str) -> Any:
+    """The value of an option that stands in a paste file."""
+    try:
+        return option.type(text)
+    except ValueError as exc:
+        raise ConfigurationError(f"{source}: {option.dest} = {text!r}: {exc}") from exc
 
 
 def read_database_options(conf: cfg.ConfigOpts) -> dict[str, Any]:
@@ -132,4 +271,11 @@ def read_option(conf: cfg.ConfigOpts, group: str, name: str) -> Any:
 def files_of(conf: cfg.ConfigOpts) -> str:
     """The configuration files in use, for messages."""
     names: Iterable[str] = getattr(conf, "config_file", None) or ()
+    project = getattr(conf, "project", None)
+    if not names and project:
+        # oslo.config goes on without a file, and then everything is unset.
+        return (
+            f"the configuration (project {project!r} has no file: there is no {project}.conf in "
+            f"~/.{project}, ~, /etc/{project} or /etc)"
+        )
     return ", ".join(names) or "the configuration (no file was read)"
