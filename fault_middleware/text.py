@@ -14,8 +14,9 @@ _KEPT = 32 * 1024
 # Masked with each end, and then dropped: a secret that the cut divides is not always recognized.
 _MARGIN = 8 * 1024
 _LONGEST = 2 * (_KEPT + _MARGIN)
-_CUT = "[...]"
-_GAP = f"\n{_CUT}\n"
+#: Stands where something was cut out.
+CUT = "[...]"
+_GAP = f"\n{CUT}\n"
 # What an end may begin with: the rest of a long value, in one line or in lines of base64.
 _REST_OF_A_VALUE = re.compile(
     r"[\w+/=.~%$\\:-]*(?:\s+[\w+/=]{20,}(?=\s))*(?:\s+[\w+/=]+\s+-----END[^\n]*)?", re.ASCII
@@ -85,7 +86,7 @@ def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
         cleaned = clean(value)
         return cleaned if limit is None else cut_bytes(cleaned, limit)
     if isinstance(value, list | dict) and depth == 0:
-        return _CUT
+        return CUT
     if isinstance(value, dict):
         return _clean_members(value, limit, depth - 1)
     if isinstance(value, list):
@@ -97,7 +98,7 @@ def cut_characters(text: str, limit: int) -> str:
     """At most ``limit`` characters of ``text``, with a mark where it is cut."""
     if len(text) <= limit:
         return text
-    return text[: limit - len(_CUT)] + _CUT
+    return text[: limit - len(CUT)] + CUT
 
 
 def cut_bytes(text: str, limit: int) -> str:
