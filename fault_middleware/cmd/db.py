@@ -4,10 +4,8 @@
 import argparse
 from typing import Any
 
-from cliff import show
-
 from fault_middleware import migration
-from fault_middleware.cmd.manage import Command
+from fault_middleware.cmd.manage import Command, ShowCommand
 
 
 class Sync(Command):
@@ -16,6 +14,9 @@ class Sync(Command):
     It can be repeated, and the release before this one goes on working with the new table, so run
     it before the services are upgraded.
     """
+
+    examples = ("--config-file /etc/trove/trove.conf db sync",)
+    advice = "see doctor"
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         engine = self.store().writer
@@ -29,8 +30,10 @@ class Sync(Command):
         return 0
 
 
-class Version(Command, show.ShowOne):
+class Version(ShowCommand):
     """Show the revision of the database and the one that this release needs."""
+
+    examples = ("db version", "db version --format json")
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
         version = migration.version(self.store().writer)

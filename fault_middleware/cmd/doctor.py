@@ -6,16 +6,42 @@ import logging
 import warnings
 from typing import Any
 
-from cliff import lister
+from fault_middleware.cmd import arguments
+from fault_middleware.cmd.manage import ListCommand
 
-from fault_middleware.cmd.manage import Command
 
-
-class Doctor(Command, lister.Lister):
+class Doctor(ListCommand):
     """Say what is wrong with the deployment, and how to mend it. Changes nothing.
 
     Ends with 1 if there is an error, with 0 if there are warnings only.
     """
+
+    examples = (
+        "--config-file /etc/trove/trove.conf doctor --paste /etc/trove/api-paste.ini",
+        "doctor --uwsgi /etc/trove/uwsgi.ini --readers 4 --format json",
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--paste",
+            metavar="FILE",
+            help="the service's api-paste.ini, to see whether the filter is in its place",
+        )
+        parser.add_argument(
+            "--uwsgi",
+            metavar="FILE",
+            help="the configuration (ini) of the uWSGI that serves the API, to see whether the "
+            "consumer will run there",
+        )
+        parser.add_argument(
+            "--readers",
+            metavar="NUMBER",
+            type=arguments.count,
+            help="how many of your processes read each queue (workers of the API, or "
+            "fault-middleware-consumer), to see whether anything else reads it too",
+        )
+        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[Any, Any]:
         conf = self.configuration()

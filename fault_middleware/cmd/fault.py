@@ -2,75 +2,153 @@
 """``fault list|show|record|clear|purge``: what is in the table."""
 
 import argparse
-import shutil
 import sys
-import textwrap
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cliff import lister, show
-
 from fault_middleware import fault, models, report
-from fault_middleware.cmd.manage import Command, printable
+from fault_middleware.cmd import arguments, formats
+from fault_middleware.cmd.manage import Command, ListCommand, ShowCommand
 
 _COLUMNS = [str(column.name) for column in models.instance_faults.columns]
-# What fits on a screen.
+# The columns of a table for people; the last one takes the room that the others leave.
 _BRIEF = ["created", "service", "instance_id", "message"]
 _FOLDED = ["count", "first", "last", "service", "instance_id", "message"]
-# The characters that all but the message take, unfolded and folded.
-_OTHERS = 76, 106
+_NOT_THAT_REQUEST = (
+    "No fault has this request id. Searched was the id in the notification of the failure. Trove "
+    "gives that another id than the one in the header x-openstack-request-id of the call; there, "
+    "search with --instance or --since."
+)
 
 
-class List(Command, lister.Lister):
-    """List what is in the table, the newest first. Times are UTC.
+class List(ListCommand):
+    """List what is in the table, the newest first. Times are in UTC.
 
-    Other formats than the table have all columns, but with --fold; there, deleted is true and the
-    message empty for a clearance.
+    A table has the most important columns, and other formats have all of them. A row with deleted
+    = True and an empty message says that somebody or something cleared the instance's faults.
     """
 
+    examples = (
+        "fault list --since 12h",
+        "fault list --instance 5f15e2a3-b556-4cd7-8ce4-e893e533dba1 --format json",
+        "fault list --service trove --fold",
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--instance", metavar="ID", help="only faults of this instance")
+        parser.add_argument("--service", metavar="NAME", help="only faults of this service")
+        parser.add_argument(
+            "--request-id",
+            metavar="ID",
+            help="only faults of this request, by the id in the service's notification",
+        )
+        parser.add_argument(
+            "--since",
+            metavar="TIME",
+            type=arguments.time,
+            help="only faults of the last 30m, 12h or 7d, or since a time such as "
+            "2026-11-20T08:00 (UTC)",
+        )
+        parser.add_argument(
+            "--fold",
+            action="store_true",
+            help="one row for all faults of an instance with the same message; says how many "
+            "there were, and when the first and the last one happened",
+        )
+        parser.add_argument(
+            "--limit",
+            metavar="NUMBER",
+            type=arguments.count,
+            default=1000,
+            help="how many rows to list at most, 0 for all (default: %(default)s)",
+        )
+        return parser
+
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
-        given, limit = parsed_args, parsed_args.limit
-        equal = {"service": given.service, "request_id": given.request_id}
-        equal["instance_id"] = fault.canonical_id(given.instance) if given.instance else None
-        found = self.store().history(limit or None, given.since, given.fold, **equal)
-        if limit and len(found) == limit:
-            print(f"These are the newest {limit}; --limit 0 shows all.", file=sys.stderr)
-        is_table = given.formatter == "table"
-        columns = _FOLDED if given.fold else _BRIEF if is_table else _COLUMNS
-        if is_table:
-            # Ids can be copied from a terminal of any width: the message alone is folded.
-            room = shutil.get_terminal_size((10**6, 0)).columns - _OTHERS[given.fold]
-            given.fit_width = False
-            for row in found:
-                row["message"] = textwrap.fill(row["message"], max(room, 20)) or "(cleared)"
-        if not found:
-            print("There are no such faults.", file=sys.stderr)
-        return columns, ([_shown(row[name], given.formatter) for name in columns] for row in found)
+        rows = self._rows(parsed_args)
+        _comment(len(rows), parsed_args)
+        columns = _COLUMNS
+        if parsed_args.fold:
+            columns = _FOLDED
+        elif parsed_args.formatter == "table" and not parsed_args.columns:
+            columns = _BRIEF
+        return columns, [_cells(row, columns) for row in rows]
+
+    def _rows(self, given: argparse.Namespace) -> list[dict[str, Any]]:
+        """What the arguments ask for."""
+        instance_id = None
+        if given.instance:
+            instance_id = fault.canonical_id(given.instance)
+        return self.store().history(
+            given.limit or None,
+            given.since,
+            given.fold,
+            service=given.service,
+            request_id=given.request_id,
+            instance_id=instance_id,
+        )
 
 
-class Show(Command, show.ShowOne):
-    """Show a fault whole: the one of an id, or the newest of an instance."""
+class Show(ShowCommand):
+    """Show a fault whole: the one with an id, or the newest of an instance."""
+
+    examples = (
+        "fault show 5f15e2a3-b556-4cd7-8ce4-e893e533dba1",
+        "fault show 5f15e2a3-b556-4cd7-8ce4-e893e533dba1 --format value --column details",
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("id", metavar="ID", help="the id of a fault, or of an instance")
+        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], list[Any]]:
-        store, wanted = self.store(), fault.canonical_id(parsed_args.id)
-        found = store.history(1, None, id=wanted)
-        found = found or store.history(1, None, instance_id=wanted, deleted=False)
-        if not found:
-            raise RuntimeError(f"There is no fault, and no instance with one, of the id {wanted}.")
-        return _COLUMNS, [_shown(found[0][name], parsed_args.formatter) for name in _COLUMNS]
+        store = self.store()
+        wanted = fault.canonical_id(parsed_args.id)
+        rows = store.history(1, None, id=wanted)
+        if not rows:
+            rows = store.history(1, None, instance_id=wanted, deleted=False)
+        if not rows:
+            raise RuntimeError(
+                f"Neither a fault nor an instance with a fault has the id {wanted}."
+            )
+        return _COLUMNS, _cells(rows[0], _COLUMNS)
 
 
 class Record(Command):
-    """Record a fault of an instance, which happened now."""
+    """Record a fault of an instance, as of now."""
+
+    examples = (
+        'fault record 5f15e2a3-b556-4cd7-8ce4-e893e533dba1 "It failed." --details "exit code 7"',
+        'fault record 5f15e2a3-b556-4cd7-8ce4-e893e533dba1 "The restart failed." --details-file -',
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_instance(parser)
+        parser.add_argument(
+            "message", metavar="MESSAGE", help="what happened, for the owner of the instance"
+        )
+        details = parser.add_mutually_exclusive_group()
+        details.add_argument(
+            "--details", metavar="TEXT", help="what only administrators are to see"
+        )
+        details.add_argument(
+            "--details-file",
+            metavar="FILE",
+            help="a file with the details; - for the standard input",
+        )
+        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        given, details = parsed_args, parsed_args.details
-        if file := given.details_file:
-            data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-            details = data.decode("utf-8", "replace")
-        if not (given.message + (details or "")).strip():
+        given = parsed_args
+        details = given.details
+        if given.details_file:
+            details = _read(given.details_file)
+        text = given.message + (details or "")
+        if not text.strip():
             raise RuntimeError("The message is empty: nothing was recorded.")
         conf = self.configuration()
         report.record(given.instance, given.message, details, given.service, conf=conf)
@@ -79,16 +157,23 @@ class Record(Command):
 
 
 class Clear(Command):
-    """Hide the faults of an instance, until the next one."""
+    """Hide the faults of an instance until the next one."""
+
+    examples = ("fault clear 5f15e2a3-b556-4cd7-8ce4-e893e533dba1",)
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        _add_instance(parser)
+        return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        given, conf = parsed_args, self.configuration()
-        wanted = fault.canonical_id(given.instance)
-        found = self.store().history(1, None, instance_id=wanted, service=given.service)
-        report.record(wanted, "", None, given.service, conf=conf, deleted=True)
-        print(f"The faults of {wanted} are not shown any more.")
-        if not found or found[0]["deleted"]:
-            print("In the table there was none; is the id right?", file=sys.stderr)
+        service = parsed_args.service
+        wanted = fault.canonical_id(parsed_args.instance)
+        before = self.store().history(1, None, instance_id=wanted, service=service)
+        report.record(wanted, "", None, service, conf=self.configuration(), deleted=True)
+        print(f"The faults of {wanted} are no longer shown.")
+        if not before or before[0]["deleted"]:
+            print("There was none in the table; is the id right?", file=sys.stderr)
         return 0
 
 
@@ -98,28 +183,81 @@ class Purge(Command):
     The consumers do the same in the background.
     """
 
+    examples = ("fault purge --dry-run", "fault purge --days 7")
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--days",
+            metavar="NUMBER",
+            type=arguments.count,
+            help="how many days faults stay, 0 for ever (default: retention_days)",
+        )
+        parser.add_argument(
+            "--max-faults",
+            metavar="NUMBER",
+            type=arguments.count,
+            help="how many faults of an instance stay, 0 for all "
+            "(default: max_faults_per_instance)",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only say how many rows would be removed"
+        )
+        return parser
+
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        given = parsed_args
-        local = {"retention_days": given.days, "max_faults_per_instance": given.max_faults}
-        local = {name: str(value) for name, value in local.items() if value is not None}
+        local = {}
+        if parsed_args.days is not None:
+            local["retention_days"] = str(parsed_args.days)
+        if parsed_args.max_faults is not None:
+            local["max_faults_per_instance"] = str(parsed_args.max_faults)
+        retention = self.deployment(local).retention
         total = 0
-        for position, gone in self.deployment(local).retention.purge("", given.dry_run):
-            total += gone
-            if sys.stderr.isatty():
-                text = f"{total} so far, at instance {position}" if position else ""
-                print(f"\r{text:79}", end="" if position else "\r", file=sys.stderr, flush=True)
-        print(f"{total} rows {'would go' if given.dry_run else 'are gone'}.")
+        for position, removed in retention.purge("", parsed_args.dry_run):
+            total += removed
+            _show_progress(total, position)
+        if parsed_args.dry_run:
+            print(f"{total} rows would be removed.")
+        else:
+            print(f"{total} rows were removed.")
         return 0
 
 
-def _shown(value: Any, formatter: str) -> Any:
-    """A value for scripts; or for people, without fractions of seconds and the word None.
+def _add_instance(parser: argparse.ArgumentParser) -> None:
+    """Add what names an instance."""
+    parser.add_argument("instance", metavar="INSTANCE_ID", help="the id of the instance")
+    parser.add_argument(
+        "--service",
+        metavar="NAME",
+        help="the service of the instance; needed where several profiles are configured",
+    )
 
-    Whoever chose a text shall not command the terminal that shows it.
-    """
-    if isinstance(value, str) and formatter in ("table", "value"):
-        return printable(value)
-    if formatter == "table":
-        value = "" if value is None else value
-        return value.isoformat(" ", "seconds") if isinstance(value, datetime) else value
-    return value.isoformat() if isinstance(value, datetime) else value
+
+def _comment(number: int, given: argparse.Namespace) -> None:
+    """Say what the list itself does not: that it is empty, or not all of it."""
+    if number == 0 and given.request_id:
+        print(_NOT_THAT_REQUEST, file=sys.stderr)
+    elif number == 0:
+        print("There are no such faults.", file=sys.stderr)
+    elif number == given.limit:
+        print(f"These are the newest {number}; --limit 0 shows all.", file=sys.stderr)
+
+
+def _cells(row: Mapping[str, Any], columns: list[str]) -> list[Any]:
+    return [formats.column(name, row[name]) for name in columns]
+
+
+def _read(file: str) -> str:
+    if file == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    return Path(file).read_text("utf-8", "replace")
+
+
+def _show_progress(total: int, position: str | None) -> None:
+    """Say on a terminal how far a purge has come, in a line that the next one replaces."""
+    if not sys.stderr.isatty():
+        return
+    text = ""
+    if position:
+        text = f"{total} so far, at instance {position}"
+    print(f"\r{text:79}\r", end="", file=sys.stderr, flush=True)

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import webob
-from cliff import lister
+from oslo_config import cfg
 
 from fault_middleware import clock, deploy, fault, migration, options, package_data, profile
-from fault_middleware.cmd.manage import Command, printable
+from fault_middleware.cmd import formats
+from fault_middleware.cmd.manage import Command, ListCommand
+from fault_middleware.fault import Fault
 from fault_middleware.options import ConfigurationError
 from fault_middleware.profile import RouteTable
+from fault_middleware.route import Route
 
 _TRIED = ["action", "instance_id", "message", "details", "created", "request_id"]
 # What a file with a fault may hold, and of which types.
@@ -24,130 +27,201 @@ _PARTS: Mapping[str, Any] = {
     "details": str | list,
     "created": str,
     "problem": dict,
-    **dict.fromkeys(("message_id", "event_type", "request_id", "project_id"), str),
+    "message_id": str,
+    "event_type": str,
+    "request_id": str,
+    "project_id": str,
 }
+_CONTEXT = "_context_"
 
 
-class List(Command, lister.Lister):
+class List(ListCommand):
     """List the profiles that come with fault_middleware."""
+
+    examples = ("profile list",)
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
         columns = ["profile", "routes", "events", "exchanges"]
-        loaded = ((name, profile.load(name)) for name in profile.shipped())
-        return columns, (
-            (name, len(one.routes), len(one.events), ", ".join(one.exchanges))
-            for name, one in loaded
+        rows = []
+        for name in profile.shipped():
+            loaded = profile.load(name)
+            exchanges = ", ".join(loaded.exchanges)
+            rows.append((name, len(loaded.routes), len(loaded.events), exchanges))
+        return columns, rows
+
+
+class _ProfileCommand(Command):
+    """A command about one profile."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "profile", metavar="PROFILE", help="the name of a shipped profile, or a file"
         )
+        return parser
 
 
-class Show(Command):
-    """Print a profile as it is written; a shipped one is a good start for one's own."""
+class Show(_ProfileCommand):
+    """Print a profile as it is written. A shipped one is a good start for your own."""
+
+    examples = ("profile show trove",)
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         name = parsed_args.profile
-        profile.load(name)
-        shipped = name in profile.shipped()
-        print(
-            package_data.read(f"profiles/{name}.yaml")
-            if shipped
-            else Path(name).read_text("utf-8")
-        )
+        profile.load(name)  # refuses a file that is not a profile
+        if name in profile.shipped():
+            print(package_data.read(f"profiles/{name}.yaml"))
+        else:
+            print(Path(name).read_text("utf-8"))
         return 0
 
 
-class Check(Command):
+class Check(_ProfileCommand):
     """Name every mistake in a profile, with line and key."""
 
+    examples = ("profile check trove", "profile check /etc/trove/own-profile.yaml")
+
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        one = profile.load(parsed_args.profile)
-        counts = f"{len(one.routes)} routes, {len(one.events)} events"
-        print(f"{parsed_args.profile}: no mistakes; the service {one.service}, {counts}")
+        loaded = profile.load(parsed_args.profile)
+        counts = f"{len(loaded.routes)} routes, {len(loaded.events)} events"
+        print(f"{parsed_args.profile}: no mistakes; service {loaded.service}, {counts}")
         return 0
 
 
-class Try(Command, lister.Lister):
+class Try(_ProfileCommand, ListCommand):
     """Show what a profile does.
 
-    With --notification: what would be stored, a line for each row; or "ignore".  With --path and
-    --body: the answer as who asks would see it.
+    With --notification: what would be stored, in one row for each fault, or "ignore".  With
+    --path and --body: the answer of the service, as a user with the role would see it.
     """
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
-        given = parsed_args
-        one = profile.load(given.profile)
-        message = _read(given.notification, dict)
-        if "oslo.message" in message:
-            message = _parse(f"{given.notification}: oslo.message", message["oslo.message"], dict)
-        # As oslo.messaging packs it; what else begins so is somebody's note.
-        head = "_context_"
-        context = {k.removeprefix(head): v for k, v in message.items() if k.startswith(head)}
-        message = {"context": context, **{k: v for k, v in message.items() if k[:1] != "_"}}
-        action, rows, reason = one.extract(message)
-        if action == "ignore":
-            print(
-                reason or "No event of the profile takes it, or one that ignores it.",
-                file=sys.stderr,
-            )
-            return _TRIED, [(action, *[None] * 5)]
-        if action == "success":
-            print("A success; it clears where clear_on_success is set.", file=sys.stderr)
-            clears = options.read_settings(self.configuration(), {}, "").clear_on_success
-            action = "clear" if clears else "ignore"
-        shown = printable if given.formatter in ("table", "value") else str
-        return _TRIED, (
-            (
-                *(action, row.instance_id, shown(row.message), shown(row.details)),
-                *(str(row.created), row.request_id and shown(row.request_id)),
-            )
-            for row in rows
+    examples = (
+        "profile try trove --notification notification.json",
+        "profile try nova --path /servers/5f15e2a3-b556-4cd7-8ce4-e893e533dba1 --body body.json",
+        "profile try trove --path /p1/instances/detail --body body.json --fault fault.json",
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "--notification",
+            metavar="FILE",
+            help="a notification as JSON, with or without the envelope of oslo.messaging",
         )
+        parser.add_argument(
+            "--path", metavar="PATH", help="the path of a GET request, as the filter sees it"
+        )
+        parser.add_argument(
+            "--body", metavar="FILE", help="with --path: the service's answer to it, as JSON"
+        )
+        parser.add_argument(
+            "--fault",
+            metavar="FILE",
+            help="with --path: the fault in the table (of the first instance of a list), as JSON "
+            "with message and optionally details, created and problem (default: none)",
+        )
+        parser.add_argument(
+            "--role",
+            metavar="ROLE",
+            default="member",
+            help="with --path: the role of the user who asks (default: %(default)s)",
+        )
+        return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
-        """Run the command; with --path it prints a body, and no table."""
-        given = parsed_args
-        if given.notification and not (given.path or given.body):
-            return super().run(given)
-        if not (given.path and given.body) or given.notification:
+        """Run the command. With --path it prints a body instead of a table."""
+        has_request = bool(parsed_args.path and parsed_args.body)
+        has_part_of_a_request = bool(parsed_args.path or parsed_args.body)
+        if parsed_args.notification and not has_part_of_a_request:
+            return super().run(parsed_args)
+        if parsed_args.notification or not has_request:
             raise ConfigurationError("name either a --notification, or a --path and a --body")
-        print(json.dumps(self._show(given), indent=2, ensure_ascii=False))
+        print(formats.printable_json(_try_request(self.configuration(), parsed_args)))
         return 0
 
-    def _show(self, given: argparse.Namespace) -> Any:
-        """Ask the filter, as in a service, with a table of its own."""
-        conf, answer = self.configuration(), _read(given.body, dict, list)
-        with tempfile.TemporaryDirectory() as folder:
-            conf.set_override("connection", f"sqlite:///{folder}/x", options.DATABASE_GROUP)
-            conf.set_override("profiles", [given.profile], options.GROUP)
-            deployment = deploy.deploy(conf, {"credentials": "headers", "consumer": "external"})
-            match = RouteTable(deployment.profiles).pattern.match(given.path.partition("?")[0])
-            if match is None:
-                raise ConfigurationError(f"no route of {given.profile} has the path {given.path}")
-            migration.sync(deployment.store.writer)
-            if given.fault:
-                one, route, name = RouteTable(deployment.profiles).route(match)
-                text, row = json.dumps(answer), _fault(given.fault)
-                ids = [instance.id for instance in route.instances(text) if instance.id]
-                wanted = ids[0] if route.many and ids else route.wanted(name, lambda: text)
-                deployment.store.record([fault.make(one.service, wanted, **row)])
-            request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
-            application = deployment.filter(webob.Response(json_body=answer))
-            return request.get_response(application).json
+    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
+        tried = profile.load(parsed_args.profile)
+        extracted = tried.extract(_read_notification(parsed_args.notification))
+        action = extracted.action
+        if action == "ignore":
+            reason = extracted.reason or "The profile has no event for it, or ignores it."
+            print(reason, file=sys.stderr)
+            return _TRIED, [(action, None, None, None, None, None)]
+        if action == "success":
+            print("A success; it clears where clear_on_success is set.", file=sys.stderr)
+            settings = options.read_settings(self.configuration(), {}, "")
+            action = "ignore"
+            if settings.clear_on_success:
+                action = "clear"
+        return _TRIED, [_tried_row(action, row) for row in extracted.faults]
 
 
-def _fault(file: str) -> dict[str, Any]:
+def _tried_row(action: str, row: Fault) -> list[Any]:
+    created = formats.Time(row.created)
+    return [action, row.instance_id, row.message, row.details, created, row.request_id]
+
+
+def _read_notification(file: str) -> dict[str, Any]:
+    """A notification as profiles read it: out of its envelope, with its context."""
+    message = _read(file, dict)
+    if "oslo.message" in message:
+        message = _parse(f"{file}: oslo.message", message["oslo.message"], dict)
+    notification: dict[str, Any] = {"context": {}}
+    for name, value in message.items():
+        if name.startswith(_CONTEXT):
+            notification["context"][name.removeprefix(_CONTEXT)] = value
+        elif not name.startswith("_"):  # such are notes of those who recorded it
+            notification[name] = value
+    return notification
+
+
+def _try_request(conf: cfg.ConfigOpts, given: argparse.Namespace) -> Any:
+    """The body that the filter makes of the service's, with a table of its own."""
+    answer = _read(given.body, dict, list)
+    with tempfile.TemporaryDirectory() as folder:
+        conf.set_override("connection", f"sqlite:///{folder}/x", options.DATABASE_GROUP)
+        conf.set_override("profiles", [given.profile], options.GROUP)
+        deployment = deploy.deploy(conf, {"credentials": "headers", "consumer": "external"})
+        migration.sync(deployment.store.writer)
+        routes = RouteTable(deployment.profiles)
+        match = routes.pattern.match(given.path.partition("?")[0])
+        if match is None:
+            raise ConfigurationError(f"no route of {given.profile} has the path {given.path}")
+        if given.fault:
+            loaded, route, name = routes.route(match)
+            instance_id = _instance_shown(route, name, json.dumps(answer))
+            row = fault.make(loaded.service, instance_id, **_read_fault(given.fault))
+            deployment.store.record([row])
+        request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
+        application = deployment.filter(webob.Response(json_body=answer))
+        return request.get_response(application).json
+
+
+def _instance_shown(route: Route, name: str, body: str) -> str:
+    """The id of the instance that the answer shows, of a list the first one."""
+    if route.many:
+        for instance in route.instances(body):
+            if instance.id:
+                return instance.id
+    return route.wanted(name, lambda: body)
+
+
+def _read_fault(file: str) -> dict[str, Any]:
     """The arguments of fault.make that a file holds."""
     row = _read(file, dict)
     created = clock.parse_time(row.get("created"))
     for key, value in row.items():
-        is_time = key != "created" or created is not None
-        if not (is_time and isinstance(value, _PARTS.get(key, ()))):
+        is_valid = isinstance(value, _PARTS.get(key, ()))
+        if key == "created" and created is None:
+            is_valid = False
+        if not is_valid:
             text = "a fault has message and perhaps details (texts), created (a time) and problem"
             raise ConfigurationError(f"{file}: {key} = {value!r:.80}: {text} (an object)")
     return {**row, "created": created}
 
 
 def _read(file: str, *kinds: type) -> Any:
-    """The JSON in a file."""
+    """The JSON in a file, if it is of one of these types."""
     try:
         data = Path(file).read_bytes()
     except OSError as exc:
@@ -158,8 +232,8 @@ def _read(file: str, *kinds: type) -> Any:
 def _parse(where: str, text: Any, *kinds: type) -> Any:
     try:
         data = json.loads(text)
-    except (TypeError, ValueError) as exc:  # what is no text is no JSON
-        raise ConfigurationError(f"{where}: no text of JSON: {exc}") from exc
+    except (TypeError, ValueError) as exc:  # TypeError: it is not even a text
+        raise ConfigurationError(f"{where}: not JSON: {exc}") from exc
     if not isinstance(data, kinds):
-        raise ConfigurationError(f"{where}: no JSON object")
+        raise ConfigurationError(f"{where}: not a JSON object")
     return data

@@ -59,21 +59,18 @@ def columns(run):
 def test_a_table_for_people_is_short_and_the_traceback_of_one_keeps_its_lines(run, tmp_path):
     (tmp_path / "trace").write_bytes(b"Traceback:\n  File \xff\nValueError: 7\n")
     run("fault", "record", INSTANCE, "It failed", "--details-file", f"{tmp_path}/trace")
-    table, one = run("fault", "list"), run("fault", "show", INSTANCE)
+    table = run("fault", "list")
+    shown = run("fault", "show", INSTANCE)
 
     assert "| created " in table
     assert "| It failed " in table
     assert "details" not in table
     assert "None" not in table
-    lines = [
-        line.partition("|")[2].split("|")[1].rstrip() for line in one.split("\n") if "|" in line
-    ]
-    at = lines.index(" Traceback:")
-    assert lines[at : at + 3] == [
-        " Traceback:",
-        "   File \N{REPLACEMENT CHARACTER}",
-        " ValueError: 7",
-    ]
+    assert (
+        "details      Traceback:\n"
+        "               File \N{REPLACEMENT CHARACTER}\n"
+        "             ValueError: 7\n"
+    ) in shown
 
 
 def test_lists_can_be_narrowed(run):
@@ -122,7 +119,7 @@ def test_what_is_cleared_is_not_shown_any_more(run):
     said = run("fault", "clear", INSTANCE)
     store = make_store(run.url)
 
-    assert said == f"The faults of {INSTANCE} are not shown any more.\n"
+    assert said == f"The faults of {INSTANCE} are no longer shown.\n"
     assert store.last("trove", INSTANCE).deleted
     assert [row["deleted"] for row in listed(run)] == [True, False]
     close(store)
@@ -132,9 +129,9 @@ def test_a_purge_says_what_it_would_do_and_does_it(run):
     for number in range(4):
         run("fault", "record", INSTANCE, str(number))
 
-    assert run("fault", "purge", "--dry-run", "--max-faults", "1") == "3 rows would go.\n"
-    assert run("fault", "purge", "--max-faults", "1") == "3 rows are gone.\n"
-    assert run("fault", "purge") == "0 rows are gone.\n"
+    assert run("fault", "purge", "--dry-run", "--max-faults", "1") == "3 rows would be removed.\n"
+    assert run("fault", "purge", "--max-faults", "1") == "3 rows were removed.\n"
+    assert run("fault", "purge") == "0 rows were removed.\n"
     assert [row["message"] for row in listed(run)] == ["3"]
 
 
@@ -143,7 +140,7 @@ def test_a_purge_says_what_it_would_do_and_does_it(run):
     [
         (
             ["fault", "show", "nobody"],
-            "There is no fault, and no instance with one, of the id nobody.",
+            "Neither a fault nor an instance with a fault has the id nobody.",
         ),
         (["fault", "record", "a b", "text"], "'a b'"),
         (["fault", "record", "a", "text", "--service", "nova"], "name one of trove"),
@@ -171,18 +168,9 @@ def test_the_database_is_said_to_be_out_of_date(run):
     assert said.count("\n") == 1
 
 
-def test_ids_can_be_copied_from_a_narrow_terminal(run, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "90")
-    run("fault", "record", INSTANCE, "word " * 20)
-    table = run("fault", "list")
-
-    assert f" {INSTANCE} " in table
-    assert max(map(len, table.splitlines())) <= 100
-
-
 def test_what_there_is_not_is_said(run, tmp_path):
     config = ["--config-file", f"{tmp_path}/service.conf"]
     assert run_manage(*config, "fault", "list").err == "There are no such faults.\n"
     cleared = run_manage(*config, "fault", "clear", INSTANCE)
-    assert cleared.err == "In the table there was none; is the id right?\n"
+    assert cleared.err == "There was none in the table; is the id right?\n"
     assert "(cleared)" in run("fault", "list")

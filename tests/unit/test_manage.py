@@ -34,7 +34,7 @@ def test_sync_makes_the_table_and_says_so(run):
 
 
 def test_version_shows_what_is_and_what_should_be(run):
-    assert "None" in run("db", "version")[1]
+    assert run("db", "version").out == "database  -\nneeded    0002\n"
     run("db", "sync")
 
     code, out, _ = run("db", "version", "--format", "json")
@@ -116,25 +116,6 @@ def test_an_at_elsewhere_in_a_url_is_right(run, tmp_path):
         assert "2003" in run("db", "version", config=file)[2]
 
 
-ODD = "x\x1b[31mred\x07\u202e\ta\u3000b\nc"
-
-
-@pytest.mark.parametrize("command", ["list", "show"])
-def test_a_text_does_not_command_the_terminal(run, command):
-    run("db", "sync")
-    run("fault", "record", INSTANCE, ODD, "--details", ODD)
-    arguments = ["fault", command, *([INSTANCE] if command == "show" else [])]
-
-    for formatter in ("table", "value"):
-        shown = run(*arguments, "--format", formatter)[1]
-        assert r"x\x1b[31mred\x07\u202e" in shown
-        assert "a\u3000b" in shown
-        assert not {"\x1b", "\x07", "\u202e"} & set(shown)
-    (row,) = [json.loads(run(*arguments, "--format", "json")[1])]
-    row = row if command == "show" else row[0]
-    assert (row["message"], row["details"]) == (ODD, ODD)
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -149,7 +130,7 @@ def test_a_number_that_counts_nothing_is_refused(run, arguments):
     code, out, err = run(*arguments)
 
     assert (code, out) == (2, "")
-    assert f"'{arguments[-1]}' is no whole number" in err
+    assert f"'{arguments[-1]}' is not a whole number" in err
 
 
 @pytest.mark.parametrize("option", ["retention_days", "max_faults_per_instance"])
@@ -261,7 +242,7 @@ def test_a_notification_is_tried(write, is_bare):
     assert (row["action"], row["instance_id"]) == ("record", content["payload"]["instance_id"])
     assert row["message"] == content["payload"]["message"]
     assert row["details"] == "".join(content["payload"]["exception"]).rstrip("\n") + "\n"
-    assert row["created"] == content["timestamp"]
+    assert row["created"] == content["timestamp"].replace(" ", "T")
     assert row["request_id"] == content["payload"]["request_id"]
 
 
@@ -352,11 +333,11 @@ WRONG = {
             "no route of trove has the path /servers/i",
         ),
         (["--notification", "/no/file"], "/no/file"),
-        (["--notification", "{list}"], "{list}: no JSON object"),
+        (["--notification", "{list}"], "{list}: not a JSON object"),
         (["--notification", "{file}x"], "{file}x"),
-        (["--notification", "{bare}"], "{bare}: oslo.message: no text of JSON"),
-        (["--notification", "{word}"], "{word}: oslo.message: no text of JSON"),
-        (["--notification", "{many}"], "{many}: oslo.message: no JSON object"),
+        (["--notification", "{bare}"], "{bare}: oslo.message: not JSON"),
+        (["--notification", "{word}"], "{word}: oslo.message: not JSON"),
+        (["--notification", "{many}"], "{many}: oslo.message: not a JSON object"),
         ([*SHOWN, "{unknown}"], "{unknown}: xyz = 1: a fault has message and perhaps details"),
         ([*SHOWN, "{problem}"], "{problem}: problem = 'x': a fault has"),
         ([*SHOWN, "{time}"], "{time}: created = 'soon': a fault has"),
@@ -380,7 +361,7 @@ def test_shipped_profiles_are_listed_and_fine():
     for row in json.loads(out):
         code, out, _ = run_manage("profile", "check", row["profile"])
         assert code == 0
-        assert out.startswith(f"{row['profile']}: no mistakes; the service {row['profile']}, ")
+        assert out.startswith(f"{row['profile']}: no mistakes; service {row['profile']}, ")
         assert out.endswith(f", {row['routes']} routes, {row['events']} events\n")
 
 
