@@ -46,6 +46,7 @@ class Fault:
     project_id: str | None = None
     problem: str | None = None
     deleted: bool = False
+    weight: int | None = None
 
 
 def make(
@@ -61,6 +62,7 @@ def make(
     project_id: str | None = None,
     problem: Mapping[str, Any] | None = None,
     deleted: bool = False,
+    weight: int | None = None,
 ) -> Fault:
     """Build a fault from what somebody reported, or a clearance.
 
@@ -73,6 +75,8 @@ def make(
     :param problem: an RFC 9457 object; masked, and its longest texts are cut until it fits into
         65,535 bytes of JSON
     :param deleted: make a clearance, which hides the instance's faults up to ``created``
+    :param weight: of the faults of one request, the one with the greatest is shown; see
+        :func:`fault_middleware.cause.weigh`
     :raises ValueError: when ``instance_id`` cannot be an id
     """
     instance_id = canonical_id(instance_id)
@@ -97,6 +101,7 @@ def make(
         project_id=_label(project_id, 64),
         problem=_as_json(problem) if problem else None,
         deleted=deleted,
+        weight=weight,
     )
 
 

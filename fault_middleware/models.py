@@ -36,6 +36,9 @@ instance_faults = sa.Table(
     sa.Column("request_id", sa.String(64)),
     sa.Column("project_id", sa.String(64)),
     sa.Column("problem", sa.Text),
+    # How near the row is to the cause, of the rows of one request (see cause.py); the rows of
+    # releases before this column have NULL.
+    sa.Column("weight", sa.SmallInteger),
     sa.Index("instance_faults_newest", "instance_id", "created", "id"),
     **_MYSQL,
 )

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from fault_middleware import clock, engines, fault, models
+from fault_middleware import cause, clock, engines, fault, models
 from fault_middleware.breaker import Breaker
 from fault_middleware.fault import Fault
 from fault_middleware.metrics import Metrics
@@ -48,6 +48,21 @@ _NEWEST_OF_ARRAY = sa.text(
     " WHERE instance_id = wanted.one AND service = :service"
     " ORDER BY created DESC, id DESC LIMIT 1) AS f"
 )
+
+# Of one instance: the rows of a request, and clearances, among its newest. The other rows are few
+# enough to be passed over however many faults an instance has. Only ids are gathered at first:
+# MariaDB would put texts on a disk for that.
+_OF_REQUEST = """
+    SELECT {columns} FROM (
+        SELECT id FROM instance_faults
+        WHERE instance_id = :id{number} AND service = :service
+        ORDER BY created DESC, id DESC LIMIT 16
+    ) AS recent{number}
+    JOIN instance_faults AS f ON f.id = recent{number}.id
+    WHERE f.request_id = :request{number} OR f.deleted
+"""
+# The most instances in one such query.
+_REQUESTS = 16
 
 
 class Store:
@@ -81,7 +96,10 @@ class Store:
         return self._once("writer", lambda: engines.writer(self._options))
 
     def last(self, service: str, instance_id: str, *between: datetime) -> Fault | None:
-        """The newest row of an instance: a fault, a clearance, or None. One round trip.
+        """What is to be shown of an instance: a fault, a clearance, or None.
+
+        One round trip finds the newest row.  Only where that tells little of the cause, a second
+        one looks for a better one of the same request (see :mod:`fault_middleware.cause`).
 
         :param between: no times, or two: only what happened from the first to the second
         :raises SuspendedError: when the database did not answer a moment ago
@@ -93,11 +111,16 @@ class Store:
         values |= zip(("since", "until"), times, strict=False)
         with self._breaker.call(f"{service} {instance_id}"):
             rows = self._read(_NEWEST_BETWEEN if between else _NEWEST, values)
+            if not between:
+                rows = self._causes(service, rows)
         # The database may find ids equal that are not (case, trailing spaces).
         return next((row for row in rows if row.instance_id == instance_id), None)
 
     def last_many(self, service: str, instance_ids: Iterable[str]) -> dict[str, Fault]:
-        """The newest rows by instance id, in a round trip for each 200; raises as :meth:`last`."""
+        """What is to be shown of many, by instance id; raises as :meth:`last`.
+
+        One round trip for each 200, and more only for what :meth:`last` would look at twice.
+        """
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
             return {}
@@ -116,7 +139,8 @@ class Store:
                 statement = _newest_of(size)
                 if self.reader.dialect.name == "postgresql":
                     statement, values = _NEWEST_OF_ARRAY, {"ids": chunk}
-                for row in self._read(statement, {"service": service, **values}):
+                newest = self._read(statement, {"service": service, **values})
+                for row in self._causes(service, newest):
                     if row.instance_id in wanted:
                         found[row.instance_id] = row
         return found
@@ -236,6 +260,21 @@ class Store:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
             connection.execute(_T.delete().where(_T.c.id == row.id))
 
+    def _causes(self, service: str, newest: Sequence[Fault]) -> list[Fault]:
+        """The newest row of each instance, or another of the same request that tells more."""
+        shown = {row.instance_id: row for row in newest}
+        poor = [row for row in newest if cause.gives_way(row)]
+        for begin in range(0, len(poor), _REQUESTS):
+            some = poor[begin : begin + _REQUESTS]
+            values: dict[str, Any] = {"service": service}
+            for number, row in enumerate(some):
+                values |= {f"id{number}": row.instance_id, f"request{number}": row.request_id}
+            found = self._read(_of_requests(len(some)), values)
+            for row in some:
+                others = [other for other in found if other.instance_id == row.instance_id]
+                shown[row.instance_id] = cause.nearest(row, others)
+        return list(shown.values())
+
     def _read(self, statement: sa.ClauseElement, values: Mapping[str, Any]) -> list[Fault]:
         lookup = self._once(statement, lambda: engines.Lookup(self.reader, statement, _COLUMNS))
         begin = time.monotonic()
@@ -280,6 +319,14 @@ def _newest_of(size: int) -> sa.ClauseElement:
         " AND newest.service = :service"
         " ORDER BY newest.created DESC, newest.id DESC LIMIT 1)"
     ).columns(*_COLUMNS)
+
+
+@functools.cache
+def _of_requests(size: int) -> sa.ClauseElement:
+    """What else happened to ``size`` instances under the requests of their newest faults."""
+    columns = ", ".join(f"f.{column.name}" for column in _COLUMNS)
+    parts = [_OF_REQUEST.format(columns=columns, number=number) for number in range(size)]
+    return sa.text(" UNION ALL ".join(parts)).columns(*_COLUMNS)
 
 
 def _values(row: Fault, updated: datetime) -> dict[str, Any]:

@@ -95,6 +95,48 @@ def test_a_clearance_is_the_newest_row_until_the_next_fault(any_store):
     assert not any_store.last("trove", INSTANCE).deleted
 
 
+def reports(count):
+    """A cause and, later, two symptoms of it, for each of several instances."""
+    begin = clock.utcnow() - timedelta(minutes=5)
+    weights = {"refused": 31, "no more hosts": 10, "no host": 11}
+    rows = []
+    for number, instance_id in enumerate(f"i{number}" for number in range(count)):
+        for second, (message, weight) in enumerate(weights.items()):
+            created = begin + timedelta(seconds=second)
+            about = {"request_id": f"req-{number}", "weight": weight, "created": created}
+            rows.append(fault.make("trove", instance_id, message=message, **about))
+    return rows
+
+
+def test_the_cause_is_found_whatever_was_stored_last(any_store):
+    any_store.record(reports(40)[::-1])
+    ids = [f"i{number}" for number in range(40)]
+
+    assert any_store.last("trove", "i0").message == "refused"
+    shown = any_store.last_many("trove", ids)
+    assert {instance_id: row.message for instance_id, row in shown.items()} == dict.fromkeys(
+        ids, "refused"
+    )
+
+
+def test_a_cause_that_was_cleared_stays_cleared(any_store):
+    cause, symptom, _ = reports(1)
+    clearance = fault.make("trove", "i0", deleted=True, created=cause.created)
+    any_store.record([cause, clearance, symptom])
+
+    assert any_store.last("trove", "i0").message == symptom.message
+
+
+def test_a_cause_is_of_the_same_service_and_instance(any_store):
+    _, symptom, _ = reports(1)
+    elsewhere = fault.make("nova", "i0", message="of nova", request_id="req-0", weight=39)
+    another = fault.make("trove", "i1", message="of i1", request_id="req-0", weight=39)
+    any_store.record([elsewhere, another, symptom])
+
+    assert any_store.last("trove", "i0").message == symptom.message
+    assert any_store.last_many("trove", ["i0"])["i0"].message == symptom.message
+
+
 def test_an_instance_without_a_row_has_none(any_store):
     any_store.record([make()])
 

@@ -29,8 +29,8 @@ def run(tmp_path, sqlite_url):
 
 
 def test_sync_makes_the_table_and_says_so(run):
-    assert run("db", "sync") == (0, "The database is at revision 0002; it was at none.\n", "")
-    assert run("db", "sync") == (0, "The database is up to date at revision 0002.\n", "")
+    assert run("db", "sync") == (0, "The database is at revision 0003; it was at none.\n", "")
+    assert run("db", "sync") == (0, "The database is up to date at revision 0003.\n", "")
 
 
 def test_version_shows_what_is_and_what_should_be(run):
@@ -39,7 +39,7 @@ def test_version_shows_what_is_and_what_should_be(run):
 
     code, out, _ = run("db", "version", "--format", "json")
 
-    assert (code, json.loads(out)) == (0, {"database": "0002", "needed": "0002"})
+    assert (code, json.loads(out)) == (0, {"database": "0003", "needed": "0003"})
 
 
 def test_a_foreign_table_is_refused_in_one_line(run, tmp_path, sqlite_url):

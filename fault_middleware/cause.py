@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How near a fault is to the cause, compared with other faults of the same request.
+
+One failure is often reported several times: by the part in which it happened, by those that
+waited for that part, and by the one that gave up.  Each report becomes a row with a weight, which
+is known from the report alone.  So rows can arrive in any order, and a look-up still finds the
+cause.
+"""
+
+import enum
+from collections.abc import Iterable
+
+from fault_middleware.fault import Fault
+
+#: The exceptions of a chain that count; a longer chain tells no more.
+MOST_EXCEPTIONS = 9
+
+
+class Kind(enum.IntEnum):
+    """What a fault tells its user; a greater one tells more of the cause."""
+
+    #: That something failed, and not why.
+    SYMPTOM = 1
+    #: The class of the exception.
+    NAME = 2
+    #: What the exception says, or a sentence that the profile has for it.
+    TEXT = 3
+
+
+def weigh(kind: Kind, exceptions: int) -> int:
+    """The weight of a fault, from 10 to 39: first its kind counts, then its chain.
+
+    :param exceptions: how many exceptions of the chain the details show; 0 without a traceback
+    """
+    return 10 * kind + min(exceptions, MOST_EXCEPTIONS)
+
+
+def gives_way(row: Fault) -> bool:
+    """Whether another fault of the same request may tell more than this one.
+
+    Rows of releases that did not weigh, and what a clearance hides, stay as they are.
+    """
+    if row.deleted or row.request_id is None or row.weight is None:
+        return False
+    return row.weight < 10 * Kind.TEXT
+
+
+def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
+    """Of an instance's newest fault and other rows of it, the one that is nearest to the cause.
+
+    Only faults of the same request count, and of those only what no clearance hides.  Of equals,
+    the first that happened is the cause of the others.
+    """
+    rows = list(others)
+    cleared = [row.created for row in rows if row.deleted]
+    candidates = [newest]
+    for row in rows:
+        is_hidden = row.deleted or any(row.created <= moment for moment in cleared)
+        if row.request_id == newest.request_id and not is_hidden:
+            candidates.append(row)
+    return min(candidates, key=lambda row: (-(row.weight or 0), row.created, row.id))

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Of several reports of one failure, the one that tells most of the cause is chosen."""
+
+import itertools
+from datetime import datetime, timedelta
+
+import pytest
+
+from fault_middleware import cause, fault
+from fault_middleware.cause import Kind
+from tests.fixtures import INSTANCE
+
+BEGIN = datetime(2026, 11, 21, 20, 36, 5)
+SYMPTOM = cause.weigh(Kind.SYMPTOM, 1)
+NAME = cause.weigh(Kind.NAME, 1)
+TEXT = cause.weigh(Kind.TEXT, 1)
+
+
+def make(message, second, weight, request_id="req-1", **values):
+    created = BEGIN + timedelta(seconds=second)
+    return fault.make(
+        "nova",
+        INSTANCE,
+        message=message,
+        created=created,
+        request_id=request_id,
+        weight=weight,
+        **values,
+    )
+
+
+def test_the_kind_counts_before_the_length_of_the_chain():
+    assert SYMPTOM < NAME < TEXT
+    assert cause.weigh(Kind.SYMPTOM, 500) < cause.weigh(Kind.NAME, 0)
+    assert cause.weigh(Kind.TEXT, 1) < cause.weigh(Kind.TEXT, 2)
+
+
+@pytest.mark.parametrize(
+    ("row", "gives_way"),
+    [
+        (make("no more hosts", 0, SYMPTOM), True),
+        (make("RuntimeError", 0, NAME), True),
+        (make("refused", 0, cause.weigh(Kind.TEXT, 0)), False),
+        (make("of an older release", 0, None), False),
+        (make("of no request", 0, SYMPTOM, request_id=None), False),
+        (make("", 0, None, deleted=True), False),
+    ],
+)
+def test_a_fault_that_tells_little_gives_way(row, gives_way):
+    assert cause.gives_way(row) == gives_way
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ([], "no more hosts"),
+        ([make("refused", 1, TEXT)], "refused"),
+        ([make("refused", 1, TEXT), make("refused there, too", 2, TEXT)], "refused"),
+        ([make("RuntimeError", 1, NAME), make("no host", 2, SYMPTOM)], "RuntimeError"),
+        ([make("another request", 1, TEXT, "req-2")], "no more hosts"),
+        ([make("no more hosts, first", 1, SYMPTOM)], "no more hosts, first"),
+        ([make("cleared", 1, TEXT), make("", 2, None, deleted=True)], "no more hosts"),
+        ([make("", 1, None, deleted=True), make("refused", 2, TEXT)], "refused"),
+        ([make("of an older release", 1, None)], "no more hosts"),
+    ],
+)
+def test_the_cause_is_shown_before_the_symptom_in_any_order(others, message):
+    newest = make("no more hosts", 9, SYMPTOM)
+
+    for order in itertools.permutations([newest, *others]):
+        assert cause.nearest(newest, order).message == message
