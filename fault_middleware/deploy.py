@@ -21,10 +21,12 @@ from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
 from fault_middleware.options import ConfigurationError, Settings
 from fault_middleware.policy import Policy
+from fault_middleware.process import PerProcess
 from fault_middleware.profile import Profile, RouteTable
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
 from fault_middleware.store import Store
+from fault_middleware.writer import Writer
 
 if TYPE_CHECKING:
     from fault_middleware.consumer import Consumer
@@ -46,6 +48,12 @@ class Deployment:
     def recorder(self) -> Recorder:
         """What stores the contents of notifications."""
         return Recorder(self.profiles, self.store, self.metrics, self.settings.clear_on_success)
+
+    @functools.cached_property
+    def writer(self) -> PerProcess[Writer]:
+        """What stores in the background; each process has its own."""
+        size = self.settings.batch_size
+        return PerProcess(lambda: Writer(self.recorder, self.metrics, size))
 
     @functools.cached_property
     def retention(self) -> Retention:

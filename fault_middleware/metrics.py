@@ -36,6 +36,7 @@ class Site(Label):
     EXTRACT = "extract", "recorder"
     FILTER = "filter", "filter"
     POLICY = "policy", "policy"
+    WRITER = "writer", "writer"
 
 
 class Reason(Label):
@@ -43,8 +44,8 @@ class Reason(Label):
 
     NO_INSTANCE = "no instance", "recorder"
     REFUSED = "refused by the database", "recorder"
-    PROCESS_ENDED = "the process ended", "driver"
-    QUEUE_FULL = "the queue is full or closed", "driver"
+    PROCESS_ENDED = "the process ended", "writer"
+    QUEUE_FULL = "the queue is full or closed", "writer"
     UNREADABLE = "unreadable", "listener"
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver as oslo.messaging loads it, on a transport that nothing arrives at."""
 
+import collections
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ import pytest
 from oslo_context import context as oslo_context
 
 from fault_middleware.deploy import deploy
-from fault_middleware.driver import Driver, _writer
+from fault_middleware.driver import Driver
 from tests.fixtures import (
     INSTANCE,
     PROJECT,
@@ -91,12 +93,12 @@ def world(configure, tmp_path, store):
 
     yield make
     for deployment in made:
-        _writer(deployment, os.getpid())._end(os.getpid())
+        deployment.writer.get().end()
         close(deployment.store)
 
 
 def writers():
-    return [one for one in threading.enumerate() if one.name == "fault-driver"]
+    return [one for one in threading.enumerate() if one.name == "fault-writer"]
 
 
 def messages(store):
@@ -131,7 +133,7 @@ def test_nothing_else_is_started(world, store):
     notifier.info({}, ERROR, payload())
 
     wait_until(lambda: rows(store))
-    assert {one.name for one in threading.enumerate()} == before | {"fault-driver"}
+    assert {one.name for one in threading.enumerate()} == before | {"fault-writer"}
 
 
 def test_what_no_profile_names_is_left_out(world, store):
@@ -162,7 +164,7 @@ def test_driver_and_consumer_make_one_row(configure, store):
     wait_until(lambda: "duplicates_total=1" in deployment.metrics.counts())
     assert rows(store) == by_driver
     deployment.consumer.stop()
-    _writer(deployment, os.getpid())._end(os.getpid())
+    deployment.writer.get().end()
     close(deployment.store)
 
 
@@ -272,11 +274,14 @@ def test_what_cannot_be_copied_is_logged_and_costs_the_next_one_nothing(
     assert INSTANCE in caplog.text
 
 
-class Unseen(list):
+class Unseen(collections.deque):
     """A queue that is too long to be looked through."""
 
+    is_long = True
+
     def __iter__(self):
-        raise AssertionError
+        assert not self.is_long
+        return super().__iter__()
 
 
 def test_who_notifies_does_not_look_through_the_queue(world, store):
@@ -285,14 +290,34 @@ def test_who_notifies_does_not_look_through_the_queue(world, store):
     with without_table(store):
         driver.notify({}, notification("0"), "INFO", -1)
         wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
-        writer = _writer(deployment, os.getpid())
-        writer._queue = Unseen(writer._queue)
+        writer = deployment.writer.get()
+        writer._queue = queue = Unseen(writer._queue)
         for number in range(1, 5):
             driver.notify({}, notification(str(number)), "INFO", -1)
-        writer._queue = writer._queue[:]
+        queue.is_long = False
 
     wait_until(lambda: len(rows(store)) == 5)
     assert not [one for one in deployment.metrics.counts() if one.startswith("errors")]
+
+
+def test_a_signal_handler_may_notify_while_its_thread_does(world, store):
+    deployment = world()
+    driver = Driver(deployment.conf)
+    handled = []
+
+    def on_signal(number, frame):
+        handled.append(driver.notify({}, notification("in the handler"), "INFO", -1))
+
+    before = signal.signal(signal.SIGALRM, on_signal)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        while len(handled) < 100:
+            driver.notify({}, notification("in the thread"), "INFO", -1)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    wait_until(lambda: {"in the handler", "in the thread"} <= set(messages(store)))
 
 
 def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(world, store, caplog):
@@ -314,7 +339,7 @@ def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(world, store, capl
 
     wait_until(lambda: "best" in messages(store))
     assert sorted(messages(store)) == ["best", "better", "good", "holds the writer up"]
-    assert "errors_total[driver]=2" in deployment.metrics.counts()
+    assert "errors_total[writer]=2" in deployment.metrics.counts()
     assert f"{ERROR} of {INSTANCE} is lost" in caplog.text
 
 

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A log rule: which log records of a service carry a fault, and whose fault it is."""
+
+import dataclasses
+import fnmatch
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from fault_middleware import chain, fault
+from fault_middleware.field import texts
+from fault_middleware.log_record import Call, Sighting, follow, message_of, text_at
+
+LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
+
+
+class AmbiguousError(Exception):
+    """A record names several instances equally well; the wrong one is worse than none."""
+
+
+class Place(Protocol):
+    """Somewhere that a record may name its instance."""
+
+    def find(self, sighting: Sighting) -> "Found | None":
+        """The id that is there; AmbiguousError for several."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Found:
+    """An id, and the function whose local variable held it."""
+
+    instance_id: str
+    function: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """Attributes of the record, such as ``resource.id``; text with one UUID in it counts."""
+
+    paths: tuple[str, ...]
+
+    def find(self, sighting: Sighting) -> Found | None:
+        return _agreed(_ids(vars(sighting.record), self.paths))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ContextPlace:
+    """Attributes of the request's oslo.context, such as ``resource_uuid``."""
+
+    paths: tuple[str, ...]
+
+    def find(self, sighting: Sighting) -> Found | None:
+        return _agreed(_ids(sighting.context, self.paths))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LocalPlace:
+    """Local variables of the service's functions; the outermost function that has one counts.
+
+    :ivar functions: matches the names of the functions that are asked
+    """
+
+    paths: tuple[str, ...]
+    functions: re.Pattern[str]
+
+    def find(self, sighting: Sighting) -> Found | None:
+        for call in sighting.calls:
+            if self.functions.fullmatch(call.function):
+                found = _agreed(_ids(call.values, self.paths), call.function)
+                if found is not None:
+                    return found
+        return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TextPlace:
+    """The text of the record, by a pattern with one group."""
+
+    pattern: re.Pattern[str]
+
+    def find(self, sighting: Sighting) -> Found | None:
+        match = self.pattern.search(message_of(sighting.record))
+        return None if match is None else _agreed([match[1]])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LogRule:
+    """Which records are meant; ``profile-schema.yaml`` says what the parts mean.
+
+    :ivar functions: matches the outermost function of the service; None for any
+    :ivar text: is found in the record's own text; None for any
+    :ivar places: where the instance's id is, in order of preference; none to ignore the record
+    """
+
+    loggers: re.Pattern[str]
+    level: int
+    text: re.Pattern[str] | None
+    exceptions: re.Pattern[str] | None
+    functions: re.Pattern[str] | None
+    modules: re.Pattern[str]
+    needs_user: bool
+    places: tuple[Place, ...]
+
+    def matches_source(self, logger: str, level: int) -> bool:
+        """Whether records of a logger and level may be meant."""
+        return level >= self.level and self.loggers.fullmatch(logger) is not None
+
+    def matches(self, sighting: Sighting) -> bool:
+        """Whether this very record is meant, of a logger and level that are."""
+        if self.needs_user and not text_at(sighting.context, "user_id"):
+            return False
+        if self.text is not None and not self.text.search(message_of(sighting.record)):
+            return False
+        if self.functions is not None and not _runs(self.functions, sighting.calls):
+            return False
+        return self.exceptions is None or _is_raised(self.exceptions, sighting.exception)
+
+    def find(self, sighting: Sighting) -> Found | None:
+        """The instance of a record that matches; AmbiguousError where several are as good."""
+        for place in self.places:
+            found = place.find(sighting)
+            if found is not None:
+                return found
+        return None
+
+
+def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
+    """Build one of a profile's ``logs``.
+
+    :param modules: globs of the service's modules, unless the rule has its own
+    :raises ValueError: for what the profile's schema cannot see
+    """
+    if ("record" in data) == ("ignore" in data):
+        raise ValueError("needs exactly one of record, ignore")
+    places = [_build_place(place) for place in data.get("record", {}).get("instance_id", [])]
+    return LogRule(
+        loggers=_globs(data["logger"]),
+        level=LEVELS[data.get("level", "error")],
+        text=_pattern(data.get("text")),
+        exceptions=_optional_globs(data.get("exception")),
+        functions=_optional_globs(data.get("function")),
+        modules=_globs(data.get("modules", list(modules))),
+        needs_user=data.get("user", "required") == "required",
+        places=tuple(places),
+    )
+
+
+def _build_place(data: Mapping[str, Any]) -> Place:
+    if "record" in data:
+        return RecordPlace(tuple(texts(data["record"])))
+    if "context" in data:
+        return ContextPlace(tuple(texts(data["context"])))
+    if "local" in data:
+        return LocalPlace(tuple(texts(data["local"])), _globs(data.get("function", "*")))
+    pattern = _pattern(data["text"])
+    if pattern is None or pattern.groups != 1:
+        raise ValueError(f"{data['text']!r} needs one group, which is the id")
+    return TextPlace(pattern)
+
+
+def _runs(wanted: re.Pattern[str], calls: Sequence[Call]) -> bool:
+    return any(wanted.fullmatch(call.function) for call in calls)
+
+
+def _is_raised(wanted: re.Pattern[str], exc: BaseException | None) -> bool:
+    if exc is None:
+        return False
+    return any(wanted.fullmatch(name) for name in chain.class_names(exc))
+
+
+def _agreed(ids: Sequence[str], function: str = "") -> Found | None:
+    """The one id that there is."""
+    distinct = set(ids)
+    if len(distinct) > 1:
+        raise AmbiguousError(f"{len(distinct)} ids: {', '.join(sorted(distinct)[:3])}")
+    return Found(distinct.pop(), function) if distinct else None
+
+
+def _ids(root: object, paths: Sequence[str]) -> list[str]:
+    """The ids that some paths lead to, in lower case."""
+    found: list[str] = []
+    for path in paths:
+        value = follow(root, path)
+        if isinstance(value, str):
+            # Such as "[volume-UUID] ", which oslo.log makes of a resource.
+            found.extend(match.lower() for match in fault.UUID.findall(value))
+    return found
+
+
+def _globs(value: str | list[str]) -> re.Pattern[str]:
+    patterns = [fnmatch.translate(glob) for glob in texts(value)]
+    return re.compile("|".join(patterns) or "(?!)")
+
+
+def _optional_globs(value: str | list[str] | None) -> re.Pattern[str] | None:
+    return None if value is None else _globs(value)
+
+
+def _pattern(value: str | None) -> re.Pattern[str] | None:
+    return None if value is None else re.compile(value)

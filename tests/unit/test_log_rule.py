@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose fault a log record is, found while a service's code logs it."""
+
+import logging
+import types
+
+import pytest
+from oslo_context import context
+from oslo_log import log as oslo_log
+
+from fault_middleware import log_record, log_rule
+from fault_middleware.log_rule import AmbiguousError
+
+VOLUME = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
+OTHER = "5f15e2a3-b556-4cd7-8ce4-e893e533dba2"
+SNAPSHOT = "5f15e2a3-b556-4cd7-8ce4-e893e533dba3"
+REQUEST = "req-5f15e2a3-b556-4cd7-8ce4-e893e533dba9"
+LOCAL_VOLUME = {"local": ["volume.id", "volume_id"]}
+
+
+class Versioned:
+    """An object as oslo.versionedobjects makes them; what is not loaded asks a database."""
+
+    def __init__(self, **fields):
+        for name, value in fields.items():
+            setattr(self, f"_obj_{name}", value)
+
+    def __getattr__(self, name):
+        raise AssertionError(f"{name} was asked for, which may take long")
+
+
+@pytest.fixture
+def sightings():
+    """What a rule of these modules sees of each record that is logged in the test."""
+    seen = []
+    rule = build()
+
+    class Handler(logging.Handler):
+        def emit(self, record):
+            seen.append(log_record.sight(record, rule.modules))
+
+    handler = Handler()
+    logging.getLogger().addHandler(handler)
+    context.RequestContext(user_id="alice", project_id="p1", request_id=REQUEST, overwrite=True)
+    yield seen
+    context._request_store.context = None
+    logging.getLogger().removeHandler(handler)
+
+
+def build(*places, **parts):
+    """A rule of a service whose module this is."""
+    given = {"logger": "*", "record": {"instance_id": list(places) or [LOCAL_VOLUME]}}
+    return log_rule.build({**given, **parts}, [__name__])
+
+
+def fail(volume):
+    raise RuntimeError("no space in pool rack7")
+
+
+def log_failure(**values):
+    """Log that something failed, as an RPC server does."""
+    try:
+        fail(**values)
+    except RuntimeError:
+        logging.getLogger("rpc.server").exception("Exception during message handling")
+
+
+def test_the_instance_is_in_a_local_variable_of_the_service(sightings):
+    log_failure(volume=Versioned(id=VOLUME.upper()))
+
+    found = build().find(sightings[0])
+
+    assert found == log_rule.Found(VOLUME, "fail")
+
+
+def test_a_model_that_was_not_loaded_is_not_asked(sightings):
+    log_failure(volume=Versioned(name="x"))
+
+    assert build().find(sightings[0]) is None
+
+
+def test_of_two_functions_the_outer_one_knows_which_volume_is_meant(sightings):
+    def clone(volume):
+        log_failure(volume={"id": OTHER})
+
+    clone({"id": VOLUME})
+
+    assert build().find(sightings[0]).instance_id == VOLUME
+
+
+def test_the_first_place_that_names_an_instance_counts(sightings):
+    def delete_snapshot(snapshot):
+        log_failure(volume={"id": VOLUME})
+
+    delete_snapshot({"id": SNAPSHOT})
+    rule = build({"local": "snapshot.id", "function": "*_snapshot"}, LOCAL_VOLUME)
+
+    assert rule.find(sightings[0]).instance_id == SNAPSHOT
+
+
+def test_two_instances_that_are_equally_good_are_none(sightings):
+    def migrate(volume, volume_id):
+        log_failure(volume={"id": VOLUME})
+
+    migrate({"id": VOLUME}, OTHER)
+
+    with pytest.raises(AmbiguousError, match="2 ids"):
+        build().find(sightings[0])
+
+
+def test_a_list_of_instances_names_none(sightings):
+    def sweep(volumes):
+        logging.getLogger("manager").error("the sweep failed")
+
+    sweep([{"id": VOLUME}])
+
+    assert build({"local": ["volumes", "volumes.id"]}).find(sightings[0]) is None
+
+
+def test_a_resource_of_oslo_log_names_the_instance(sightings):
+    resource = {"type": "volume", "id": VOLUME}
+    oslo_log.getLogger("manager").error("it failed", resource=resource)
+
+    assert build({"record": "resource"}).find(sightings[0]).instance_id == VOLUME
+
+
+def test_a_resource_that_is_an_object_names_the_instance(sightings):
+    record = logging.getLogger("manager").makeRecord("m", 40, "f", 1, "it failed", (), None)
+    record.instance = Versioned(uuid=VOLUME)
+    logging.getLogger().handle(record)
+
+    assert build({"record": "instance.uuid"}).find(sightings[0]).instance_id == VOLUME
+
+
+def test_the_context_names_the_instance(sightings):
+    context.get_current().resource_uuid = VOLUME
+    logging.getLogger("manager").error("it failed")
+
+    assert build({"context": "resource_uuid"}).find(sightings[0]).instance_id == VOLUME
+
+
+def test_a_text_names_an_instance_by_a_pattern_only(sightings):
+    logging.getLogger("manager").error("volume %s of snapshot %s failed", VOLUME, SNAPSHOT)
+
+    assert build().find(sightings[0]) is None
+    assert build({"text": "volume (\\S+) of"}).find(sightings[0]).instance_id == VOLUME
+
+
+def test_what_no_user_began_is_nobodys_fault(sightings):
+    context.RequestContext(overwrite=True)
+    log_failure(volume={"id": VOLUME})
+
+    assert not build().matches(sightings[0])
+    assert build(user="any").matches(sightings[0])
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_meant"),
+    [
+        ({"text": "message handling"}, True),
+        ({"text": "something else"}, False),
+        ({"exception": "RuntimeError"}, True),
+        ({"exception": ["*.VolumeError", "KeyError"]}, False),
+        ({"function": "fail"}, True),
+        ({"function": "create_*"}, False),
+    ],
+)
+def test_a_rule_says_which_records_it_means(sightings, parts, is_meant):
+    log_failure(volume={"id": VOLUME})
+
+    assert build(**parts).matches(sightings[0]) is is_meant
+
+
+@pytest.mark.parametrize(
+    ("logger", "level", "is_meant"),
+    [
+        ("cinder.volume.manager", logging.ERROR, True),
+        ("cinder.volume.manager", logging.WARNING, False),
+        ("oslo_messaging.rpc.server", logging.CRITICAL, True),
+        ("sqlalchemy.pool", logging.ERROR, False),
+    ],
+)
+def test_a_rule_says_which_loggers_it_means(logger, level, is_meant):
+    rule = build(logger=["cinder.*", "oslo_messaging.rpc.server"])
+
+    assert rule.matches_source(logger, level) is is_meant
+
+
+def test_what_is_kept_of_a_record_is_text(sightings):
+    log_failure(volume={"id": VOLUME})
+    rule = build()
+
+    failure = log_record.read(sightings[0], rule.find(sightings[0]).instance_id, "fail")
+
+    assert failure.text == "Exception during message handling"
+    assert [cause.text for cause in failure.causes] == ["no space in pool rack7"]
+    assert "RuntimeError" in failure.classes[0]
+    assert failure.trace.endswith("RuntimeError: no space in pool rack7\n")
+    assert (failure.request_id, failure.project_id) == (REQUEST, "p1")
+
+
+def test_a_record_whose_arguments_do_not_fit_is_read_all_the_same():
+    record = logging.getLogger("m").makeRecord("m", 40, "f", 1, "%s and %s", ("one",), None)
+
+    assert log_record.message_of(record) == "%s and %s"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"record": {"instance_id": [{"text": "no group"}]}}, {"ignore": {}}],
+    ids=["a pattern without a group", "both record and ignore"],
+)
+def test_a_rule_that_cannot_work_is_refused(wrong):
+    with pytest.raises(ValueError, match="needs"):
+        build(**wrong)
+
+
+def test_an_object_is_read_without_running_its_code():
+    class Model:
+        @property
+        def id(self):
+            raise AssertionError("a property was run")
+
+    assert log_record.follow(types.SimpleNamespace(volume=Model()), "volume.id") is None
