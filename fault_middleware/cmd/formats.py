@@ -10,28 +10,26 @@ import argparse
 import json
 import shlex
 import shutil
-import textwrap
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TextIO
 
-import prettytable
 from cliff import columns
 from cliff.formatters import base, commaseparated, shell, value
 
-from fault_middleware.cmd import arguments
+from fault_middleware.cmd import arguments, layout
 
 # Python does not call these printable, but they are parts of ordinary texts.
 _SPACES = "\u00a0\u3000"
 _LINES = "\n\t"
-# A cell that begins with one of these is a formula to a spreadsheet.
+# A cell that begins with one of these, or its wide form, is a formula to a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # The width of a table that is not printed to a terminal.
 _WIDTH_OF_A_PIPE = 120
-# A last column that would be narrower than this gets lines of its own.
-_NARROWEST = 30
-_INDENT = "    "
+# An id with the name of its column fits into this.
+_NARROWEST = 40
+
+_Row = Sequence[Any]
 
 
 class Time(columns.FormattableColumn[Any]):
@@ -70,49 +68,43 @@ def printable(text: str, kept: str = _LINES + _SPACES) -> str:
 
     :param kept: characters that stay although Python does not call them printable
     """
-    return "".join(
-        character if character.isprintable() or character in kept else ascii(character)[1:-1]
-        for character in text
-    )
+    return _escaped(text, kept, ascii)
 
 
 def printable_json(content: Any) -> str:
     """JSON for people: indented, with letters of all scripts, and no control characters."""
     text = json.dumps(content, indent=2, ensure_ascii=False)
-    return "".join(
-        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
-        for character in text
-    )
+    return _escaped(text, "\n", json.dumps)
 
 
 class Value(value.ValueFormatter):
     """The values alone: a line for each row of a list, a line for each value of one object.
 
     A line break within a text is written as ``\\n``. Only where one value is asked for, as with
-    ``--column details``, its own lines are kept: there is nothing that they could be taken for.
+    ``--column details``, its own lines are kept: they cannot be mistaken for other values.
     """
 
     def emit_list(
         self,
         column_names: Sequence[str],
-        data: Iterable[Sequence[Any]],
+        data: Iterable[_Row],
         stdout: TextIO,
         parsed_args: argparse.Namespace,
     ) -> None:
-        rows = [[printable(_text(content), _SPACES) for content in row] for row in data]
+        rows = _converted(data, _line)
         super().emit_list(column_names, rows, stdout, parsed_args)
 
     def emit_one(
         self,
         column_names: Sequence[str],
-        data: Sequence[Any],
+        data: _Row,
         stdout: TextIO,
         parsed_args: argparse.Namespace,
     ) -> None:
-        contents = list(data)
-        kept = _SPACES if len(contents) > 1 else _LINES + _SPACES
-        lines = [printable(_text(content), kept) for content in contents]
-        super().emit_one(column_names, lines, stdout, parsed_args)
+        (row,) = _converted([data], _line)
+        if len(row) == 1:
+            (row,) = _converted([data], _lines)
+        super().emit_one(column_names, row, stdout, parsed_args)
 
 
 class Shell(shell.ShellFormatter):
@@ -121,14 +113,16 @@ class Shell(shell.ShellFormatter):
     def emit_one(
         self,
         column_names: Sequence[str],
-        data: Sequence[Any],
+        data: _Row,
         stdout: TextIO,
         parsed_args: argparse.Namespace,
     ) -> None:
         for name, content in zip(column_names, data, strict=True):
             if parsed_args.variables and name not in parsed_args.variables:
                 continue
-            text = "" if content is None else printable(_text(content))
+            text = ""
+            if content is not None:
+                text = _lines(content)
             stdout.write(f"{parsed_args.prefix}{name}={shlex.quote(text)}\n")
 
 
@@ -138,20 +132,16 @@ class Csv(commaseparated.CSVLister):
     def emit_list(
         self,
         column_names: Sequence[str],
-        data: Iterable[Sequence[Any]],
+        data: Iterable[_Row],
         stdout: TextIO,
         parsed_args: argparse.Namespace,
     ) -> None:
-        rows = [[_csv_cell(content) for content in row] for row in data]
+        rows = _converted(data, _csv_cell)
         super().emit_list(column_names, rows, stdout, parsed_args)
 
 
 class Table(base.ListFormatter, base.SingleFormatter):
-    """Tables for people, as wide as the terminal.
-
-    The last column of a list is its text, and is wrapped. All others stay whole, so that ids can
-    be copied. Where that leaves no room for the text, it gets lines of its own.
-    """
+    """Tables for people, as wide as the terminal; see :mod:`.layout`."""
 
     def add_argument_group(self, parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group("table formatter")
@@ -167,38 +157,51 @@ class Table(base.ListFormatter, base.SingleFormatter):
     def emit_list(
         self,
         column_names: Sequence[str],
-        data: Iterable[Sequence[Any]],
+        data: Iterable[_Row],
         stdout: TextIO,
         parsed_args: argparse.Namespace,
     ) -> None:
-        rows = [[_cell(content) for content in row] for row in data]
-        if not rows:
-            return
-        for line in _list_lines(list(column_names), rows, _line_width(parsed_args)):
-            stdout.write(f"{line}\n")
+        rows = _converted(data, _cell)
+        if rows:
+            _print(layout.table(column_names, rows, _width(parsed_args)), stdout)
 
     def emit_one(
         self,
         column_names: Sequence[str],
-        data: Sequence[Any],
+        data: _Row,
         stdout: TextIO,
         parsed_args: argparse.Namespace,
     ) -> None:
-        cells = [_cell(content) for content in data]
-        for line in _record_lines(column_names, cells, _line_width(parsed_args)):
-            stdout.write(f"{line}\n")
+        (cells,) = _converted([data], _cell)
+        _print(layout.record(column_names, cells, _width(parsed_args)), stdout)
 
 
-def _text(content: Any) -> str:
-    """A value as programs read it."""
+def _converted(data: Iterable[_Row], convert: Callable[[Any], Any]) -> list[list[Any]]:
+    """The rows, with each of their values converted."""
+    rows = []
+    for row in data:
+        rows.append([convert(content) for content in row])
+    return rows
+
+
+def _machine_readable(content: Any) -> Any:
     if isinstance(content, columns.FormattableColumn):
-        content = content.machine_readable()
-    return str(content)
+        return content.machine_readable()
+    return content
+
+
+def _line(content: Any) -> str:
+    """A value in one line."""
+    return printable(str(_machine_readable(content)), _SPACES)
+
+
+def _lines(content: Any) -> str:
+    """A value with its own line breaks."""
+    return printable(str(_machine_readable(content)))
 
 
 def _csv_cell(content: Any) -> Any:
-    if isinstance(content, columns.FormattableColumn):
-        content = content.machine_readable()
+    content = _machine_readable(content)
     if not isinstance(content, str):
         return content
     if content.lstrip().startswith(_FORMULA):
@@ -212,101 +215,33 @@ def _cell(content: Any) -> str:
         return "-"
     if isinstance(content, columns.FormattableColumn):
         content = content.human_readable()
-    return printable(str(content).replace("\r\n", "\n")).expandtabs(4)
+    text = str(content).replace("\r\n", "\n")
+    return printable(text).expandtabs(4)
 
 
-def _line_width(given: argparse.Namespace) -> int:
-    """How many characters fit into a line, with at least room for an id."""
+def _escaped(text: str, kept: str, escape: Callable[[str], str]) -> str:
+    """The text with what is neither printable nor kept escaped.
+
+    :param escape: makes a quoted literal of a character
+    """
+    if text.isprintable():
+        return text
+    characters = []
+    for character in text:
+        if not character.isprintable() and character not in kept:
+            character = escape(character)[1:-1]
+        characters.append(character)
+    return "".join(characters)
+
+
+def _width(given: argparse.Namespace) -> int:
+    """How many characters fit into a line."""
     width: int = given.max_width
     if not width:
         width = shutil.get_terminal_size((_WIDTH_OF_A_PIPE, 0)).columns
-    return max(width, 40)
+    return max(width, _NARROWEST)
 
 
-def _list_lines(names: list[str], rows: list[list[str]], width: int) -> Iterable[str]:
-    """The lines of a list, in the first layout that has room for it."""
-    widths = [max(len(cell) for cell in cells) for cells in zip(names, *rows, strict=True)]
-    frame = 3 * len(names) + 1
-    room = width - frame - sum(widths[:-1])
-    if room >= min(_NARROWEST, widths[-1]):
-        return _framed_lines(names, rows, room)
-    is_simple = all("\n" not in cell for row in rows for cell in row[:-1])
-    if is_simple and max(widths[:-1]) <= width - len(_INDENT):
-        return _stacked_lines(names, rows, widths, width)
-    return _separate_records(names, rows, width)
-
-
-def _framed_lines(names: list[str], rows: list[list[str]], room: int) -> Iterable[str]:
-    """A table with a frame, whose last column is ``room`` wide."""
-    table = prettytable.PrettyTable(names)
-    table.align = "l"
-    for row in rows:
-        table.add_row([*row[:-1], "\n".join(wrap(row[-1], room))])
-    return [table.get_string()]
-
-
-def _stacked_lines(
-    names: list[str], rows: list[list[str]], widths: list[int], width: int
-) -> Iterator[str]:
-    """Rows of several lines: as many columns as fit into each, and the text below them."""
-    groups = _column_groups(widths[:-1], width)
-    yield from _stacked_row(names, groups, widths, width)
-    yield "-" * width
-    for row in rows:
-        yield from _stacked_row(row, groups, widths, width)
-
-
-def _column_groups(widths: list[int], width: int) -> list[list[int]]:
-    """The numbers of the columns that share a line."""
-    groups: list[list[int]] = [[]]
-    used = 0
-    for number, column_width in enumerate(widths):
-        if groups[-1] and used + column_width > width:
-            groups.append([])
-            used = len(_INDENT)
-        groups[-1].append(number)
-        used += column_width + 2
-    return groups
-
-
-def _stacked_row(
-    cells: list[str], groups: list[list[int]], widths: list[int], width: int
-) -> Iterator[str]:
-    indent = ""
-    for group in groups:
-        line = "  ".join(cells[number].ljust(widths[number]) for number in group)
-        yield (indent + line).rstrip()
-        indent = _INDENT
-    for line in wrap(cells[-1], width - len(_INDENT)):
-        yield _INDENT + line
-
-
-def _separate_records(names: list[str], rows: list[list[str]], width: int) -> Iterator[str]:
-    """Every row as a record, with an empty line between two."""
-    for number, row in enumerate(rows):
-        if number:
-            yield ""
-        yield from _record_lines(names, row, width)
-
-
-def _record_lines(names: Sequence[str], cells: Sequence[str], width: int) -> Iterator[str]:
-    """A line for each value, the name before it; a long value goes on in the next lines."""
-    margin = max(len(name) for name in names) + 2
-    for name, cell in zip(names, cells, strict=True):
-        head = name
-        for line in wrap(cell, width - margin):
-            yield (head.ljust(margin) + line).rstrip()
-            head = ""
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """The lines of a text, none of them wider than ``width`` characters of a terminal.
-
-    Line breaks and indentation of the text itself stay. An id is not divided at its hyphens.
-    """
-    if any(unicodedata.east_asian_width(character) in "WF" for character in text):
-        width = width // 2  # each of these takes the place of two
-    lines = []
-    for line in text.split("\n"):
-        lines += textwrap.wrap(line, width, break_on_hyphens=False) or [""]
-    return lines
+def _print(lines: Iterable[str], stdout: TextIO) -> None:
+    for line in lines:
+        stdout.write(f"{line}\n")
