@@ -19,40 +19,56 @@ class SuspendedError(Exception):
 class Breaker:
     """Lets calls through until one fails; then one at a time, after a pause.
 
-    :param limit: the seconds beyond which a call counts as failed, whatever it returned
+    Calls that were under way together when one of them failed belong to one episode: whatever
+    becomes of the others changes nothing any more.
+
+    :param limit: the seconds beyond which a call counts as failed, even if it returned
     """
 
     def __init__(self, limit: float, metrics: Metrics) -> None:
         self._limit = limit
         self._metrics = metrics
+        # Seconds between two tries; 0 while calls go through.
         self._pause = 0.0
-        self._opened = self._closed_until = 0.0
+        self._closed_until = 0.0
+        self._episode = 0
         self._is_first = True  # call, of this process
 
     @contextmanager
     def call(self, what: str) -> Iterator[None]:
-        """Surround a call, named for what it is; SuspendedError while calls are suspended."""
+        """Surround a call, and say for whom it is; SuspendedError while calls are suspended."""
         begin = time.monotonic()
         if self._pause:
             if begin < self._closed_until:
                 raise SuspendedError
             # The others wait for what this one will find.
             self._closed_until = begin + self._pause
+        episode = self._episode
         try:
             yield
         except Exception as exc:
-            self._open(what, exc)
+            self._failed(episode, what, exc)
             raise
         if time.monotonic() - begin > self._limit:
-            self._open(what, TimeoutError(f"it took more than {self._limit} s"))
-        elif (self._pause or self._is_first) and begin >= self._opened:
-            self._pause, self._is_first = 0.0, False
-            self._metrics.suspended.set(0)
-            self._metrics.health.works(Part.LOOK_UPS)
+            self._failed(episode, what, TimeoutError(f"it took more than {self._limit} s"))
+        else:
+            self._succeeded(episode)
 
-    def _open(self, what: str, exc: Exception) -> None:
-        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self._opened = time.monotonic()
-        self._closed_until = self._opened + self._pause
+    def _failed(self, episode: int, what: str, exc: Exception) -> None:
+        if episode != self._episode:
+            return
+        self._episode += 1
+        doubled = max(self._pause * 2, _FIRST_PAUSE)
+        self._pause = min(doubled, _LONGEST_PAUSE)
+        self._closed_until = time.monotonic() + self._pause
         self._metrics.suspended.set(1)
         self._metrics.health.fails(Part.LOOK_UPS, f"faults are not shown, first of {what}", exc)
+
+    def _succeeded(self, episode: int) -> None:
+        is_news = bool(self._pause) or self._is_first
+        if not is_news or episode != self._episode:
+            return
+        self._pause = 0.0
+        self._is_first = False
+        self._metrics.suspended.set(0)
+        self._metrics.health.works(Part.LOOK_UPS)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import logging
 import time
 
@@ -115,6 +116,36 @@ def test_the_pause_doubles_up_to_a_limit(world):
         pauses.append(world.clock.now - begin)
 
     assert pauses == [5, 10, 20, 30, 30]
+
+
+def test_calls_that_fail_together_are_one_episode(world):
+    error = OSError("no route")
+    together = [world.breaker.call("trove x") for _ in range(4)]
+    for call in together:
+        call.__enter__()
+    for call in together:
+        with contextlib.suppress(OSError):
+            call.__exit__(OSError, error, None)
+    assert world.call() == "suspended"
+
+    world.clock.now += 5.1
+    assert world.call() == "answer"
+
+
+def test_those_under_way_when_it_opened_neither_close_it_nor_prolong_the_pause(world):
+    slow, failing = world.breaker.call("trove slow"), world.breaker.call("trove failing")
+    slow.__enter__()
+    failing.__enter__()
+    world.fail()
+    world.clock.now += 1.0
+
+    slow.__exit__(None, None, None)
+    with contextlib.suppress(OSError):
+        failing.__exit__(OSError, OSError("no route"), None)
+
+    assert world.call() == "suspended"
+    world.clock.now += 4.1
+    assert world.call() == "answer"
 
 
 def test_a_success_closes_it_and_the_next_pause_is_short_again(world, caplog):
