@@ -166,7 +166,7 @@ class Consumer:
             else:
                 self._metrics.health.works(Part.BROKER)
                 break
-        self._retention.keep(self._wait)
+        self._retention.run(self._wait)
 
     def _store(self, notifications: Sequence[Mapping[str, Any]]) -> bool:
         """Store what notifications say; False for giving them back."""

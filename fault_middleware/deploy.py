@@ -17,6 +17,7 @@ import prometheus_client as prometheus
 from oslo_config import cfg
 
 from fault_middleware import options, profile
+from fault_middleware.archive import Archive
 from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
 from fault_middleware.options import ConfigurationError, Settings
@@ -59,7 +60,7 @@ class Deployment:
     def retention(self) -> Retention:
         """What removes old rows."""
         days, most = self.settings.retention_days, self.settings.max_faults_per_instance
-        return Retention(self.store, self.metrics, days, most)
+        return Retention(Archive(self.store), self.metrics, days, most)
 
     @functools.cached_property
     def consumer(self) -> "Consumer":

@@ -1,74 +1,120 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retention: removes rows that are old, or of which an instance has too many.
 
-It goes from instance to instance in small steps, each with a commit of its own.  What an instance
-shows never changes by it: the newest row stays if it is a fault, and a clearance goes after what
-it hides.  In the background, one process at a time does it; another goes on where it ended.
+It goes from instance to instance in small steps, each with a commit of its own.  It never changes
+what an instance shows: the newest row stays if it is a fault, and a clearance goes after what it
+hides.  In the background, one process at a time does it; another goes on where it ended.
+
+The lease is kept by the database's clock.  A row is old when both that clock and ours say so: one
+wrong clock removes nothing that is young, and stops nobody.
 """
 
+import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fault_middleware import clock
+from fault_middleware.archive import Archive
 from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics
-from fault_middleware.store import Store
 
-# Rows that go with one commit, and that a step looks at.
-_BATCH, _LOOK = 500, 10_000
-# Seconds: how often a process asks whether something is due; how long one that says nothing more
-# is waited for; the least rest after each step; the time from the end of a pass to the next one.
-_GLANCE, _LEASE, _REST, _INTERVAL = 300.0, 120.0, 0.05, 3600.0
+# Rows that go with one commit.
+_BATCH = 500
+# Rows that a step looks at.
+_LOOK = 10_000
+# Seconds between two times that a process asks whether something is due.
+_GLANCE = 300.0
+# Seconds for which a process that says nothing more is waited for.
+_LEASE = 120.0
+# Seconds of rest after each step, at least.
+_REST = 0.05
+# Seconds from the end of a pass to the next one.
+_INTERVAL = 3600.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a purge.
+
+    :ivar end: the id of the last instance that is done with; empty at the end of all
+    :ivar gone: how many rows went
+    """
+
+    end: str
+    gone: int
 
 
 class Retention:
     """What is kept in a table.
 
-    :param days: how long, 0 for ever
+    :param days: for how long, 0 for ever
     :param most: how many faults of an instance, 0 for all
     """
 
-    def __init__(self, store: Store, metrics: Metrics, days: int, most: int) -> None:
-        self._store, self._metrics = store, metrics
-        self._days, self._most = days, most
+    def __init__(self, archive: Archive, metrics: Metrics, days: int, most: int) -> None:
+        self._archive = archive
+        self._metrics = metrics
+        self._days = days
+        self._most = most
 
-    def keep(self, wait: Callable[[float], bool]) -> None:
-        """Purge whenever it is due. Raises nothing.
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Purge whenever it is due, until ``wait`` says to end. Raises nothing.
 
         :param wait: waits for some seconds; returns whether to end
         """
-        while (self._days or self._most) and not wait(_GLANCE):
+        if not self._days and not self._most:
+            return
+        while not wait(_GLANCE):
             try:
-                begin, began = self._store.lease(_LEASE), time.monotonic()
-                for end, _ in () if begin is None else self.purge(begin):
-                    seconds = _LEASE if end else _INTERVAL
-                    if not self._store.advance(begin or "", end, seconds):
-                        break
-                    # In an API worker, requests come first: they have half of the time at least.
-                    if wait(min(_REST + time.monotonic() - began, _LEASE / 4)):
-                        break
-                    begin, began = end, time.monotonic()
+                position = self._archive.lease(_LEASE)
+                if position is not None:
+                    self._go_on(position, wait)
                 self._metrics.health.works(Part.RETENTION)
             except Exception as exc:
                 self._metrics.health.fails(Part.RETENTION, "old faults stay in the table", exc)
 
-    def purge(self, position: str = "", dry_run: bool = False) -> Iterator[tuple[str, int]]:
+    def purge(self, position: str = "", dry_run: bool = False) -> Iterator[Step]:
         """Purge the instances behind ``position``, step by step.
 
         :param dry_run: only say what would go
-        :returns: for each step where it ended, which is empty at the end of all, and how many rows
-            went
         :raises Exception: of the database; what went until then is gone
         """
-        before = clock.utcnow() - timedelta(days=self._days) if self._days else None
+        before = self._horizon()
+        limit = None if dry_run else _LOOK
         end: str | None = position
         while end is not None:
-            limit = None if dry_run else _LOOK
-            end, ids = self._store.outdated(end, before, self._most or None, limit)
-            gone = len(ids)
-            if not dry_run:
-                batches = (ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH))
-                gone = sum(map(self._store.delete, batches))
-                self._metrics.purged.inc(gone)
-            yield end or "", gone
+            outdated = self._archive.outdated(end, before, self._most or None, limit)
+            end = outdated.end
+            gone = len(outdated.ids) if dry_run else self._remove(outdated.ids)
+            yield Step(end or "", gone)
+
+    def _go_on(self, position: str, wait: Callable[[float], bool]) -> None:
+        """Purge from ``position`` on, for as long as the lease is ours."""
+        began = time.monotonic()
+        for step in self.purge(position):
+            seconds = _LEASE if step.end else _INTERVAL
+            if not self._archive.advance(position, step.end, seconds):
+                return
+            # In an API worker, requests come first: they have half of the time at least.
+            took = time.monotonic() - began
+            if wait(min(_REST + took, _LEASE / 4)):
+                return
+            position = step.end
+            began = time.monotonic()
+
+    def _horizon(self) -> datetime | None:
+        """What happened before this moment is to go."""
+        if not self._days:
+            return None
+        now = min(clock.utcnow(), self._archive.now())
+        return now - timedelta(days=self._days)
+
+    def _remove(self, ids: list[str]) -> int:
+        gone = 0
+        remaining = iter(ids)
+        while batch := list(itertools.islice(remaining, _BATCH)):
+            gone += self._archive.delete(batch)
+        self._metrics.purged.inc(gone)
+        return gone

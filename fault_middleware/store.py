@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one module that speaks SQL: faults in, the newest fault out.
+"""The table of faults, as requests and notifications use it: faults in, the newest fault out.
 
 Rows are only ever inserted, so writers never wait for each other, and recording the same fault
 twice leaves one row.  A clearance is a row too.  Which row of an instance is shown follows from
 the rows alone (the greatest by ``created`` and ``id``), so the order in which they arrive does not
-matter.
+matter.  What operators and the retention ask is in ``archive``.
 """
 
 import dataclasses
@@ -14,9 +14,8 @@ import itertools
 import os
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -35,20 +34,16 @@ _T = models.instance_faults
 _COLUMNS = [_T.c[field.name] for field in dataclasses.fields(Fault)]
 _IS_WANTED = _T.c.instance_id == sa.bindparam("instance_id")
 _IS_OURS = _T.c.service == sa.bindparam("service")
-_NEWEST = sa.select(*_COLUMNS).where(_IS_WANTED, _IS_OURS).limit(1)
-_NEWEST = _NEWEST.order_by(_T.c.created.desc(), _T.c.id.desc())
+_NEWEST = (
+    sa.select(*_COLUMNS)
+    .where(_IS_WANTED, _IS_OURS)
+    .order_by(_T.c.created.desc(), _T.c.id.desc())
+    .limit(1)
+)
 _NEWEST_BETWEEN = _NEWEST.where(
     sa.literal_column("created") >= sa.bindparam("since"),
     sa.literal_column("created") <= sa.bindparam("until"),
 )
-# The same as _newest_of(), by what PostgreSQL plans in a fraction of the time.
-_NEWEST_OF_ARRAY = sa.text(
-    "SELECT f.* FROM unnest(CAST(:ids AS varchar[])) AS wanted(one)"  # noqa: S608 no values in it
-    f" CROSS JOIN LATERAL (SELECT {', '.join(one.name for one in _COLUMNS)} FROM instance_faults"
-    " WHERE instance_id = wanted.one AND service = :service"
-    " ORDER BY created DESC, id DESC LIMIT 1) AS f"
-)
-
 # Of one instance: the rows of a request, and clearances, among its newest. The other rows are few
 # enough to be passed over however many faults an instance has. Only ids are gathered at first:
 # MariaDB would put texts on a disk for that.
@@ -72,7 +67,7 @@ class Store:
 
     :param options: the values of group ``[fault_middleware_database]``
     :param lookup_timeout: the most seconds that a look-up waits for a connection, and an answer
-    :raises ConfigurationError: when ``connection`` is no usable URL
+    :raises ConfigurationError: when ``connection`` is not a usable URL
     """
 
     def __init__(
@@ -105,42 +100,44 @@ class Store:
         :raises SuspendedError: when the database did not answer a moment ago
         :raises Exception: of the database, when it cannot answer
         """
-        # In the one form that every database takes.
-        times = [moment.isoformat(" ", "microseconds") for moment in between]
+        statement = _NEWEST
         values = {"service": service, "instance_id": instance_id}
-        values |= zip(("since", "until"), times, strict=False)
+        if between:
+            since, until = between
+            statement = _NEWEST_BETWEEN
+            # All three drivers take a time as text.
+            values["since"] = since.isoformat(" ", "microseconds")
+            values["until"] = until.isoformat(" ", "microseconds")
         with self._breaker.call(f"{service} {instance_id}"):
-            rows = self._read(_NEWEST_BETWEEN if between else _NEWEST, values)
+            rows = self._read(statement, values)
             if not between:
                 rows = self._causes(service, rows)
-        # The database may find ids equal that are not (case, trailing spaces).
-        return next((row for row in rows if row.instance_id == instance_id), None)
+        for row in rows:
+            # The database may find ids equal that are not (case, trailing spaces).
+            if row.instance_id == instance_id:
+                return row
+        return None
 
-    def last_many(self, service: str, instance_ids: Iterable[str]) -> dict[str, Fault]:
+    def last_many(
+        self, service: str, instance_ids: Iterable[str], with_details: bool = True
+    ) -> dict[str, Fault]:
         """What is to be shown of many, by instance id; raises as :meth:`last`.
 
         One round trip for each 200, and more only for what :meth:`last` would look at twice.
+
+        :param with_details: whether to read ``details``, which are empty otherwise
         """
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
             return {}
         found: dict[str, Fault] = {}
-        ids = iter(wanted)
         end = time.monotonic() + self._lookup_timeout
         with self._breaker.call(f"{service} {next(iter(wanted))}"):
-            while chunk := list(itertools.islice(ids, CHUNK)):
+            for chunk in _chunks(wanted):
                 if time.monotonic() > end:
                     raise TimeoutError(f"{len(wanted)} look-ups took too long")
-                # Few sizes, so few statements to prepare; the gap is filled with an id that is
-                # asked for anyway.
-                size = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
-                chunk += chunk[:1] * (size - len(chunk))
-                values: dict[str, Any] = {f"id{n}": one for n, one in enumerate(chunk)}
-                statement = _newest_of(size)
-                if self.reader.dialect.name == "postgresql":
-                    statement, values = _NEWEST_OF_ARRAY, {"ids": chunk}
-                newest = self._read(statement, {"service": service, **values})
-                for row in self._causes(service, newest):
+                newest = self._newest_of(service, chunk, with_details)
+                for row in self._causes(service, newest, with_details):
                     if row.instance_id in wanted:
                         found[row.instance_id] = row
         return found
@@ -156,102 +153,11 @@ class Store:
         with self.writer.begin() as connection:
             insert = _insert(connection.dialect.name)
             result = connection.execute(insert, [_values(row, updated) for row in faults])
-            if connection.dialect.name == "mysql":
-                # To SQLAlchemy's connections, MySQL also counts what was there.
-                is_new = _T.c.id.in_([row.id for row in faults]) & (_T.c.updated == updated)
-                return connection.scalar(sa.select(sa.func.count()).where(is_new)) or 0
-            return max(result.rowcount, 0)
-
-    def history(
-        self, limit: int | None, since: datetime | None, fold: bool = False, **equal: Any
-    ) -> list[dict[str, Any]]:
-        """Rows for people, the newest first, with all columns.
-
-        :param since: only what happened then or later
-        :param fold: make one of the rows of an instance that say the same; instead of the columns
-            that tell them apart it has ``count``, ``first`` and ``last``
-        :param equal: columns and what is in them; None for whatever
-        :raises Exception: of the database, as all that follow
-        """
-        what = (_T.c.service, _T.c.instance_id, _T.c.message, _T.c.deleted)
-        time = _T.c.created
-        first, last = sa.func.min(time).label("first"), sa.func.max(time).label("last")
-        statement = sa.select(_T).order_by(time.desc(), _T.c.id.desc())
-        if fold:
-            count = sa.func.count().label("count")
-            statement = sa.select(*what, count, first, last).group_by(*what).order_by(last.desc())
-        given = [_T.c[name] == value for name, value in equal.items() if value is not None]
-        given += [time >= since] if since else []
-        with self.writer.connect() as connection:
-            rows = connection.execute(statement.where(*given).limit(limit))
-            return [dict(row) for row in rows.mappings()]
-
-    def outdated(
-        self, after: str, before: datetime | None, most: int | None, limit: int | None
-    ) -> tuple[str | None, list[str]]:
-        """What to purge of the next 200 instances.
-
-        :param after: the id of the instance that was looked at last
-        :param before: what happened earlier is to go; None for nothing
-        :param most: how many faults of an instance stay; None for all
-        :param limit: how many rows to look at, the oldest of an instance first; then come again
-        :returns: the id of the last instance that is done with, None if there are no more; and the
-            ids of rows, in an order that never uncovers a fault that was cleared
-        """
-        one, count = _T.c.instance_id, sa.func.count()
-        some = sa.select(one, sa.func.min(_T.c.created), count).where(one > after).group_by(one)
-        columns = (_T.c.id, one, _T.c.service, _T.c.created, _T.c.deleted)
-        faults: Counter[tuple[str, str]] = Counter()
-        outdated: list[str] = []
-        with self.writer.connect() as connection:
-            found = connection.execute(some.order_by(one).limit(CHUNK)).all()
-            wanted = [
-                instance_id
-                for instance_id, oldest, number in found
-                if (before and oldest < before) or (most and number > most)
-            ]
-            order = (one, _T.c.created, _T.c.id)
-            statement = sa.select(*columns).where(one.in_(wanted)).order_by(*order).limit(limit)
-            rows = connection.execute(statement).all() if wanted else []
-        for row in reversed(rows):
-            key = row.service, row.instance_id
-            # Or it may be, if newer ones of the instance were not looked at.
-            is_shown = key not in faults and not row.deleted
-            is_surplus = most is not None and faults[key] >= most
-            faults[key] += not row.deleted
-            if not is_shown and (is_surplus or (before and row.created < before)):
-                outdated.append(row.id)
-        ends = [after, *(instance_id for instance_id, _, _ in found)]
-        if len(rows) == limit:
-            ends = ends[: ends.index(rows[-1].instance_id) + (not outdated)]
-        return (ends[-1] if found else None), outdated[::-1]
-
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove rows with one commit; how many there were."""
-        with self.writer.begin() as connection:
-            return connection.execute(_T.delete().where(_T.c.id.in_(ids))).rowcount
-
-    def lease(self, seconds: float) -> str | None:
-        """Be the one who purges for so many seconds.
-
-        :returns: the instance after which to go on, or None if nothing is due or another does it
-        """
-        table, now = models.retention, clock.utcnow()
-        until = table.update().values(due=now + timedelta(seconds=seconds))
-        with self.writer.begin() as connection:
-            is_ours = connection.execute(until.where(table.c.due <= now)).rowcount
-            position: str | None = connection.scalar(sa.select(table.c.position))
-            return position if is_ours else None
-
-    def advance(self, begin: str, end: str, seconds: float) -> bool:
-        """Note that the purge went on from ``begin`` to ``end``, and for how long it is ours.
-
-        :returns: whether it was; otherwise somebody else goes on
-        """
-        table, due = models.retention, clock.utcnow() + timedelta(seconds=seconds)
-        moved = table.update().where(table.c.position == begin).values(position=end, due=due)
-        with self.writer.begin() as connection:
-            return connection.execute(moved).rowcount > 0
+            if connection.dialect.name != "mysql":
+                return max(result.rowcount, 0)
+            # To SQLAlchemy's connections, MySQL also counts what was there.
+            is_new = _T.c.id.in_([row.id for row in faults]) & (_T.c.updated == updated)
+            return connection.scalar(sa.select(sa.func.count()).where(is_new)) or 0
 
     def probe(self) -> None:
         """Store a row and take it out again, or raise what the database does."""
@@ -260,7 +166,21 @@ class Store:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
             connection.execute(_T.delete().where(_T.c.id == row.id))
 
-    def _causes(self, service: str, newest: Sequence[Fault]) -> list[Fault]:
+    def _newest_of(self, service: str, ids: list[str], with_details: bool) -> list[Fault]:
+        """The newest row of each instance of a chunk; some may come twice."""
+        if self.reader.dialect.name == "postgresql":
+            values = {"service": service, "ids": ids}
+            return self._read(_newest_of_array(with_details), values)
+        # Few sizes, so few statements to prepare; the gap is filled with an id that is asked for
+        # anyway.
+        size = min(CHUNK, 1 << (len(ids) - 1).bit_length())
+        padded = ids + ids[:1] * (size - len(ids))
+        named = {f"id{number}": instance_id for number, instance_id in enumerate(padded)}
+        return self._read(_newest_of(size, with_details), {"service": service, **named})
+
+    def _causes(
+        self, service: str, newest: Sequence[Fault], with_details: bool = True
+    ) -> list[Fault]:
         """The newest row of each instance, or another of the same request that tells more."""
         shown = {row.instance_id: row for row in newest}
         poor = [row for row in newest if cause.gives_way(row)]
@@ -268,8 +188,9 @@ class Store:
             some = poor[begin : begin + _REQUESTS]
             values: dict[str, Any] = {"service": service}
             for number, row in enumerate(some):
-                values |= {f"id{number}": row.instance_id, f"request{number}": row.request_id}
-            found = self._read(_of_requests(len(some)), values)
+                values[f"id{number}"] = row.instance_id
+                values[f"request{number}"] = row.request_id
+            found = self._read(_of_requests(len(some), with_details), values)
             for row in some:
                 others = [other for other in found if other.instance_id == row.instance_id]
                 shown[row.instance_id] = cause.nearest(row, others)
@@ -279,40 +200,54 @@ class Store:
         lookup = self._once(statement, lambda: engines.Lookup(self.reader, statement, _COLUMNS))
         begin = time.monotonic()
         try:
-            return list(itertools.starmap(Fault, lookup.rows(values)))
+            return [Fault(*row) for row in lookup.rows(values)]
         except engines.DisconnectedError:
             # A pooled connection that the server has closed meanwhile; asking each one before use
             # would cost every request a round trip. The pool has dropped them all by now, so this
             # connects anew. What took its time to fail would take it again.
             if time.monotonic() - begin > self._lookup_timeout / 10:
                 raise
-            return list(itertools.starmap(Fault, lookup.rows(values)))
+            return [Fault(*row) for row in lookup.rows(values)]
 
     def _once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """What is made once in a process."""
         if self._pid != os.getpid():
             # Forked: the connections are the parent's, who goes on using them.
-            for one in self._made.values():
-                if isinstance(one, sa.Engine):
-                    one.dispose(close=False)
-            self._made, self._pid = {}, os.getpid()
+            for made in self._made.values():
+                if isinstance(made, sa.Engine):
+                    made.dispose(close=False)
+            self._made = {}
+            self._pid = os.getpid()
         if key not in self._made:
             self._made.setdefault(key, make())
-        made: _Made = self._made[key]
-        return made
+        found: _Made = self._made[key]
+        return found
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(ids)
+    while chunk := list(itertools.islice(remaining, CHUNK)):
+        yield chunk
+
+
+def _selected(table: str, with_details: bool) -> str:
+    """The columns of a row, in the order of the fields of Fault."""
+    names = [f"{table}.{column.name}" for column in _COLUMNS]
+    if not with_details:
+        names[names.index(f"{table}.details")] = "'' AS details"
+    return ", ".join(names)
 
 
 @functools.cache
-def _newest_of(size: int) -> sa.ClauseElement:
+def _newest_of(size: int, with_details: bool) -> sa.ClauseElement:
     """The newest row of each of ``size`` instances (``:id0``, ``:id1``, ...).
 
     A correlated LIMIT 1 for each id walks the index to one row, however many faults an instance
     has; window functions read them all.
     """
-    ids = " UNION ALL ".join(f"SELECT :id{n} AS instance_id" for n in range(size))
-    columns = ", ".join(f"f.{column.name}" for column in _COLUMNS)
+    ids = " UNION ALL ".join(f"SELECT :id{number} AS instance_id" for number in range(size))
     return sa.text(
-        f"SELECT {columns} FROM ({ids}) AS wanted"  # noqa: S608 no values in it
+        f"SELECT {_selected('f', with_details)} FROM ({ids}) AS wanted"  # noqa: S608 no values in it
         " JOIN instance_faults AS f ON f.id = (SELECT newest.id"
         " FROM instance_faults AS newest"
         " WHERE newest.instance_id = wanted.instance_id"
@@ -322,9 +257,21 @@ def _newest_of(size: int) -> sa.ClauseElement:
 
 
 @functools.cache
-def _of_requests(size: int) -> sa.ClauseElement:
+def _newest_of_array(with_details: bool) -> sa.ClauseElement:
+    """The same, for the array ``:ids``; PostgreSQL plans it in a fraction of the time."""
+    return sa.text(
+        "SELECT f.* FROM unnest(CAST(:ids AS varchar[])) AS wanted(instance)"  # noqa: S608 no values in it
+        f" CROSS JOIN LATERAL (SELECT {_selected('instance_faults', with_details)}"
+        " FROM instance_faults"
+        " WHERE instance_id = wanted.instance AND service = :service"
+        " ORDER BY created DESC, id DESC LIMIT 1) AS f"
+    )
+
+
+@functools.cache
+def _of_requests(size: int, with_details: bool) -> sa.ClauseElement:
     """What else happened to ``size`` instances under the requests of their newest faults."""
-    columns = ", ".join(f"f.{column.name}" for column in _COLUMNS)
+    columns = _selected("f", with_details)
     parts = [_OF_REQUEST.format(columns=columns, number=number) for number in range(size)]
     return sa.text(" UNION ALL ".join(parts)).columns(*_COLUMNS)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fault_middleware import fault, models, report
+from fault_middleware.archive import Archive
 from fault_middleware.cmd import arguments, formats
 from fault_middleware.cmd.manage import Command, ListCommand, ShowCommand
 
@@ -81,7 +82,7 @@ class List(ListCommand):
         instance_id = None
         if given.instance:
             instance_id = fault.canonical_id(given.instance)
-        return self.store().history(
+        return Archive(self.store()).history(
             given.limit or None,
             given.since,
             given.fold,
@@ -105,11 +106,11 @@ class Show(ShowCommand):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], list[Any]]:
-        store = self.store()
+        archive = Archive(self.store())
         wanted = fault.canonical_id(parsed_args.id)
-        rows = store.history(1, None, id=wanted)
+        rows = archive.history(1, None, id=wanted)
         if not rows:
-            rows = store.history(1, None, instance_id=wanted, deleted=False)
+            rows = archive.history(1, None, instance_id=wanted, deleted=False)
         if not rows:
             raise RuntimeError(
                 f"Neither a fault nor an instance with a fault has the id {wanted}."
@@ -169,7 +170,7 @@ class Clear(Command):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         service = parsed_args.service
         wanted = fault.canonical_id(parsed_args.instance)
-        before = self.store().history(1, None, instance_id=wanted, service=service)
+        before = Archive(self.store()).history(1, None, instance_id=wanted, service=service)
         report.record(wanted, "", None, service, conf=self.configuration(), deleted=True)
         print(f"The faults of {wanted} are no longer shown.")
         if not before or before[0]["deleted"]:
@@ -213,9 +214,9 @@ class Purge(Command):
             local["max_faults_per_instance"] = str(parsed_args.max_faults)
         retention = self.deployment(local).retention
         total = 0
-        for position, removed in retention.purge("", parsed_args.dry_run):
-            total += removed
-            _show_progress(total, position)
+        for step in retention.purge("", parsed_args.dry_run):
+            total += step.gone
+            _show_progress(total, step.end)
         if parsed_args.dry_run:
             print(f"{total} rows would be removed.")
         else:

@@ -3,11 +3,12 @@
 
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from fault_middleware import clock, fault, retention
+from fault_middleware import clock, fault, models, retention
+from fault_middleware.archive import Archive, Outdated
 from fault_middleware.metrics import Metrics
 from fault_middleware.retention import Retention
 from tests.fixtures import rows
@@ -35,8 +36,8 @@ def left(store):
 
 def purge(store, days=0, most=0, **options):
     """Purge, and return how many rows went."""
-    retention = Retention(store, Metrics(), days, most)
-    return sum(gone for _, gone in retention.purge(**options))
+    retention = Retention(Archive(store), Metrics(), days, most)
+    return sum(step.gone for step in retention.purge(**options))
 
 
 def test_old_faults_go_but_the_newest_of_each_instance_stays(any_store):
@@ -81,11 +82,11 @@ def test_clearances_do_not_count_as_faults(any_store):
     assert purge(any_store, most=2) == 0
 
 
-def test_however_it_is_broken_off_no_cleared_fault_comes_back(any_store):
+def test_however_it_is_broken_off_no_cleared_fault_comes_back(any_store, monkeypatch):
     record(any_store, "a", *range(50, 650))
     record(any_store, "a", 45, deleted=True)
-    deleted = any_store.delete
-    any_store.delete = lambda ids: deleted(ids) and 1 / 0
+    deleted = Archive.delete
+    monkeypatch.setattr(Archive, "delete", lambda *args: deleted(*args) and 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         purge(any_store, days=30)
@@ -127,7 +128,7 @@ def test_one_process_at_a_time_is_let(any_store):
     def ask():
         begin.wait()
         try:
-            let.append(any_store.lease(60))
+            let.append(Archive(any_store).lease(60))
         except Exception as exc:
             let.append(repr(exc))
 
@@ -141,19 +142,19 @@ def test_one_process_at_a_time_is_let(any_store):
 
 
 def test_another_goes_on_where_one_ended(any_store):
-    assert any_store.lease(60) == ""
-    assert any_store.advance("", "i0042", seconds=-1)
+    assert Archive(any_store).lease(60) == ""
+    assert Archive(any_store).advance("", "i0042", seconds=-1)
 
-    assert any_store.lease(60) == "i0042"
-    assert any_store.lease(60) is None
+    assert Archive(any_store).lease(60) == "i0042"
+    assert Archive(any_store).lease(60) is None
 
 
 def test_who_was_too_slow_stops(any_store):
-    any_store.lease(-1)
-    any_store.lease(60)
-    any_store.advance("", "i0042", 60)
+    Archive(any_store).lease(-1)
+    Archive(any_store).lease(60)
+    Archive(any_store).advance("", "i0042", 60)
 
-    assert not any_store.advance("", "i0001", 60)
+    assert not Archive(any_store).advance("", "i0001", 60)
 
 
 def test_an_instance_with_more_faults_than_fit_in_a_step(any_store, monkeypatch):
@@ -185,14 +186,61 @@ def waits(number):
 
 def test_in_the_background_it_is_done_once_an_hour(any_store):
     metrics = Metrics()
-    retention = Retention(any_store, metrics, 30, 0)
+    retention = Retention(Archive(any_store), metrics, 30, 0)
     record(any_store, "a", 90, 60)
-    retention.keep(waits(4))
+    retention.run(waits(4))
     record(any_store, "a", 80)
-    retention.keep(waits(2))
+    retention.run(waits(2))
 
     assert left(any_store) == [("a", "60"), ("a", "80")]
     assert "faults_purged_total=1" in metrics.counts()
+
+
+def test_one_clock_in_the_future_removes_nothing_that_is_young(any_store, monkeypatch):
+    record(any_store, "a", 90, 20, 10, 1)
+    record(any_store, "b", 90, 5)
+    monkeypatch.setattr(clock, "utcnow", lambda: datetime(2099, 1, 1))
+
+    assert purge(any_store, days=30) == 2
+    assert left(any_store) == [("a", "1"), ("a", "10"), ("a", "20"), ("b", "5")]
+
+
+def test_one_clock_in_the_past_removes_nothing(any_store, monkeypatch):
+    record(any_store, "a", 90, 60, 1)
+    monkeypatch.setattr(clock, "utcnow", lambda: datetime(1970, 1, 1))
+
+    assert purge(any_store, days=30) == 0
+
+
+@pytest.mark.parametrize("year", [1970, 2099])
+def test_after_a_pass_by_a_wrong_clock_others_go_on(any_store, monkeypatch, year):
+    metrics = Metrics()
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "utcnow", lambda: datetime(year, 1, 1))
+        Retention(Archive(any_store), metrics, 30, 0).run(waits(4))
+    record(any_store, "a", 90, 60)
+    make_due(any_store, clock.utcnow())
+
+    Retention(Archive(any_store), metrics, 30, 0).run(waits(4))
+
+    assert left(any_store) == [("a", "60")]
+
+
+@pytest.mark.parametrize("due", [datetime(2099, 1, 1), None])
+def test_a_lease_that_no_clock_could_give_is_over(any_store, due):
+    make_due(any_store, due)
+
+    assert Archive(any_store).lease(60) == ""
+
+
+def make_due(store, due):
+    """Write when there is next something to do, as a release before this one did."""
+    with store.writer.begin() as connection:
+        connection.execute(models.retention.update().values(due=due))
+
+
+def test_the_databases_clock_is_utc(any_store):
+    assert abs(Archive(any_store).now() - clock.utcnow()) < timedelta(minutes=5)
 
 
 def test_after_a_step_it_rests_as_long_as_that_took(any_store, monkeypatch):
@@ -200,14 +248,14 @@ def test_after_a_step_it_rests_as_long_as_that_took(any_store, monkeypatch):
 
     def outdated(*arguments):
         time.sleep(0.2)
-        return None, []
+        return Outdated(None, [])
 
     def wait(seconds):
         rests.append(seconds)
         return len(rests) >= 2
 
-    monkeypatch.setattr(any_store, "outdated", outdated)
-    Retention(any_store, Metrics(), 30, 0).keep(wait)
+    monkeypatch.setattr(Archive, "outdated", outdated)
+    Retention(Archive(any_store), Metrics(), 30, 0).run(wait)
 
     assert 0.2 < rests[1] <= 30
 
@@ -216,6 +264,6 @@ def test_a_table_that_was_not_brought_up_to_date_is_a_trouble(any_store):
     with any_store.writer.begin() as connection:
         connection.exec_driver_sql("DROP TABLE fault_middleware_retention")
     metrics = Metrics()
-    Retention(any_store, metrics, 30, 0).keep(waits(2))
+    Retention(Archive(any_store), metrics, 30, 0).run(waits(2))
 
     assert metrics.health.failures["retention"].startswith("old faults stay in the table: ")

@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from fault_middleware import clock, fault
+from fault_middleware.archive import Archive
 from fault_middleware.metrics import Metrics
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
@@ -68,11 +69,11 @@ def test_who_consumes_stores_and_purges_and_the_filter_looks_up(grant):
     assert recorder.record([row, old], lambda seconds: True)
     assert recorder.record([row], lambda seconds: True)
     consumer.probe()
-    purged = list(Retention(consumer, Metrics(), 30, 50).purge())
-    position = consumer.lease(120)
-    assert consumer.advance("", "", 3600)
+    purged = list(Retention(Archive(consumer), Metrics(), 30, 50).purge())
+    position = Archive(consumer).lease(120)
+    assert Archive(consumer).advance("", "", 3600)
 
-    assert sum(gone for _, gone in purged) == 1
+    assert sum(step.gone for step in purged) == 1
     assert position is not None
     assert reader.last("trove", "i").message == "m"
     assert set(reader.last_many("trove", ["i", "j"])) == {"i"}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table on SQLite, MariaDB and PostgreSQL."""
 
+import dataclasses
 import itertools
 import os
 from datetime import datetime, timedelta
@@ -160,6 +161,16 @@ def test_many_instances_cost_one_query_for_each_200(any_store, count, monkeypatc
     assert {one: row.message for one, row in found.items()} == {one: one for one in ids}
     assert all(found[one].created == MOMENT for one in ids[::2])
     assert len(queries) == -(-(count + 1) // 200)
+
+
+def test_details_are_read_only_where_they_are_asked_for(any_store):
+    made = make(details="Traceback", problem={"status": 500})
+    any_store.record([made])
+
+    (brief,) = any_store.last_many("trove", [INSTANCE, OTHER], with_details=False).values()
+
+    assert brief == dataclasses.replace(made, details="")
+    assert any_store.last_many("trove", [INSTANCE, OTHER]) == {INSTANCE: made}
 
 
 def test_an_id_that_the_database_takes_for_another_is_another(any_store):

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of faults, as operators and the retention use it: lists, removals, the lease."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from fault_middleware import models
+from fault_middleware.store import Store
+
+# The most instances that a step of the retention looks at.
+_INSTANCES = 200
+# Seconds that a lease may be ahead, and some for clocks that are set. What is further ahead was
+# written by a wrong clock.
+_LONGEST_LEASE = 2 * 3600.0
+
+_T = models.instance_faults
+_LEASE = models.retention
+_CLOCKS = {
+    "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    "mysql": "SELECT UTC_TIMESTAMP(6)",
+    "postgresql": "SELECT clock_timestamp() AT TIME ZONE 'UTC'",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outdated:
+    """What to remove of the next instances.
+
+    :ivar end: the id of the last instance that is done with; None if there are no more
+    :ivar ids: ids of rows, in an order that never uncovers a fault that was cleared
+    """
+
+    end: str | None
+    ids: list[str]
+
+
+class Archive:
+    """The table of faults in the database of a store.
+
+    Every method raises what the database raises.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def history(
+        self, limit: int | None, since: datetime | None, fold: bool = False, **equal: Any
+    ) -> list[dict[str, Any]]:
+        """Rows for people, the newest first, with all columns.
+
+        :param since: only what happened then or later
+        :param fold: make one of the rows of an instance that say the same; instead of the columns
+            that tell them apart it has ``count``, ``first`` and ``last``
+        :param equal: columns, and the value that each must have; None for any value
+        """
+        statement = _folded() if fold else _unfolded()
+        for name, value in equal.items():
+            if value is not None:
+                statement = statement.where(_T.c[name] == value)
+        if since is not None:
+            statement = statement.where(_T.c.created >= since)
+        with self._store.writer.connect() as connection:
+            rows = connection.execute(statement.limit(limit))
+            return [dict(row) for row in rows.mappings()]
+
+    def outdated(
+        self, after: str, before: datetime | None, most: int | None, limit: int | None
+    ) -> Outdated:
+        """What to remove of the next 200 instances.
+
+        :param after: the id of the instance that was looked at last
+        :param before: what happened earlier is to go; None for nothing
+        :param most: how many faults of an instance stay; None for all
+        :param limit: how many rows to look at, the oldest of an instance first; then come again
+        """
+        with self._store.writer.connect() as connection:
+            instances = connection.execute(_instances(after)).all()
+            wanted = []
+            for instance_id, oldest, number in instances:
+                is_old = before is not None and oldest < before
+                is_crowded = most is not None and number > most
+                if is_old or is_crowded:
+                    wanted.append(instance_id)
+            rows = connection.execute(_oldest_of(wanted, limit)).all() if wanted else []
+        ids = _may_go(rows, before, most)
+        if not instances:
+            return Outdated(None, ids)
+        if len(rows) != limit:
+            return Outdated(instances[-1].instance_id, ids)
+        # There are more rows of the last instance. Go on behind the one before it, unless nothing
+        # of it may go.
+        done = [after]
+        for instance in instances:
+            if instance.instance_id == rows[-1].instance_id:
+                break
+            done.append(instance.instance_id)
+        if not ids:
+            done.append(rows[-1].instance_id)
+        return Outdated(done[-1], ids)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove rows with one commit; how many there were."""
+        with self._store.writer.begin() as connection:
+            return connection.execute(_T.delete().where(_T.c.id.in_(ids))).rowcount
+
+    def now(self) -> datetime:
+        """The time by the database's clock, in UTC: one clock for all who share the table."""
+        with self._store.writer.connect() as connection:
+            return _now(connection)
+
+    def lease(self, seconds: float) -> str | None:
+        """Be the one who purges for so many seconds, at most an hour.
+
+        :returns: the instance after which to go on, or None if nothing is due or another does it
+        """
+        with self._store.writer.begin() as connection:
+            now = _now(connection)
+            is_due = _LEASE.c.due <= now
+            is_wrong = _LEASE.c.due.is_(None) | (_LEASE.c.due > now + _seconds(_LONGEST_LEASE))
+            taken = _LEASE.update().where(is_due | is_wrong).values(due=now + _seconds(seconds))
+            is_ours = connection.execute(taken).rowcount > 0
+            position: str | None = connection.scalar(sa.select(_LEASE.c.position))
+            return position if is_ours else None
+
+    def advance(self, begin: str, end: str, seconds: float) -> bool:
+        """Note that the purge went on from ``begin`` to ``end``, and for how long it is ours.
+
+        :returns: whether it was; otherwise somebody else goes on
+        """
+        with self._store.writer.begin() as connection:
+            due = _now(connection) + _seconds(seconds)
+            moved = _LEASE.update().where(_LEASE.c.position == begin)
+            changed = connection.execute(moved.values(position=end, due=due))
+            return changed.rowcount > 0
+
+
+def _unfolded() -> sa.Select[Any]:
+    return sa.select(_T).order_by(_T.c.created.desc(), _T.c.id.desc())
+
+
+def _folded() -> sa.Select[Any]:
+    same = (_T.c.service, _T.c.instance_id, _T.c.message, _T.c.deleted)
+    count = sa.func.count().label("count")
+    first = sa.func.min(_T.c.created).label("first")
+    last = sa.func.max(_T.c.created).label("last")
+    return sa.select(*same, count, first, last).group_by(*same).order_by(last.desc())
+
+
+def _instances(after: str) -> sa.Select[Any]:
+    """The next instances, the time of the oldest row of each, and how many it has."""
+    instance_id = _T.c.instance_id
+    return (
+        sa.select(instance_id, sa.func.min(_T.c.created), sa.func.count())
+        .where(instance_id > after)
+        .group_by(instance_id)
+        .order_by(instance_id)
+        .limit(_INSTANCES)
+    )
+
+
+def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
+    """The rows of instances, one instance after the other, the oldest first."""
+    columns = (_T.c.id, _T.c.instance_id, _T.c.service, _T.c.created, _T.c.deleted)
+    return (
+        sa.select(*columns)
+        .where(_T.c.instance_id.in_(instance_ids))
+        .order_by(_T.c.instance_id, _T.c.created, _T.c.id)
+        .limit(limit)
+    )
+
+
+def _may_go(rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | None) -> list[str]:
+    """The ids of the rows that may go, in the order of the rows."""
+    faults: Counter[tuple[str, str]] = Counter()
+    found: list[str] = []
+    for row in reversed(rows):
+        key = (row.service, row.instance_id)
+        # Or it may be, if newer ones of the instance were not looked at.
+        is_shown = key not in faults and not row.deleted
+        is_surplus = most is not None and faults[key] >= most
+        is_old = before is not None and row.created < before
+        faults[key] += 0 if row.deleted else 1
+        if not is_shown and (is_surplus or is_old):
+            found.append(row.id)
+    found.reverse()
+    return found
+
+
+def _now(connection: sa.Connection) -> datetime:
+    found: Any = connection.exec_driver_sql(_CLOCKS[connection.dialect.name]).scalar()
+    return datetime.fromisoformat(found) if isinstance(found, str) else found
+
+
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)
