@@ -11,12 +11,11 @@ import dataclasses
 import functools
 import importlib
 import itertools
-import os
 import time
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,11 +23,11 @@ from fault_middleware import cause, clock, engines, fault, models
 from fault_middleware.breaker import Breaker
 from fault_middleware.fault import Fault
 from fault_middleware.metrics import Metrics
+from fault_middleware.process import PerProcess
 
 #: The most instances that one query looks up.
 CHUNK = 200
 
-_Made = TypeVar("_Made")
 _T = models.instance_faults
 # A row in the order of the fields of Fault.
 _COLUMNS = [_T.c[field.name] for field in dataclasses.fields(Fault)]
@@ -76,19 +75,20 @@ class Store:
         self._options = options
         self._lookup_timeout = lookup_timeout
         self._breaker = Breaker(lookup_timeout, metrics or Metrics())
-        self._made: dict[Hashable, Any] = {}
-        self._pid = os.getpid()
         engines.check(options)
+        self._reader = PerProcess(lambda: engines.reader(options, lookup_timeout), _abandon)
+        self._writer = PerProcess(lambda: engines.writer(options), _abandon)
+        self._lookups = PerProcess[dict[sa.ClauseElement, engines.Lookup]](dict)
 
     @property
     def reader(self) -> sa.Engine:
         """For look-ups in requests."""
-        return self._once("reader", lambda: engines.reader(self._options, self._lookup_timeout))
+        return self._reader.get()
 
     @property
     def writer(self) -> sa.Engine:
         """For everything else."""
-        return self._once("writer", lambda: engines.writer(self._options))
+        return self._writer.get()
 
     def last(self, service: str, instance_id: str, *between: datetime) -> Fault | None:
         """What is to be shown of an instance: a fault, a clearance, or None.
@@ -197,7 +197,7 @@ class Store:
         return list(shown.values())
 
     def _read(self, statement: sa.ClauseElement, values: Mapping[str, Any]) -> list[Fault]:
-        lookup = self._once(statement, lambda: engines.Lookup(self.reader, statement, _COLUMNS))
+        lookup = self._lookup(statement)
         begin = time.monotonic()
         try:
             return [Fault(*row) for row in lookup.rows(values)]
@@ -209,19 +209,17 @@ class Store:
                 raise
             return [Fault(*row) for row in lookup.rows(values)]
 
-    def _once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
-        """What is made once in a process."""
-        if self._pid != os.getpid():
-            # Forked: the connections are the parent's, who goes on using them.
-            for made in self._made.values():
-                if isinstance(made, sa.Engine):
-                    made.dispose(close=False)
-            self._made = {}
-            self._pid = os.getpid()
-        if key not in self._made:
-            self._made.setdefault(key, make())
-        found: _Made = self._made[key]
-        return found
+    def _lookup(self, statement: sa.ClauseElement) -> engines.Lookup:
+        """The look-up of a statement, which this process prepares once."""
+        lookups = self._lookups.get()
+        if statement not in lookups:
+            lookups[statement] = engines.Lookup(self.reader, statement, _COLUMNS)
+        return lookups[statement]
+
+
+def _abandon(engine: sa.Engine) -> None:
+    """Forget connections that are those of the process from which this one was forked."""
+    engine.dispose(close=False)
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -8,7 +8,6 @@ import pytest
 
 from fault_middleware import fault
 from fault_middleware.deploy import FaultMiddleware, deploy
-from fault_middleware.engines import Lookup
 from tests.fixtures import (
     INSTANCE,
     PROJECT,
@@ -47,7 +46,7 @@ def test_a_look_up_walks_the_index_without_a_sort(any_store):
     fill(any_store)
     prefix, access = EXPLAIN[any_store.reader.dialect.name]
     any_store.last("trove", "instance-7")
-    (lookup,) = (made for made in any_store._made.values() if isinstance(made, Lookup))
+    (lookup,) = any_store._lookups.get().values()
 
     lookup._sql, lookup._converters = f"{prefix} {lookup._sql}", []
     rows = lookup.rows({"service": "trove", "instance_id": "instance-7"})
