@@ -34,7 +34,7 @@ def test_sync_makes_the_table_and_says_so(run):
 
 
 def test_version_shows_what_is_and_what_should_be(run):
-    assert run("db", "version").out == "database  -\nneeded    0002\n"
+    assert run("db", "version").out == "database  -\nneeded    0003\n"
     run("db", "sync")
 
     code, out, _ = run("db", "version", "--format", "json")
