@@ -7,9 +7,9 @@ in a process of its own (``fault-middleware-consumer``); the code is the same.
 """
 
 import contextlib
+import dataclasses
 import importlib
 import logging
-import os
 import sys
 import threading
 import time
@@ -20,37 +20,60 @@ from typing import Any
 # Python 3.11 and 3.12 hang at exit now and then if another thread was the first to import it, or
 # its copy of threading. The executors of oslo.messaging's listeners are futurist's.
 import futurist  # noqa: F401
-from oslo_utils import eventletutils
+from oslo_utils import eventletutils  # noqa: F401
 
 from fault_middleware.health import Part
-from fault_middleware.listener import Handler
+from fault_middleware.listener import Handler, Listener
 from fault_middleware.metrics import Metrics, Site
+from fault_middleware.process import PerProcess, starts_no_threads
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
 
 LOG = logging.getLogger(__name__)
 
-_LONGEST_PAUSE, _LONGEST_STOP = 30.0, 5.0
-# In a worker of the API a consumer rests after each batch, this many times as long as the
-# batch took, and at most so many seconds: Python runs one thread at a time, others have requests.
-_REST, _LONGEST_REST = 3.0, 0.08
+# Seconds: the longest pause between two tries to listen; how long the broker may take to let us
+# go; how often a wait looks whether the process is ending.
+_LONGEST_PAUSE = 30.0
+_LONGEST_STOP = 5.0
+_GLANCE = 0.5
+# In a worker of the API a consumer rests after each batch, so many times as long as the batch
+# took, and so many seconds at most: Python runs one thread at a time, and others serve requests.
+_REST = 3.0
+_LONGEST_REST = 0.08
 _LISTEN_AGAIN = (
     "no notifications come; see transport_url, and amqp_durable_queues and rabbit_quorum_queue, "
     "which must be the publishers'; trying again in"
 )
-# How often a wait looks whether the process is ending.
-_GLANCE = 0.5
 _UWSGI_PATCHED = (
-    "No notifications are consumed: under uWSGI no thread runs where eventlet has replaced them. "
-    "Set NO_EVENTLET_MONKEYPATCH=1 for Trove, or [fault_middleware] consumer = external and run "
-    "fault-middleware-consumer"
+    "Notifications are not consumed: eventlet has replaced threads, and under uWSGI such threads "
+    "do not run. Set NO_EVENTLET_MONKEYPATCH=1 for Trove, or [fault_middleware] consumer = "
+    "external and run fault-middleware-consumer"
 )
 _UWSGI_WITHOUT_THREADS = (
     "Notifications are consumed only while requests are served: set enable-threads = true in the "
     "configuration of uWSGI"
 )
-# uWSGI's own module, which is there in its processes and nowhere else.
+# uWSGI's own module, which is there in its processes alone.
 _UWSGI: Any = sys.modules.get("uwsgi")
+
+
+@dataclasses.dataclass(slots=True)
+class _State:
+    """What a consumer is about in one process.
+
+    :ivar running: whether this process listens, or tries to
+    :ivar started: when a thread was started, by time.monotonic()
+    :ivar is_guest: whether others serve requests in this process
+    :ivar rest_until: when to go on storing, by time.monotonic()
+    """
+
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+    stopping: threading.Event = dataclasses.field(default_factory=threading.Event)
+    listener: Listener | None = None
+    running: bool = False
+    started: float = float("-inf")
+    is_guest: bool = True
+    rest_until: float = 0.0
 
 
 class Consumer:
@@ -60,13 +83,11 @@ class Consumer:
     each process that uses it listens on its own.
 
     :param listen: starts a listener, e.g. :func:`fault_middleware.listener.start`
-    :ivar running: whether this process listens, or tries to
-    :ivar listener: what listens in this process; None until the broker has let it begin
     """
 
     def __init__(
         self,
-        listen: Callable[[Handler], Any],
+        listen: Callable[[Handler], Listener],
         recorder: Recorder,
         retention: Retention,
         metrics: Metrics,
@@ -75,22 +96,26 @@ class Consumer:
         self._recorder = recorder
         self._retention = retention
         self._metrics = metrics
-        self._forget()
-        os.register_at_fork(after_in_child=self._forget)
+        self._state = PerProcess(_State)
         if _UWSGI is not None:
             # The one server that tells its workers, so that they need not wait for a request.
             with contextlib.suppress(Exception):  # there is no such hook without a master
                 importlib.import_module("uwsgidecorators").postfork(self._on_uwsgi_fork)
 
-    def _forget(self) -> None:
-        """The state of a new process, in which no thread of ours runs."""
-        self._lock = threading.Lock()
-        self._started = float("-inf")
-        self._stopping = threading.Event()
-        self.listener: Any = None
-        self._is_guest = True
-        self._rest_until = 0.0
-        self.running = False
+    @property
+    def running(self) -> bool:
+        """Whether this process listens, or tries to."""
+        return self._state.get().running
+
+    @property
+    def listening(self) -> bool:
+        """Whether the broker has let this process listen."""
+        return self.listener is not None
+
+    @property
+    def listener(self) -> Listener | None:
+        """What listens in this process; None until the broker has let it."""
+        return self._state.get().listener
 
     def ensure(self) -> None:
         """Start listening in this process, unless it does already, which costs next to nothing.
@@ -99,99 +124,112 @@ class Consumer:
         that was started but never ran (a worker that replaces its event loop after the fork loses
         it) is started again after a second. Raises nothing.
         """
-        if not self.running:
+        state = self._state.get()
+        if not state.running:
             with self._metrics.guard(Site.CONSUMER, "no notifications are consumed"):
-                self._ensure()
+                self._start(state)
 
-    def _ensure(self) -> None:
-        with self._lock:
-            if self.running or time.monotonic() - self._started < 1:
-                return
-            self._started = time.monotonic()
-            if _UWSGI is not None and eventletutils.is_monkey_patched("thread"):
-                LOG.error(_UWSGI_PATCHED)
-                self.running = True
-                return
-            threading.Thread(None, self._run_in_thread, "fault-consumer", daemon=True).start()
-
-    def run(self) -> None:
-        """Listen until :meth:`stop` is called; for a process of its own."""
-        self._is_guest = False
+    def run(self, wait: Callable[[], object]) -> None:
+        """Listen until ``wait`` returns, and close; for a process of its own."""
+        self._state.get().is_guest = False
         self.ensure()
-        self._stopping.wait()
+        wait()
         self.close()
 
     def stop(self) -> None:
-        """End :meth:`run`; returns at once. What is not stored yet goes back to the queue."""
-        self._stopping.set()
+        """Store nothing more, and return at once; what waits goes back to its queue."""
+        self._state.get().stopping.set()
 
     def close(self) -> None:
-        """Stop, and take leave of the broker, which may take 5 seconds."""
+        """Stop, and take leave of the broker, for which it has 5 seconds."""
         self.stop()
-        if self.listener is not None:
-            # Stopping waits for the broker, which may not answer.
-            ending = threading.Thread(target=_shut_down, args=(self.listener,), daemon=True)
+        listener = self.listener
+        if listener is not None:
+            # In a thread, since the broker may not answer.
+            ending = threading.Thread(target=_shut_down, args=(listener,), daemon=True)
             ending.start()
             ending.join(_LONGEST_STOP)
-
-    @property
-    def listening(self) -> bool:
-        """Whether notifications reach this process."""
-        return self.listener is not None
 
     def _on_uwsgi_fork(self) -> None:
         if _UWSGI is not None and _UWSGI.worker_id():  # neither a mule nor a spooler
             self.ensure()
 
-    def _run_in_thread(self) -> None:
-        with self._lock:
-            if self.running:
+    def _start(self, state: _State) -> None:
+        with state.lock:
+            if state.running or time.monotonic() - state.started < 1:
                 return
-            self.running = True
-        begin = time.monotonic()
-        if _UWSGI is not None and not self._wait(_GLANCE):
-            seconds = time.monotonic() - begin
-            if seconds > 4 * _GLANCE:  # the thread stands still while no request is served
-                LOG.error(_UWSGI_WITHOUT_THREADS)
+            state.started = time.monotonic()
+            if starts_no_threads():
+                LOG.error(_UWSGI_PATCHED)
+                state.running = True
+                return
+            thread = threading.Thread(
+                target=self._run_in_thread, args=(state,), name="fault-consumer", daemon=True
+            )
+            thread.start()
+
+    def _run_in_thread(self, state: _State) -> None:
+        with state.lock:
+            if state.running:
+                return
+            state.running = True
+        if _UWSGI is not None:
+            self._warn_of_a_still_thread()
         # A broker that is down keeps the listener waiting.
         self._metrics.health.starting(Part.BROKER)
         self._recorder.check()
+        self._begin_to_listen(state)
+        self._retention.run(self._wait)
+
+    def _warn_of_a_still_thread(self) -> None:
+        """Say so if this thread stands still while no request is served."""
+        begin = time.monotonic()
+        is_ending = self._wait(_GLANCE)
+        if not is_ending and time.monotonic() - begin > 4 * _GLANCE:
+            LOG.error(_UWSGI_WITHOUT_THREADS)
+
+    def _begin_to_listen(self, state: _State) -> None:
+        """Try until the broker lets us, or the process is ending."""
         pause = 0.0
         while not self._wait(pause):
-            pause = min(pause * 2 or 1.0, _LONGEST_PAUSE)
+            pause = min(max(pause * 2, 1.0), _LONGEST_PAUSE)
             try:
-                self.listener = self._listen(self._store)
+                state.listener = self._listen(self._store)
             except Exception as exc:
-                self._metrics.health.fails(Part.BROKER, f"{_LISTEN_AGAIN} {pause:.0f} s", exc)
+                text = f"{_LISTEN_AGAIN} {pause:.0f} s"
+                self._metrics.health.fails(Part.BROKER, text, exc)
             else:
                 self._metrics.health.works(Part.BROKER)
-                break
-        self._retention.run(self._wait)
+                return
 
     def _store(self, notifications: Sequence[Mapping[str, Any]]) -> bool:
         """Store what notifications say; False for giving them back."""
-        if self._is_guest:
-            self._wait(self._rest_until - time.monotonic())
+        state = self._state.get()
+        if state.is_guest:
+            self._wait(state.rest_until - time.monotonic())
         begin = time.monotonic()
-        rows = [row for one in notifications for row in self._recorder.extract(one)]
+        rows = []
+        for notification in notifications:
+            rows += self._recorder.extract(notification)
         stored = self._recorder.record(rows, self._wait)
         end = time.monotonic()
-        self._rest_until = end + min(_REST * (end - begin), _LONGEST_REST)
+        state.rest_until = end + min(_REST * (end - begin), _LONGEST_REST)
         return stored
 
     def _wait(self, seconds: float) -> bool:
         """Wait; return True, and soon, if the process is ending."""
+        stopping = self._state.get().stopping
         end = time.monotonic() + seconds
         # Threads of an executor are joined before atexit handlers run, so the end of the main
-        # thread is the only sign of it there is.
-        while threading.main_thread().is_alive() and not self._stopping.is_set():
+        # thread is the only sign that the process is ending.
+        while threading.main_thread().is_alive() and not stopping.is_set():
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            self._stopping.wait(min(left, _GLANCE))
+            stopping.wait(min(left, _GLANCE))
         return True
 
 
-def _shut_down(server: Any) -> None:
-    server.stop()
-    server.wait()
+def _shut_down(listener: Listener) -> None:
+    listener.stop()
+    listener.wait()

@@ -1,35 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A listener of oslo.messaging for what the profiles name, mended in five places.
+"""The listener: oslo.messaging's own, for batches, with four differences.
 
-It takes from the broker no more than it soon stores; what cannot be read costs the others of its
-batch nothing; nobody waits for a batch to fill; it is read together, and acknowledged together.
+It takes no more from the broker than it soon stores. A message that cannot be read costs the
+others of its batch nothing. A batch ends when nothing more comes. RabbitMQ's messages are read
+together, and acknowledged together.
 """
 
 import contextlib
 import functools
-import itertools
 import logging
 import types
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging import opts as messaging_opts
+from oslo_messaging._drivers import base
+from oslo_messaging.notify import dispatcher
+from oslo_messaging.notify import listener as messaging_listener
 
-from fault_middleware.metrics import Metrics, Reason
+from fault_middleware import queues
+from fault_middleware.metrics import Metrics, Reason, Site
 from fault_middleware.options import GROUP, ConfigurationError, Settings
 from fault_middleware.profile import Profile
 
 LOG = logging.getLogger(__name__)
 
-# Messages that the broker may send ahead of their acknowledgement, in batches. oslo.messaging's
-# default is no limit, which is a queue in memory.
-_BATCHES_AHEAD = 4
-# How long to wait for a first message; while none comes, nothing else is done.
+#: Batches that the broker may send ahead of their acknowledgement. oslo.messaging's default is no
+#: limit, which is a queue in memory.
+BATCHES_AHEAD = 4
+# Seconds to wait for a first message. While none comes, nothing else is done.
 _IDLE = 0.5
-# The part of batch_timeout in which to read on; with none, py-amqp would wait in a busy loop.
+# Seconds to wait for what has arrived already; with none, py-amqp would wait in a busy loop.
 _NEXT = 0.001
+_MESSAGING_GROUP = "oslo_messaging_notifications"
 _WRONG_URL = (
     "transport_url cannot be read; in a password write @ as %40, / as %2F, ? as %3F, # as %23, "
     "[ as %5B and ] as %5D"
@@ -45,111 +51,216 @@ def start(
     profiles: Sequence[Profile],
     metrics: Metrics,
     handle: Handler,
-) -> Any:
-    """Start a listener; ``stop()`` and ``wait()`` end it. Blocks while the broker is down."""
-    transport = oslo_messaging.get_notification_transport(conf, url=transport_url(conf, settings))
-    published = (name for profile in profiles for name in profile.exchanges)
-    exchanges = dict.fromkeys(settings.exchanges or (conf.control_exchange, *published))
-    pairs = itertools.product(settings.topics, exchanges)
-    targets = [oslo_messaging.Target(topic=topic, exchange=name) for topic, name in pairs]
-    priorities = frozenset[str]().union(*(profile.priorities for profile in profiles))
-    methods = {name: functools.partial(_on_messages, handle, name) for name in priorities}
-    endpoints = [types.SimpleNamespace(**methods)]
-    batch = {"batch_size": settings.batch_size, "batch_timeout": settings.batch_timeout}
-    server = oslo_messaging.get_batch_notification_listener(
-        transport, targets, endpoints, allow_requeue=True, pool=settings.pool, **batch
+) -> "Listener":
+    """Start a listener. Blocks while the broker is down.
+
+    :param handle: is called in the one thread that stores
+    :returns: the listener; ``stop()`` and then ``wait()`` end it
+    :raises ConfigurationError: when the address of the broker cannot be one
+    :raises Exception: when the broker refuses us
+    """
+    url = transport_url(conf, settings)
+    transport = oslo_messaging.get_notification_transport(conf, url=url)
+    targets = [
+        oslo_messaging.Target(topic=topic, exchange=exchange)
+        for topic in settings.topics
+        for exchange in queues.exchanges(settings, profiles, conf.control_exchange)
+    ]
+    listener = Listener(
+        transport,
+        targets,
+        queues.priorities(profiles),
+        settings,
+        metrics,
+        handle,
+        is_rabbit=_is_rabbit(url),
     )
-    dispatcher = server.dispatcher
-    dispatcher.dispatch = functools.partial(_dispatch, dispatcher.dispatch, metrics)
-    server._create_listener = functools.partial(_gathering, server._create_listener)
     try:
-        # One thread, so that notifications are stored in their order; the default of 64 would also
-        # be as many database connections.
-        server.start(override_pool_size=1)
+        # One thread, so that notifications are stored in their order. The default of 64 would also
+        # be as many connections to the database.
+        listener.start(override_pool_size=1)
     except Exception:
         transport.cleanup()
         raise
     services = ", ".join(profile.service for profile in profiles)
     LOG.info("Listening for %s notifications of %s", " and ".join(settings.topics), services)
-    return server
+    return listener
 
 
 def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.TransportURL:
     """Where to listen; for RabbitMQ with a bound on what it sends ahead.
 
-    Its option is also the service's, for its own connections: hence in the URL.
+    The option of that bound is also the service's, for its own connections: hence in the URL.
 
     :raises ConfigurationError: naming the option, but no password
     """
-    group = "oslo_messaging_notifications"
-    conf.register_opts(dict(messaging_opts.list_opts())[group], group=group)
-    given = {GROUP: settings.transport_url, group: conf[group].transport_url, "DEFAULT": None}
-    place = next((name for name, text in given.items() if text), "DEFAULT")
+    conf.register_opts(dict(messaging_opts.list_opts())[_MESSAGING_GROUP], group=_MESSAGING_GROUP)
+    if settings.transport_url:
+        group, text = GROUP, settings.transport_url
+    elif conf[_MESSAGING_GROUP].transport_url:
+        group, text = _MESSAGING_GROUP, conf[_MESSAGING_GROUP].transport_url
+    else:
+        group, text = "DEFAULT", None
     try:
-        url = oslo_messaging.TransportURL.parse(conf, given[place])
+        url = oslo_messaging.TransportURL.parse(conf, text)
     except (ValueError, oslo_messaging.InvalidTransportURL):
         # What the parser says may hold a part of the password.
-        raise ConfigurationError(f"[{place}] {_WRONG_URL}") from None
-    if url.transport.startswith(("rabbit", "kombu")):
-        ahead = str(settings.batch_size * _BATCHES_AHEAD)
+        raise ConfigurationError(f"[{group}] {_WRONG_URL}") from None
+    known = metadata.entry_points(group="oslo.messaging.drivers").names
+    if url.transport not in known:
+        raise ConfigurationError(
+            f"[{group}] transport_url: oslo.messaging has no transport {url.transport!r}; "
+            f"it has {', '.join(sorted(known))}"
+        )
+    if _is_rabbit(url):
+        ahead = str(settings.batch_size * BATCHES_AHEAD)
         url.query.setdefault("rabbit_qos_prefetch_count", ahead)
     return url
 
 
+def _is_rabbit(url: oslo_messaging.TransportURL) -> bool:
+    return url.transport in ("rabbit", "kombu")
+
+
+class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc]  # has no types
+    """Reads notifications in batches, and settles them with the broker when they are stored."""
+
+    def __init__(
+        self,
+        transport: oslo_messaging.transport.NotificationTransport,
+        targets: Sequence[oslo_messaging.Target],
+        priorities: Sequence[str],
+        settings: Settings,
+        metrics: Metrics,
+        handle: Handler,
+        *,
+        is_rabbit: bool,
+    ) -> None:
+        # oslo.messaging calls the method of an endpoint that is named like a priority.
+        methods = {name: functools.partial(_on_messages, handle, name) for name in priorities}
+        super().__init__(
+            transport,
+            targets,
+            dispatcher.BatchNotificationDispatcher([types.SimpleNamespace(**methods)], None),
+            allow_requeue=True,
+            pool=settings.pool,
+            batch_size=settings.batch_size,
+            batch_timeout=settings.batch_timeout,
+        )
+        self._metrics = metrics
+        self._is_rabbit = is_rabbit
+
+    def _create_listener(self) -> base.PollStyleListenerAdapter:
+        """What reads from the broker."""
+        reader = super()._create_listener()._poll_style_listener
+        if self._is_rabbit:
+            _RabbitLink(reader.conn, self._batch_size)
+        gathering = _Gathering(reader)
+        return base.PollStyleListenerAdapter(gathering, self._batch_size, self._batch_timeout)
+
+    def _process_incoming(self, incoming: list[Any]) -> None:
+        """Store a batch, and settle its messages. What cannot be read counts as done.
+
+        To oslo.messaging, a message without a text as its priority is an error of the whole batch,
+        which it would give back to the queue, for ever.
+        """
+        readable = [message for message in incoming if self._is_readable(message)]
+        given_back = set(readable)
+        with self._metrics.guard(Site.CONSUMER, "a batch goes back to its queue"):
+            given_back = self.dispatcher.dispatch(readable)
+        if self._is_rabbit and not given_back:
+            with self._metrics.guard(Site.CONSUMER, "messages are acknowledged one by one"):
+                _RabbitLink.let_answer_for_all(incoming[-1])
+                incoming = incoming[-1:]
+        for message in incoming:
+            with self._metrics.guard(Site.CONSUMER, "a message was not settled, and comes again"):
+                if message in given_back:
+                    message.requeue()
+                else:
+                    message.acknowledge()
+
+    def _is_readable(self, incoming: Any) -> bool:
+        message = incoming.message
+        if isinstance(message, dict) and isinstance(message.get("priority"), str):
+            return True
+        self._metrics.drop(Reason.UNREADABLE, "a message that is not a notification")
+        return False
+
+
 def _on_messages(handle: Handler, priority: str, messages: Sequence[Mapping[str, Any]]) -> str:
     """The method of the endpoint for a priority."""
-    read = [{"priority": priority, "context": m["ctxt"], **m, **m["metadata"]} for m in messages]
-    result = oslo_messaging.NotificationResult
-    return str(result.HANDLED if handle(read) else result.REQUEUE)
+    notifications = [
+        {"priority": priority, "context": message["ctxt"], **message, **message["metadata"]}
+        for message in messages
+    ]
+    if handle(notifications):
+        return str(oslo_messaging.NotificationResult.HANDLED)
+    return str(oslo_messaging.NotificationResult.REQUEUE)
 
 
-def _dispatch(dispatch: Any, metrics: Metrics, incoming: list[Any]) -> Any:
-    """Spare oslo.messaging's dispatcher what would upset it; what is left out counts as done.
+class _Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging has no types
+    """Reads from another reader; a batch ends when nothing more comes, and not later."""
 
-    A message without a text as its priority makes it raise, and all others of the batch are
-    requeued with it, for ever.
-    """
-    readable = []
-    for item in incoming:
-        message = item.message
-        if isinstance(message, dict) and isinstance(message.get("priority"), str):
-            readable.append(item)
-        else:
-            metrics.drop(Reason.UNREADABLE, "a message that is no notification")
-    requeued = dispatch(readable)
-    last = getattr(incoming[-1].message, "_raw_message", None)
-    if last is not None and not requeued:
-        # To RabbitMQ it answers for all before it, and with one thread those are settled.
-        last.ack = functools.partial(last.ack, multiple=True)
-        del incoming[:-1]
-    return requeued
+    def __init__(self, reader: base.PollStyleListener) -> None:
+        super().__init__(reader.prefetch_size)
+        self.reader = reader
 
-
-def _gathering(create: Callable[[], Any]) -> Any:
-    """A listener whose polls end when no further message comes, not after ``batch_timeout``."""
-    adapter = create()
-    take = adapter._poll_style_listener.poll
-    with contextlib.suppress(AttributeError):  # the other drivers have no such thing
-        link = adapter._poll_style_listener.conn.connection
-        drain = functools.partial(_drain, link, link.connection.drain_events, adapter.batch_size)
-        link.connection.drain_events = drain
-
-    def poll(batch_size: int, batch_timeout: float) -> list[Any]:
-        batch: list[Any] = take(timeout=_IDLE)
-        while 0 < len(batch) < batch_size and (more := take(timeout=batch_timeout - _NEXT)):
+    def poll(
+        self, timeout: float | None = None, batch_size: int = 1, batch_timeout: float | None = None
+    ) -> list[Any]:
+        """A batch; empty if nothing came for half a second."""
+        pause = (batch_timeout or 0) - _NEXT
+        batch: list[Any] = self.reader.poll(timeout=_IDLE)
+        while 0 < len(batch) < batch_size:
+            more = self.reader.poll(timeout=pause)
+            if not more:
+                break
             batch += more
         return batch
 
-    adapter._poll_style_listener.poll = poll
-    return adapter
+    def stop(self) -> None:
+        """Let :meth:`poll` end."""
+        self.reader.stop()
+
+    def cleanup(self) -> None:
+        """Close the connection."""
+        self.reader.cleanup()
 
 
-def _drain(link: Any, drain: Callable[..., None], most: int, timeout: Any = None) -> None:
-    """Wait for a message and read what is behind it, which takes less than a wait for each."""
-    # py-amqp opens a channel anew that the broker has closed, and there messages are numbered from
-    # 1 again: what is in hand would be acknowledged as others. Now oslo.messaging connects anew.
-    link.channel._do_revive = link.channel.collect
-    drain(timeout=timeout)
-    with contextlib.suppress(TimeoutError):
-        for _ in range(most):
-            drain(timeout=_NEXT)
+class _RabbitLink:
+    """A connection to RabbitMQ that reads all that waits, and not one message after the other.
+
+    Here, and nowhere else, are names that kombu, py-amqp and oslo.messaging keep to themselves.
+    Where one is gone, listening fails and says so: to go on without could lose notifications.
+
+    :param link: oslo.messaging's connection
+    :param most: how many messages to read at once
+    """
+
+    def __init__(self, link: Any, most: int) -> None:
+        self._link = link.connection
+        self._most = most
+        # Of kombu, whose object stays the same when it connects again.
+        self._drain = self._link.connection.drain_events
+        self._link.connection.drain_events = self._drain_all
+
+    def _drain_all(self, timeout: float | None = None) -> None:
+        """Wait for a message, and read what is behind it: faster than a wait for each."""
+        # py-amqp opens a channel again that the broker has closed. There messages are numbered
+        # from 1 again, so what is in hand would be acknowledged as others. Now oslo.messaging
+        # connects anew.
+        channel = self._link.channel
+        channel._do_revive = channel.collect
+        self._drain(timeout=timeout)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(self._most):
+                self._drain(timeout=_NEXT)
+
+    @staticmethod
+    def let_answer_for_all(incoming: Any) -> None:
+        """Let the acknowledgement of a message answer for all before it.
+
+        One thread stores, so those before it are stored too.
+        """
+        message = incoming.message._raw_message
+        message.ack = functools.partial(message.ack, multiple=True)

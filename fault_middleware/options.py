@@ -6,9 +6,11 @@ Options live in two groups of the service's own configuration file: ours are the
 is read from the configuration while a request or a notification is served.
 """
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from oslo_config import cfg
@@ -258,6 +260,23 @@ def read_database_options(conf: cfg.ConfigOpts) -> dict[str, Any]:
             "e.g. mysql+pymysql://fault:PASSWORD@db.example.org/fault_middleware"
         )
     return values
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Let a mistake in a configuration file that is read be a ConfigurationError that names it."""
+    try:
+        yield
+    except UnicodeDecodeError as exc:
+        # oslo.config does not say which file it is.
+        files = []
+        for frame, _ in traceback.walk_tb(exc.__traceback__):
+            parser = frame.f_locals.get("self")
+            if isinstance(parser, cfg.ConfigParser):
+                files.append(parser.filename)
+        raise ConfigurationError(f"Failed to parse {', '.join(files)}: {exc}") from exc
+    except (cfg.Error, OSError) as exc:
+        raise ConfigurationError(str(exc)) from exc
 
 
 def read_option(conf: cfg.ConfigOpts, group: str, name: str) -> Any:

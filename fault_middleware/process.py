@@ -6,11 +6,22 @@ fork. So whether a process is a new one is told by its id, each time the value i
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 _Value = TypeVar("_Value")
+
+
+def starts_no_threads() -> bool:
+    """Whether no thread would run here: under uWSGI, where eventlet has replaced threads."""
+    if "uwsgi" not in sys.modules:  # its own module, which is there in its processes alone
+        return False
+    # Not above: it loads eventlet, where that is installed, which takes its time.
+    from oslo_utils import eventletutils
+
+    return bool(eventletutils.is_monkey_patched("thread"))
 
 
 class PerProcess(Generic[_Value]):

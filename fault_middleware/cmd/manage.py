@@ -20,7 +20,6 @@ from oslo_db import exception as db_exception
 from sqlalchemy.exc import SQLAlchemyError
 
 from fault_middleware import deploy, options
-from fault_middleware.cmd import reading
 from fault_middleware.deploy import Deployment
 from fault_middleware.store import Store
 
@@ -89,7 +88,7 @@ class Command(command.Command):
             files = self.app_args.config_file
             folders = self.app_args.config_dir
         project = "fault_middleware"
-        with reading():
+        with options.reading():
             conf([], project, PROGRAM, default_config_files=files, default_config_dirs=folders)
         options.register_opts(conf)
         return conf

@@ -16,7 +16,6 @@ from oslo_upgradecheck.upgradecheck import Code, Result
 from oslo_utils import fileutils
 
 from fault_middleware import doctor, options
-from fault_middleware.cmd import reading
 from fault_middleware.options import ConfigurationError
 
 PROGRAM = "fault-middleware-status"
@@ -60,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("Policy file", functools.partial(_policy_file, conf)),
     )
     try:
-        with reading():
+        with options.reading():
             return int(upgradecheck.main(conf, "fault_middleware", checks, given or ["--help"]))
     except ConfigurationError as exc:
         print(f"{PROGRAM}: {exc}", file=sys.stderr)

@@ -100,7 +100,8 @@ def _listen(kind: str, file: Path, watch: Watch) -> None:
     consumer = deployment.consumer
     if kind == "ours":
         consumer._store = watch.around(consumer._store, len)
-        threading.Thread(target=consumer.run, daemon=True).start()
+        forever = threading.Event().wait
+        threading.Thread(target=consumer.run, args=(forever,), daemon=True).start()
         return
 
     def nothing(messages: Sequence[Any]) -> None:

@@ -238,7 +238,7 @@ def test_what_is_in_hand_while_the_channel_is_closed_acknowledges_nothing_else(
         acknowledge(channel, delivery_tag, multiple)
         acknowledged.append(delivery_tag)
 
-    poll = deployment.consumer.listener.listener._poll_style_listener
+    poll = deployment.consumer.listener.listener._poll_style_listener.reader
     channel = poll.conn.channel
     # The broker closes the channel, as it does when a message is not acknowledged for too long.
     poll._message_operations_handler.do(lambda: channel.basic_ack(10**6))

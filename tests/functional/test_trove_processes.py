@@ -7,7 +7,6 @@ Needs trove in the same virtualenv (``tox -e trove``).
 import contextlib
 import importlib.util
 import signal
-import threading
 import time
 import uuid
 
@@ -110,13 +109,11 @@ def test_a_failure_is_one_row_by_driver_and_consumer_both(start, broker, databas
         wait_until(lambda: rows(store))
         by_driver = rows(store)
         consuming = deploy(parse(deployment.conf))
-        thread = threading.Thread(target=consuming.consumer.run)
-        thread.start()
+        consuming.consumer.ensure()
 
         wait_until(lambda: "duplicates_total=1" in consuming.metrics.counts())
 
-        consuming.consumer.stop()
-        thread.join()
+        consuming.consumer.close()
 
     assert rows(store) == by_driver
     assert len(by_driver) == 1

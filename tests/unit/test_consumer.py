@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The consumer on oslo.messaging's transport in memory."""
 
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import oslo_messaging
 import pytest
@@ -49,6 +54,15 @@ def world(configure, sqlite_url):
         deployment.consumer.stop()
         close(deployment.store)
     close(store)
+
+
+@pytest.fixture
+def signals():
+    """Gives the process back its handlers of signals, which the program replaces."""
+    before = {number: signal.getsignal(number) for number in program.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 class World:
@@ -153,11 +167,12 @@ def test_while_the_database_fails_nothing_is_lost(world):
 
 def test_the_consumer_ends_when_it_is_told_to(world):
     here = world()
-    ended = threading.Thread(target=here.consumer.run)
+    end = threading.Event()
+    ended = threading.Thread(target=here.consumer.run, args=(end.wait,))
     ended.start()
     wait_until(lambda: here.consumer.running)
 
-    here.consumer.stop()
+    end.set()
 
     ended.join(10)
     assert not ended.is_alive()
@@ -178,7 +193,7 @@ def test_the_consumer_ends_when_it_is_told_to(world):
     ],
 )
 def test_a_wrong_address_of_the_broker_is_refused_without_its_password(
-    tmp_path, sqlite_url, capsys, section, text
+    tmp_path, sqlite_url, capsys, signals, section, text
 ):
     file = write_configuration(tmp_path / "service.conf", sqlite_url, f"[DEFAULT]\n{text}")
 
@@ -188,3 +203,42 @@ def test_a_wrong_address_of_the_broker_is_refused_without_its_password(
     assert code == 2
     assert f"[{section}] transport_url cannot be read" in err
     assert "s3cret" not in err
+
+
+def test_a_transport_that_oslo_messaging_does_not_have_is_refused(
+    tmp_path, sqlite_url, capsys, signals
+):
+    text = "[DEFAULT]\ntransport_url = nosuch://127.0.0.1/\n"
+    file = write_configuration(tmp_path / "service.conf", sqlite_url, text)
+
+    code = program.main(["--config-file", str(file)])
+
+    assert code == 2
+    err = capsys.readouterr().err
+    assert "[DEFAULT] transport_url: oslo.messaging has no transport 'nosuch'; it has " in err
+    assert "rabbit" in err
+
+
+@pytest.mark.parametrize("seconds", [0, 0.2, 0.5, 1, 2, 4])
+@pytest.mark.parametrize("number", program.SIGNALS, ids=lambda number: number.name)
+def test_a_signal_at_any_moment_of_the_start_ends_the_program_with_0(
+    tmp_path, sqlite_url, number, seconds
+):
+    text = "[DEFAULT]\ntransport_url = rabbit://127.0.0.1:1/\n"
+    file = write_configuration(tmp_path / "service.conf", sqlite_url, text)
+    command = [sys.executable, "-m", "fault_middleware.cmd.consumer", "--config-file", str(file)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Before that Python itself has not begun.
+    wait_until(lambda: catches(running.pid, program.SIGNALS[-1]))
+    time.sleep(seconds)
+
+    running.send_signal(number)
+
+    assert running.wait(30) == 0
+
+
+def catches(pid, number):
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (mask,) = re.findall(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)
+    return bool(int(mask, 16) & 1 << (number - 1))

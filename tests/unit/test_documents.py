@@ -606,7 +606,7 @@ def test_the_sizes_in_the_manual_follow_from_the_defaults(configure):
     settings = parts.settings
     assert f"``retention_days`` ({settings.retention_days})" in text
     assert f"``max_faults_per_instance`` ({settings.max_faults_per_instance})" in text
-    batches = listener._BATCHES_AHEAD
+    batches = listener.BATCHES_AHEAD
     ahead = settings.batch_size * batches
     pool = parts.store.reader.pool
     lasting, most = pool.size(), pool.size() + pool._max_overflow

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The queues that notifications come from, by the settings and the profiles.
+
+oslo.messaging names a queue by its topic and the priority of its notifications (``topic.info``),
+or by the pool. The queue is bound to each exchange that a service publishes to.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from fault_middleware.options import Settings
+from fault_middleware.profile import Profile
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue; two readers of the same one take each other's notifications.
+
+    :ivar pool: the option's value, None for none
+    """
+
+    pool: str | None
+    topic: str
+    priority: str
+
+    @property
+    def name(self) -> str:
+        """What the broker calls it."""
+        return self.pool or f"{self.topic}.{self.priority}"
+
+
+def exchanges(settings: Settings, profiles: Sequence[Profile], default: str) -> list[str]:
+    """The exchanges that services publish to.
+
+    :param default: the configuration's ``control_exchange``
+    """
+    if settings.exchanges:
+        return list(settings.exchanges)
+    names = [default]
+    for profile in profiles:
+        names += profile.exchanges
+    return list(dict.fromkeys(names))
+
+
+def priorities(profiles: Sequence[Profile]) -> list[str]:
+    """The priorities of all notifications that say something; empty if none does."""
+    names = set[str]()
+    for profile in profiles:
+        names |= profile.priorities
+    return sorted(names)
+
+
+def queues(settings: Settings, profiles: Sequence[Profile]) -> list[Queue]:
+    """The queues to read; none if no notification says something."""
+    return [
+        Queue(settings.pool, topic, priority)
+        for topic in settings.topics
+        for priority in priorities(profiles)
+    ]
