@@ -88,7 +88,7 @@ def remove_member(text: str, target: Span, key: str) -> Edit:
     return Edit(starts[0], starts[1] if len(starts) > 1 else spans[0].end, "")
 
 
-def apply(text: str, edits: Iterable[Edit]) -> str:
+def splice(text: str, edits: Iterable[Edit]) -> str:
     """The text with every edit made; edits must not overlap."""
     pieces = []
     index = 0

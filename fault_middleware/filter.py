@@ -1,28 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """The filter: puts the fault of an instance into the response that shows it.
 
-Most requests are none of its business, and cost one comparison of the path.  For the others the
-order is: call the application; leave alone whatever is not a plain 200 with JSON; look up; ask the
-policy; insert.  An error in one of our own steps is logged, and the response goes out as the
-application made it.
+Most requests are not shows, and cost one comparison of the path.  For the others the steps are:
+match, call the application, find the instances and their faults, learn who asks, render, and
+splice.  An error in one of our own steps is logged, and the response goes out as the application
+made it.
 """
 
-import contextlib
-import re
-from collections.abc import Callable, Iterable
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from fault_middleware import body
 from fault_middleware.fault import Fault
+from fault_middleware.instances import ShownInstances
 from fault_middleware.metrics import Metrics, Site
-from fault_middleware.policy import Policy
+from fault_middleware.policy import Policy, Viewer, Visibility
 from fault_middleware.profile import RouteTable
 from fault_middleware.response import Response
-from fault_middleware.route import Instance
-from fault_middleware.store import Store
+from fault_middleware.route import Instance, ShowRequest
+from fault_middleware.store import CHUNK, Store
+from fault_middleware.text import CUT
+
+#: Characters of details (and of problems) that are added to one list.
+LIST_LIMIT = 4 * 1024 * 1024
 
 _Found = TypeVar("_Found")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Shown:
+    """An instance with its fault, and what the caller may see of it."""
+
+    instance: Instance
+    fault: Fault | None
+    visible: Visibility
 
 
 class FaultFilter:
@@ -43,71 +56,144 @@ class FaultFilter:
     ) -> None:
         self._application = application
         self._routes = routes
-        self._match = routes.pattern.match
         self._store = store
         self._policy = policy
         self._metrics = metrics
         self._ensure_consumer = ensure_consumer
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        match = self._match(environ.get("PATH_INFO", ""))
         if self._ensure_consumer is not None:
             self._ensure_consumer()
-        if match is None or environ.get("REQUEST_METHOD") != "GET":
+        request = None
+        try:
+            request = self._routes.match(environ)
+        except Exception as exc:
+            self._metrics.error(Site.FILTER, "a request is not looked at", exc)
+        if request is None:
             return self._application(environ, start_response)
 
         response = Response(start_response)
-        foreign = response.ask(self._application, environ)
-        if foreign is not None:
-            return foreign
+        passed_through = response.call(self._application, environ)
+        if passed_through is not None:
+            return passed_through
         new = None
-        with self._metrics.guard(Site.FILTER, f"no fault is shown in {match[0]!r}"):
-            new = self._complete(response.body, environ, match)
-        return response.send(new)
+        with self._metrics.guard(Site.FILTER, f"no fault is shown in {request.path!r}"):
+            new = self._complete(request, response.body, environ)
+        return response.finish(new)
 
     def _complete(
-        self, data: bytes, environ: WSGIEnvironment, match: re.Match[str]
+        self, request: ShowRequest, data: bytes, environ: WSGIEnvironment
     ) -> bytes | None:
         """The body with the faults in it; None where nothing is to be changed."""
-        profile, route, path_id = self._routes.route(match)
-        service = profile.service
-        instances: Iterable[Instance] | None = None
-        rows: dict[str, Fault | None] = {}
-        if not route.many:
-            with contextlib.suppress(ValueError):  # no id, so none that is stored
-                # WSGI gives the bytes of a path as Latin-1 (PEP 3333).
-                wanted = route.wanted(path_id.encode("latin-1").decode(), data.decode)
-                rows[wanted] = self._look_up(self._store.last, service, wanted)
-        elif route.asks(environ.get("QUERY_STRING", "")):
-            instances = list(route.instances(data.decode()))
-            ids = [one.id for one in instances]
-            rows.update(self._look_up(self._store.last_many, service, ids) or {})
-        is_ours = any(rows.values()) or bool(route.within)
-        if not is_ours and f'"{route.shape.key}"'.encode() not in data:
+        instances = ShownInstances(request.route, data)
+        faults = self._find(request, instances)
+        if not faults and not instances.has_own_fault:
             return None
 
-        text = data.decode()
         viewer = self._policy.viewer(environ)
-        edits = []
-        for one in instances or route.instances(text):
-            # Only where the body shows the instance that was asked for is there a row; a fault
-            # that the service wrote is under the policy anywhere.
-            row = rows.get(one.id) if route.takes(one) else None
-            if row is None and one.id in rows and route.takes(one):
-                other = route.relative(one)
-                row = other and self._look_up(self._store.last, service, *other)
-            if row is not None or route.shape.key in one.span.value:
-                target = {"instance_id": one.id, "service": service, **route.target(one, row)}
-                sight = viewer.sees(target)
-                edit = route.edit(text, one, row, sight.show, sight.details)
-                if edit is not None:
-                    edits.append(edit)
-        return body.apply(text, edits).encode() if edits else None
+        shown = self._see(request, instances, faults, viewer)
+        if request.route.many:
+            shown = self._with_long_texts(request, shown)
+
+        form = request.route.form
+        for part in shown:
+            instances.splice(
+                part.instance, form.render(part.instance.members, part.fault, part.visible)
+            )
+        return instances.encode()
+
+    def _find(self, request: ShowRequest, instances: ShownInstances) -> Mapping[str, Fault]:
+        """The newest fault or clearance of each instance that has one, by the instance's id."""
+        if request.route.many:
+            return self._find_many(request, instances)
+        try:
+            instance_id = request.instance_id(instances)
+        except ValueError:
+            return {}  # not a valid id, so nothing can be stored under it
+        fault = self._look_up(self._store.last, request.service, instance_id)
+        if fault is None and request.route.parent is not None:
+            fault = self._find_at_parent(request, instances, instance_id)
+        return {} if fault is None else {instance_id: fault}
+
+    def _find_many(self, request: ShowRequest, instances: ShownInstances) -> Mapping[str, Fault]:
+        if not request.wants_faults:
+            return {}
+        ids = [instance.id for instance in instances if request.route.may_have_fault(instance)]
+        # Most callers may not see long texts, so they are read when that is known.
+        last_many = functools.partial(self._store.last_many, with_details=False)
+        return self._look_up(last_many, request.service, ids) or {}
+
+    def _find_at_parent(
+        self, request: ShowRequest, instances: ShownInstances, instance_id: str
+    ) -> Fault | None:
+        """The fault of the instance to which this one belongs, from the time of this one."""
+        for instance in instances:
+            if instance.id == instance_id:
+                parent = request.route.parent_lookup(instance)
+                if parent is not None:
+                    between = (parent.instance_id, parent.since, parent.until)
+                    return self._look_up(self._store.last, request.service, *between)
+        return None
+
+    def _see(
+        self,
+        request: ShowRequest,
+        instances: ShownInstances,
+        faults: Mapping[str, Fault],
+        viewer: Viewer,
+    ) -> list[_Shown]:
+        """The instances with a fault, ours or the service's own, as the caller may see it.
+
+        A fault that the service wrote is under the policy whatever the path and the query say.
+        """
+        shown = []
+        for instance in instances:
+            fault = faults.get(instance.id)
+            if fault is not None and not request.route.may_have_fault(instance):
+                fault = None
+            if fault is not None or request.route.form.key in instance.members:
+                target = request.policy_target(instance, fault)
+                shown.append(_Shown(instance, fault, viewer.sees(target)))
+        return shown
+
+    def _with_long_texts(self, request: ShowRequest, shown: list[_Shown]) -> list[_Shown]:
+        """A list with the details and problems that the caller may see, as long as there is room.
+
+        Where there is none, a mark says that something is left out; the show of the instance
+        alone has it.
+        """
+        form = request.route.form
+        wanted = [part for part in shown if part.fault and form.needs_long_texts(part.visible)]
+        complete = self._read_long_texts(request, [part.instance.id for part in wanted])
+        filled = []
+        for part in shown:
+            if part.fault is not None and form.needs_long_texts(part.visible):
+                fault = complete.get(part.instance.id) or _without_long_texts(part.fault)
+                part = dataclasses.replace(part, fault=fault)
+            filled.append(part)
+        return filled
+
+    def _read_long_texts(self, request: ShowRequest, ids: list[str]) -> dict[str, Fault]:
+        complete = {}
+        room = LIST_LIMIT
+        for start in range(0, len(ids), CHUNK):
+            if room <= 0:
+                break
+            chunk = ids[start : start + CHUNK]
+            found = self._look_up(self._store.last_many, request.service, chunk) or {}
+            for instance_id, fault in found.items():
+                room -= len(fault.details) + len(fault.problem or "")
+                complete[instance_id] = fault if room >= 0 else _without_long_texts(fault)
+        return complete
 
     def _look_up(self, ask: Callable[..., _Found], *arguments: object) -> _Found | None:
-        """What the store finds; nothing while the database does not answer."""
+        """What the store finds; None while the database does not answer."""
         try:
             return ask(*arguments)
         except Exception:
-            # The breaker has said so; what the service itself shows is under the policy still.
+            # Logged by the breaker. Go on: the policy still applies to the service's own fault.
             return None
+
+
+def _without_long_texts(fault: Fault) -> Fault:
+    return dataclasses.replace(fault, details=CUT, problem=None)

@@ -1,87 +1,195 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a service shows a fault, and which stays where it wrote one itself."""
+"""How a service shows a fault, and which fault wins when the service already shows its own."""
 
+import abc
+import contextlib
+import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 from fault_middleware import clock
 from fault_middleware.drivers import problem
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field
-from fault_middleware.text import clean_all
+from fault_middleware.policy import Visibility
+from fault_middleware.text import CUT, clean_all
 
-# The member that only the policy lets through.
-_DETAILS = {"fault": "details", "problem": "traceback"}
 _SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
+# Levels of a service's own fault that are looked at; what is deeper is cut off.
+_DEPTH = 100
 
 
-class Presentation(NamedTuple):
-    """How a service shows a fault; ``profile-schema.yaml`` says what its parts mean."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Form(abc.ABC):
+    """A form in which services show faults; ``profile-schema.yaml`` says what its parts mean.
+
+    :cvar details: the member that only the policy lets through, at whatever depth it is
+    """
+
+    details: ClassVar[str]
 
     existing_created: Field
-    form: str = "fault"
     key: str = "fault"
-    created: str = ""
     existing: str = "newest"
     existing_details: str = "policy"
     # Services write the same failure into their own tables, a moment later.
     existing_later: float = 5
-    members: Mapping[str, Any] | None = None
 
-    def show(
-        self, instance: Mapping[str, Any], row: Fault | None, show: bool, details: bool
-    ) -> Any:
-        """What the member is to hold; None for no member.
+    def render(self, instance: Mapping[str, Any], fault: Fault | None, visible: Visibility) -> Any:
+        """The value of the member ``key`` as the caller may see it; None for no member.
 
-        :param row: the newest row of the instance
-        :param show: whether the caller may see our fault; ``details``: and the details of any
+        :param instance: the instance as the service shows it
+        :param fault: the newest row of the instance
         """
         existing = instance.get(self.key)
-        if row is not None and (show or row.deleted) and self._wins(row, existing, instance):
-            return None if row.deleted else self._ours(row, details)
-        if not isinstance(existing, dict):
-            return existing
-        if self.form == "problem":
-            whole = problem.lift(existing)
-            existing = existing if whole is None else whole.to_dict()
-        hidden = self._details if not details and self.existing_details != "keep" else None
-        return clean_all({k: v for k, v in existing.items() if k != hidden})
+        counts = fault is not None and (visible.show or fault.deleted)
+        if fault is None or not counts or not self._wins(fault, existing, instance):
+            theirs = self._theirs(existing, visible)
+            return clean_all(theirs, depth=_DEPTH)
+        if fault.deleted:
+            return None
+        return self._ours(fault, visible)
 
-    @property
-    def _details(self) -> str:
-        return _DETAILS[self.form]
+    @abc.abstractmethod
+    def needs_long_texts(self, visible: Visibility) -> bool:
+        """Whether to show a fault takes its details or its problem, which lists read last."""
 
-    def _ours(self, row: Fault, details: bool) -> dict[str, Any]:
-        if self.form == "problem":
-            view = json.loads(row.problem or "{}") or {"status": 500, "detail": row.message}
-            view |= {self._details: row.details} if row.details else {}
-        else:
-            created = row.created.strftime(self.created)
-            ours = {"created": created, "message": row.message, self._details: row.details}
-            view = {**(self.members or {}), **ours}
-        return {k: v for k, v in view.items() if details or k != self._details}
+    @abc.abstractmethod
+    def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any]:
+        """A fault of the table in this form."""
 
-    def _wins(self, row: Fault, existing: Any, instance: Mapping[str, Any]) -> bool:
-        """Whether our row stays rather than what the service wrote."""
+    @abc.abstractmethod
+    def _theirs(self, existing: Any, visible: Visibility) -> Any:
+        """The service's own fault, without what the caller may not see."""
+
+    def _hides_theirs(self, visible: Visibility) -> bool:
+        return not visible.details and self.existing_details != "keep"
+
+    def _wins(self, fault: Fault, existing: Any, instance: Mapping[str, Any]) -> bool:
+        """Whether the fault of the table is shown rather than what the service wrote."""
         if existing is None or self.existing == "replace":
             return True
         theirs = clock.parse_time(self.existing_created.find(instance))
         if theirs is None or self.existing == "keep":
             return False
-        ours = row.created.replace(microsecond=0)
+        ours = fault.created.replace(microsecond=0)
         lead = (theirs.replace(microsecond=0) - ours).total_seconds()
-        return lead <= (0 if row.deleted else self.existing_later)
+        return lead <= (0 if fault.deleted else self.existing_later)
 
 
-def build(data: Mapping[str, Any]) -> Presentation:
-    """Build the section ``fault`` of a profile or route; ValueError for what no schema can see."""
-    created = data.get("existing_created", f"{data.get('key', 'fault')}.created")
-    shape = Presentation(**{**data, "existing_created": Field.parse(created)})
-    sample = clock.parse_time(_SAMPLE.strftime(shape.created))
-    if shape.form == "fault" and sample != _SAMPLE:
-        raise ValueError(
-            f"needs in 'fault' a format 'created' of ISO 8601 to the second, not {shape.created!r}"
-        )
-    return shape
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FaultForm(Form):
+    """An object of ``created``, ``message`` and ``details``.
+
+    :ivar created: the format of its time, as for strftime
+    :ivar members: what every fault of ours has besides
+    """
+
+    details: ClassVar[str] = "details"
+
+    created: str = ""
+    members: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if clock.parse_time(_SAMPLE.strftime(self.created)) != _SAMPLE:
+            raise ValueError(
+                "needs in 'fault' a format 'created' of ISO 8601 to the second, "
+                f"not {self.created!r}"
+            )
+
+    def needs_long_texts(self, visible: Visibility) -> bool:
+        return visible.details
+
+    def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any]:
+        view = dict(self.members or {})
+        view["created"] = fault.created.strftime(self.created)
+        view["message"] = fault.message
+        if visible.details:
+            view[self.details] = fault.details
+        return view
+
+    def _theirs(self, existing: Any, visible: Visibility) -> Any:
+        return _without(self.details, existing) if self._hides_theirs(visible) else existing
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemForm(Form):
+    """An object of RFC 9457, the details of which are its ``traceback``."""
+
+    details: ClassVar[str] = "traceback"
+
+    def needs_long_texts(self, visible: Visibility) -> bool:
+        return visible.show
+
+    def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any]:
+        view: dict[str, Any] = {"status": 500, "detail": fault.message}
+        if fault.problem:
+            view = json.loads(fault.problem)
+        if not visible.details:
+            return dict(_without(self.details, view))
+        if fault.details:
+            view[self.details] = fault.details
+        return view
+
+    def _theirs(self, existing: Any, visible: Visibility) -> Any:
+        lifted = problem.lift(existing) if isinstance(existing, Mapping) else None
+        if lifted is not None:
+            existing = lifted.to_dict()
+        if not self._hides_theirs(visible):
+            return existing
+        # What is not quite a problem has one in a text perhaps, with its traceback.
+        return _without(self.details, existing, in_texts=True)
+
+
+def build(data: Mapping[str, Any]) -> Form:
+    """Build the section ``fault`` of a profile or route.
+
+    :raises ValueError: for mistakes that the schema cannot express
+    """
+    kind = ProblemForm if data.get("form") == "problem" else FaultForm
+    parts = {
+        field.name: data[field.name] for field in dataclasses.fields(kind) if field.name in data
+    }
+    default = f"{data.get('key', 'fault')}.created"
+    parts["existing_created"] = Field.parse(data.get("existing_created", default))
+    return kind(**parts)
+
+
+def _without(name: str, value: Any, *, in_texts: bool = False, depth: int = _DEPTH) -> Any:
+    """A JSON value without the members of a name.
+
+    :param in_texts: look into texts too, which may be JSON
+    :param depth: levels below which to cut
+    """
+    if isinstance(value, str):
+        return _text_without(name, value, depth) if in_texts else value
+    if isinstance(value, list | dict) and depth == 0:
+        return CUT
+    if isinstance(value, list):
+        return [_without(name, part, in_texts=in_texts, depth=depth - 1) for part in value]
+    if isinstance(value, dict):
+        return {
+            key: _without(name, part, in_texts=in_texts, depth=depth - 1)
+            for key, part in value.items()
+            if key != name
+        }
+    return value
+
+
+def _text_without(name: str, text: str, depth: int) -> str:
+    """The text without the members of a name in its JSON, or up to the first of them.
+
+    JSON may be cut off by a column's limit, be within another text, or be escaped.
+    """
+    value = None
+    if text.lstrip().startswith(("{", "[")):
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(text)
+    if isinstance(value, list | dict):
+        kept = _without(name, value, in_texts=True, depth=max(depth - 1, 0))
+        return text if kept == value else json.dumps(kept)
+    found = re.search(rf"""\\*["']{name}\\*["']\s*:""", text)
+    return text if found is None else text[: found.start()] + CUT

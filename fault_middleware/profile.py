@@ -8,6 +8,7 @@ carry a fault (:mod:`fault_middleware.event`).  Profiles are YAML files, those t
 
 import dataclasses
 import re
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from fault_middleware.document import Document
 from fault_middleware.event import Event, Extraction
 from fault_middleware.field import texts
 from fault_middleware.options import GROUP, ConfigurationError
-from fault_middleware.route import Route
+from fault_middleware.route import Route, ShowRequest
 
 _Built = TypeVar("_Built")
 
@@ -55,23 +56,36 @@ class Profile:
 
 
 class RouteTable:
-    """Finds the route of a request's path; one regular expression for all.
-
-    :ivar pattern: its ``match`` is None for a path that is no route's
-    """
+    """Finds the route of a request; one regular expression for all paths."""
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
-        self._routes = [(profile, way) for profile in profiles for way in profile.routes]
+        self._routes = [(found.service, way) for found in profiles for way in found.routes]
+        alternatives = "|".join(way.pattern for _, way in self._routes) or "(?!)"
         # \Z, because $ would also match before a line feed at the end.
-        alternatives = "|".join(way.pattern for _, way in self._routes)
-        self.pattern = re.compile(rf"(?:{alternatives or '(?!)'})\Z")
+        self._match = re.compile(rf"(?:{alternatives})\Z").match
 
-    def route(self, match: re.Match[str]) -> tuple[Profile, Route, str]:
-        """The route of a match, its profile, and the instance's id in the path."""
+    def match(self, environ: Mapping[str, Any]) -> ShowRequest | None:
+        """The show that a WSGI environment asks for, or None."""
+        found = self._match(environ.get("PATH_INFO", ""))
+        if found is None or not _asks_for_a_show(environ):
+            return None
         # Each pattern has exactly one group, with what routers overlook behind an id.
-        number = match.lastindex or 0
-        instance_id = match[number].rstrip("\0 \t\r\n\v\f").removesuffix(".json")
-        return *self._routes[number - 1], instance_id
+        number = found.lastindex or 0
+        name = found[number].rstrip("\0 \t\r\n\v\f").removesuffix(".json")
+        service, way = self._routes[number - 1]
+        return ShowRequest(service, way, found[0], name, environ.get("QUERY_STRING", ""))
+
+
+def _asks_for_a_show(environ: Mapping[str, Any]) -> bool:
+    method = environ.get("REQUEST_METHOD")
+    if method == "GET":
+        return True
+    if method == "HEAD":
+        return False
+    # pecan, in which Ironic, Magnum and others are written, lets a query name another method, and
+    # takes ; for & in it.
+    query = urllib.parse.parse_qs(environ.get("QUERY_STRING", "").replace(";", "&"))
+    return any(other.lower() == "get" for other in query.get("_method", ()))
 
 
 def load(name: str) -> Profile:

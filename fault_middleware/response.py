@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an application answers, held back until it is clear whether it is ours.
+"""An application's response, held until it is clear whether a fault belongs into it.
 
-All the care that WSGI (PEP 3333) asks of somebody in the middle stands here: a ``start_response``
-that comes late or twice, ``write()``, ``exc_info``, an iterable that the server must get back as
-it was, ``close()`` exactly once.
+Everything that WSGI (PEP 3333) requires of middleware is handled here: a ``start_response`` that
+comes late or twice, ``write()``, ``exc_info``, an iterable that the server must get back as it
+was, ``close()`` exactly once.
 """
 
+import codecs
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -16,17 +17,30 @@ Headers = list[tuple[str, str]]
 #: The largest body that is held, in bytes; a larger one streams on as it came.
 LIMIT = 2 * 1024 * 1024
 
-# What speaks of the bytes of the body that the application wrote.
-_ABOUT_THE_BYTES = (
-    *("accept-ranges", "content-digest", "content-length", "content-md5", "digest", "etag"),
-    *("last-modified", "repr-digest"),
+# Headers that describe the original body.
+_ABOUT_THE_BYTES = frozenset(
+    [
+        "accept-ranges",
+        "content-digest",
+        "content-length",
+        "content-md5",
+        "digest",
+        "etag",
+        "last-modified",
+        "repr-digest",
+        "transfer-encoding",
+    ]
 )
 # With one of these the application might answer something else than the whole body as it is, or
 # nothing, because the client has it already, without the fault.
 _CONDITIONS = (
-    *("HTTP_ACCEPT_ENCODING", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_NONE_MATCH", "HTTP_IF_RANGE"),
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_RANGE",
     "HTTP_RANGE",
 )
+_CODECS = frozenset(["utf-8", "ascii"])
 
 
 class Response:
@@ -45,10 +59,14 @@ class Response:
     def body(self) -> bytes:
         return b"".join(self._chunks)
 
-    def ask(
+    def call(
         self, application: WSGIApplication, environ: WSGIEnvironment
     ) -> Iterable[bytes] | None:
-        """What the application answers, for the server; None for what is held, to be sent."""
+        """Call the application.
+
+        :returns: its response, for the server, where no fault can belong into it; None for one
+            that is held until :meth:`finish`
+        """
         conditions = {key: environ.pop(key) for key in _CONDITIONS if key in environ}
         try:
             self._iterable = application(environ, self._on_start)
@@ -56,8 +74,8 @@ class Response:
         finally:
             environ.update(conditions)
 
-    def send(self, body: bytes | None) -> Iterable[bytes]:
-        """Answer with what is held, its body exchanged for a new one where that is not None."""
+    def finish(self, body: bytes | None) -> Iterable[bytes]:
+        """Send what is held, with another body if one is given."""
         status, headers, *exc_info = self._start
         if body is not None:
             headers = [header for header in headers if header[0].lower() not in _ABOUT_THE_BYTES]
@@ -73,7 +91,7 @@ class Response:
         return answer
 
     def _hold(self) -> Iterable[bytes] | None:
-        """Read the body, as long as it is worth it."""
+        """Buffer the body while it may still be ours."""
         try:
             chunks = iter(self._iterable)
             for chunk in chunks:
@@ -92,7 +110,7 @@ class Response:
         return _Closing(itertools.chain(held, chunks), self._iterable)
 
     def _is_whole(self) -> bool:
-        """Whether the body is as long as its header says, if that says so."""
+        """Whether the body matches Content-Length, if one was sent."""
         said = {value for name, value in self._start[1] if name.lower() == "content-length"}
         return said <= {str(self._size)}
 
@@ -156,12 +174,22 @@ def _is_plain_json(headers: Headers) -> bool:
     values = {name.lower(): value for name, value in headers}
     content_type = "".join(values.get("content-type", "").lower().split())
     kind, *parameters = content_type.replace('"', "").split(";")
-    charsets = {part for part in parameters if part.startswith("charset=")}
+    if kind != "application/json" and not kind.endswith("+json"):
+        return False
+    if not all(_is_utf8(parameter) for parameter in parameters):
+        return False
+    if values.get("content-encoding", "identity").lower() != "identity":
+        return False
     length = values.get("content-length", "0")
-    return (
-        (kind == "application/json" or kind.endswith("+json"))
-        and charsets <= {"charset=utf-8", "charset=us-ascii"}
-        and values.get("content-encoding", "identity").lower() == "identity"
-        and length.isdecimal()
-        and int(length) <= LIMIT
-    )
+    return length.isdecimal() and int(length) <= LIMIT
+
+
+def _is_utf8(parameter: str) -> bool:
+    """Whether a parameter of a content type lets the body be UTF-8, by whatever name."""
+    name, _, value = parameter.partition("=")
+    if name != "charset":
+        return True
+    try:
+        return codecs.lookup(value).name in _CODECS
+    except (LookupError, ValueError):
+        return False

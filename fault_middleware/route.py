@@ -1,45 +1,90 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A route: a request that shows instances, and how a fault looks in its body."""
+"""A route: a request that shows instances, and where they are in its body."""
 
 import contextlib
+import dataclasses
 import re
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from fault_middleware import body, clock, fault, presentation
-from fault_middleware.body import Edit, Span
+from fault_middleware.body import Span
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
-from fault_middleware.presentation import Presentation
+from fault_middleware.presentation import Form
 
-# What routers of services overlook at the end of a path; details must not pass by writing it so.
-# Possessive, so that what is not ours is soon left.
+# Suffixes that services' routers ignore. They are matched too, or adding one would bypass the
+# policy. Possessive, so that a path which is not ours is soon left.
 _TAIL = r"(?:\.json)?[/\s\0]*+"
-_FIELDS = ("id", "project_id", "user_id")
 # Services show times without their fractions.
 _TRUNCATION = timedelta(seconds=1)
 
+#: Members of an instance, and the values of which each must have one.
+Members = Mapping[str, Sequence[str]]
 
-class Instance(NamedTuple):
-    """An instance in a body: its id in the form of the table (or ""), and its place."""
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance in a body.
+
+    :ivar id: its id in the form of the table; empty where it has none
+    :ivar span: its members, and its place
+    """
 
     id: str
     span: Span
 
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """The instance itself."""
+        members: Mapping[str, Any] = self.span.value
+        return members
 
-class Route(NamedTuple):
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ParentLookup:
+    """What to look up for an instance that has no fault of its own: its parent's.
+
+    :ivar since: the fault happened then or later
+    :ivar until: and not later than that
+    """
+
+    instance_id: str
+    since: datetime
+    until: datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parent:
+    """Where an instance names the one it belongs to; ``within`` in a profile.
+
+    :ivar since: where its time begins; ``until``: where that ends
+    :ivar open_when: while the instance has these values, its time has no end
+    """
+
+    instance_id: Field
+    since: Field
+    until: Field
+    open_when: Members
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Route:
     """A request of a service that shows one instance, or a list of them.
 
-    What its parts mean stands in ``profile-schema.yaml``; ``when`` and ``within_last`` are members
-    of the instance, with the values of which it needs one.
+    ``profile-schema.yaml`` says what its parts mean.
 
-    :ivar path: as it stands in the profile, for messages
+    :ivar path: as it is written in the profile, for messages
     :ivar pattern: a regular expression with one group: the id in the path, or nothing for a list
-    :ivar keys: the keys that lead to the instance, or to the list of ``many``, in the body
-    :ivar names: where an instance has other names, one of which may stand in the path
+    :ivar many: whether it shows a list
+    :ivar keys: the keys that lead to the instance, or to the list, in the body
+    :ivar names: paths of names that may replace the id in the URL
     :ivar owners: where its project_id and user_id are
+    :ivar form: how a fault looks
+    :ivar query: parameters with values, one of which asks for faults
+    :ivar when: only an instance with these values may have a fault
     """
 
     path: str
@@ -49,116 +94,168 @@ class Route(NamedTuple):
     id: Field
     names: Sequence[Field]
     owners: Mapping[str, Field]
-    shape: Presentation
-    query: Mapping[str, list[str]]
-    when: Mapping[str, list[str]]
-    within: Mapping[str, Field]
-    within_last: Mapping[str, list[str]]
+    form: Form
+    query: Members
+    when: Members
+    parent: Parent | None
 
-    def asks(self, query: str) -> bool:
+    def wants_faults(self, query: str) -> bool:
         """Whether a request with this query string asks for faults."""
-        given = urllib.parse.parse_qsl(query) if self.query else ()
-        return not self.query or any(
-            not set(self.query.get(name, ())).isdisjoint(value.split(",")) for name, value in given
-        )
+        if not self.query:
+            return True
+        for name, value in urllib.parse.parse_qsl(query):
+            wanted = self.query.get(name, ())
+            if not set(wanted).isdisjoint(value.split(",")):
+                return True
+        return False
 
-    def takes(self, instance: Instance) -> bool:
+    def may_have_fault(self, instance: Instance) -> bool:
         """Whether an instance may have a fault at all."""
         return _has(instance, self.when)
 
-    def relative(self, instance: Instance) -> tuple[str, datetime, datetime] | None:
-        """The other instance whose fault may be this one's, and from when until when."""
-        found = {name: field.text(instance.span.value) for name, field in self.within.items()}
-        since, until = clock.parse_time(found.get("since")), clock.parse_time(found.get("until"))
-        if self.within_last and _has(instance, self.within_last):
+    def parent_lookup(self, instance: Instance) -> ParentLookup | None:
+        """Where else a fault of the instance may be; None where nothing else is known."""
+        if self.parent is None:
+            return None
+        since = clock.parse_time(self.parent.since.find(instance.members))
+        until = clock.parse_time(self.parent.until.find(instance.members))
+        if self.parent.open_when and _has(instance, self.parent.open_when):
             until = datetime.max - _TRUNCATION
-        if since is not None and until is not None:
-            with contextlib.suppress(ValueError, OverflowError):
-                other = fault.canonical_id(found.get("instance_id"))
-                return other, since, until + _TRUNCATION
-        return None
+        if since is None or until is None:
+            return None
+        try:
+            parent_id = fault.canonical_id(self.parent.instance_id.text(instance.members))
+            return ParentLookup(parent_id, since, until + _TRUNCATION)
+        except (ValueError, OverflowError):
+            return None
 
     def instances(self, text: str) -> Iterator[Instance]:
-        """The instances that a body shows; raises ValueError for a body that is no JSON."""
+        """The instances that a body shows; raises ValueError for a body that is not JSON."""
         found = body.locate(text, self.keys, each=self.many)
-        spans = [] if found is None else [found]
-        if self.many:
-            spans = [one for span in spans if isinstance(span.value, list) for one in span.value]
+        if found is None:
+            return
+        spans = found.value if self.many else [found]
+        if not isinstance(spans, list):
+            return
         for span in spans:
             if isinstance(span.value, dict):
-                instance_id = ""
-                with contextlib.suppress(ValueError):
-                    instance_id = fault.canonical_id(self.id.find(span.value))
-                yield Instance(instance_id, span)
+                yield Instance(self._id_of(span.value), span)
 
-    def wanted(self, name: str, text: Callable[[], str]) -> str:
-        """The id of the instance that a path names, in the body ``text()``; or ValueError."""
+    def instance_id(self, name: str, instances: Iterable[Instance]) -> str:
+        """The id of the instance that a path names.
+
+        :param instances: those that the body shows; only looked at for what is not an id
+        :raises ValueError: where the path names none of them, or nothing that can be an id
+        """
         if not self.names or fault.UUID.fullmatch(name):
             return fault.canonical_id(name)
-        for one in self.instances(text()):
-            names = (one.id, *(field.find(one.span.value) for field in self.names))
-            if one.id and name in names:
-                return one.id
+        for instance in instances:
+            names = [field.find(instance.members) for field in self.names]
+            if instance.id and name in (instance.id, *names):
+                return instance.id
         raise ValueError(f"not the name of the instance: {name!r:.80}")
 
-    def target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
+    def policy_target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
         """Whose instance it is, for the policy; what is not known is left out.
 
         The body knows best; else the project of the request that failed.
         """
-        target = {"project_id": row.project_id} if row and row.project_id else {}
-        found = {name: field.text(instance.span.value) for name, field in self.owners.items()}
-        return target | {name: value for name, value in found.items() if value is not None}
+        target = {}
+        if row is not None and row.project_id:
+            target["project_id"] = row.project_id
+        for name, field in self.owners.items():
+            value = field.text(instance.members)
+            if value is not None:
+                target[name] = value
+        return target
 
-    def edit(
-        self, text: str, instance: Instance, row: Fault | None, show: bool, details: bool
-    ) -> Edit | None:
-        """What to change in the body for one instance, or None."""
-        value, key = instance.span.value, self.shape.key
-        wanted = self.shape.show(value, row, show, details)
-        if wanted == value.get(key):
-            return None
-        if wanted is None:
-            return body.remove_member(text, instance.span, key)
-        return body.set_member(text, instance.span, key, wanted)
+    def _id_of(self, members: Mapping[str, Any]) -> str:
+        with contextlib.suppress(ValueError):
+            return fault.canonical_id(self.id.find(members))
+        return ""
 
 
-def build(data: Mapping[str, Any], fault_shape: Mapping[str, Any]) -> Route:
-    """Build one of a profile's ``routes``; ``fault_shape`` is the profile's section ``fault``.
+@dataclasses.dataclass(frozen=True, slots=True)
+class ShowRequest:
+    """A request that matches a route.
 
-    :raises ValueError: for what the profile's schema cannot see
+    :ivar service: the name of the service that the route is of
+    :ivar path: as WSGI has it
+    :ivar name: what the path names the instance by, as WSGI has it; empty for a list
+    :ivar query: the query string
     """
-    keys = data.get("object", data.get("list"))
-    if ("object" in data) == ("list" in data):
+
+    service: str
+    route: Route
+    path: str
+    name: str
+    query: str
+
+    @property
+    def wants_faults(self) -> bool:
+        """Whether faults are to be added."""
+        return self.route.wants_faults(self.query)
+
+    def instance_id(self, instances: Iterable[Instance]) -> str:
+        """The id of the instance that is asked for; see :meth:`Route.instance_id`."""
+        # WSGI gives the bytes of a path as Latin-1 (PEP 3333).
+        name = self.name.encode("latin-1").decode()
+        return self.route.instance_id(name, instances)
+
+    def policy_target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
+        """What the policy is told of an instance of this request."""
+        target = self.route.policy_target(instance, row)
+        return {"instance_id": instance.id, "service": self.service, **target}
+
+
+def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
+    """Build one of a profile's ``routes``.
+
+    :param fault_section: the profile's section ``fault``
+    :raises ValueError: for mistakes that the schema cannot express
+    """
+    many = "list" in data
+    if many == ("object" in data):
         raise ValueError("needs either 'object' or 'list'")
-    if data["path"].count("{id}") != ("object" in data):
+    if data["path"].count("{id}") != (0 if many else 1):
         raise ValueError("needs {id} in its path once for an 'object', never for a 'list'")
-    # Routers of services fold slashes.
-    path = re.escape(data["path"]).replace("/", "/+").replace(r"\{id\}", "([^/]++)")
-    pattern = re.sub(r"\\\{\w+\\\}", "[^/]++", path) + _TAIL
-    within = dict(data.get("within", {}))
-    last = _texts(within.pop("last", {}))
-    fields = {name: Field.parse(data[name]) for name in _FIELDS if name in data}
+    keys = data["list"] if many else data["object"]
+    owners = {name: Field.parse(data[name]) for name in ("project_id", "user_id") if name in data}
     return Route(
         path=data["path"],
-        pattern=pattern if "object" in data else f"{pattern}()",
-        many="list" in data,
+        pattern=_pattern(data["path"], many),
+        many=many,
         keys=tuple(keys.split(".")) if keys else (),
-        id=fields.pop("id", Field((("id",),))),
+        id=Field.parse(data.get("id", "id")),
         names=[Field.parse(name) for name in texts(data.get("names", []))],
-        owners=fields,
-        shape=presentation.build({**fault_shape, **data.get("fault", {})}),
-        query=_texts(data.get("query", {})),
-        when=_texts(data.get("when", {})),
-        within={name: Field.parse(value) for name, value in within.items()},
-        within_last=last,
+        owners=owners,
+        form=presentation.build({**fault_section, **data.get("fault", {})}),
+        query=_members(data.get("query", {})),
+        when=_members(data.get("when", {})),
+        parent=_parent(data["within"]) if "within" in data else None,
     )
 
 
-def _has(instance: Instance, members: Mapping[str, list[str]]) -> bool:
-    value = instance.span.value
-    return all(value.get(name) in values for name, values in members.items())
+def _parent(data: Mapping[str, Any]) -> Parent:
+    return Parent(
+        instance_id=Field.parse(data["instance_id"]),
+        since=Field.parse(data["since"]),
+        until=Field.parse(data["until"]),
+        open_when=_members(data.get("last", {})),
+    )
 
 
-def _texts(members: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {name: texts(values) for name, values in members.items()}
+def _pattern(path: str, many: bool) -> str:
+    """The regular expression of a route's path; routers of services fold slashes."""
+    pattern = re.escape(path).replace("/", "/+")
+    pattern = pattern.replace(r"\{id\}", "([^/]++)")
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/]++", pattern) + _TAIL
+    return f"{pattern}()" if many else pattern
+
+
+def _has(instance: Instance, members: Members) -> bool:
+    return all(instance.members.get(name) in values for name, values in members.items())
+
+
+def _members(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {name: texts(values) for name, values in data.items()}

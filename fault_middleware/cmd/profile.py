@@ -16,9 +16,10 @@ from fault_middleware import clock, deploy, fault, migration, options, package_d
 from fault_middleware.cmd import formats
 from fault_middleware.cmd.manage import Command, ListCommand
 from fault_middleware.fault import Fault
+from fault_middleware.instances import ShownInstances
 from fault_middleware.options import ConfigurationError
 from fault_middleware.profile import RouteTable
-from fault_middleware.route import Route
+from fault_middleware.route import ShowRequest
 
 _TRIED = ["action", "instance_id", "message", "details", "created", "request_id"]
 # What a file with a fault may hold, and of which types.
@@ -183,27 +184,26 @@ def _try_request(conf: cfg.ConfigOpts, given: argparse.Namespace) -> Any:
         conf.set_override("profiles", [given.profile], options.GROUP)
         deployment = deploy.deploy(conf, {"credentials": "headers", "consumer": "external"})
         migration.sync(deployment.store.writer)
-        routes = RouteTable(deployment.profiles)
-        match = routes.pattern.match(given.path.partition("?")[0])
-        if match is None:
+        request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
+        show = RouteTable(deployment.profiles).match(request.environ)
+        if show is None:
             raise ConfigurationError(f"no route of {given.profile} has the path {given.path}")
         if given.fault:
-            loaded, route, name = routes.route(match)
-            instance_id = _instance_shown(route, name, json.dumps(answer))
-            row = fault.make(loaded.service, instance_id, **_read_fault(given.fault))
+            instance_id = _instance_shown(show, answer)
+            row = fault.make(show.service, instance_id, **_read_fault(given.fault))
             deployment.store.record([row])
-        request = webob.Request.blank(given.path, headers={"X-Roles": given.role})
         application = deployment.filter(webob.Response(json_body=answer))
         return request.get_response(application).json
 
 
-def _instance_shown(route: Route, name: str, body: str) -> str:
+def _instance_shown(show: ShowRequest, answer: Any) -> str:
     """The id of the instance that the answer shows, of a list the first one."""
-    if route.many:
-        for instance in route.instances(body):
+    instances = ShownInstances(show.route, json.dumps(answer).encode())
+    if show.route.many:
+        for instance in instances:
             if instance.id:
                 return instance.id
-    return route.wanted(name, lambda: body)
+    return show.instance_id(instances)
 
 
 def _read_fault(file: str) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from paste.deploy import loadapp
 from fault_middleware import (
     ManagementDriverException,
     ProblemDetails,
-    body,
     clock,
     event,
     fault,
@@ -31,8 +30,9 @@ from fault_middleware import (
     profile,
 )
 from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.instances import ShownInstances
 from fault_middleware.metrics import Metrics
-from fault_middleware.policy import Policy
+from fault_middleware.policy import Policy, Visibility
 from fault_middleware.store import CHUNK
 from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import (
@@ -88,20 +88,22 @@ def test_the_example_of_a_profile_records_and_clears(orders):
 )
 def test_the_example_of_a_profile_shows(orders, path, shown):
     table = profile.RouteTable([orders])
-    _, route, _ = table.route(table.pattern.match(path))
+    route = table.match({"PATH_INFO": path, "REQUEST_METHOD": "GET"}).route
     text = json.dumps(shown)
     row = fault.make(
         "orders", "A-7", message="sold out", created=clock.parse_time("2026-11-20T20:36:05")
     )
 
-    instances = list(route.instances(text))
-    edits = [route.edit(text, one, row, show=True, details=False) for one in instances]
+    instances = ShownInstances(route, text.encode())
+    visible = Visibility(show=True, details=False)
+    for instance in instances:
+        instances.splice(instance, route.form.render(instance.members, row, visible))
 
     expected = {"created": "2026-11-20T20:36:05Z", "message": "sold out"}
     assert all(one.span.value == ORDER for one in instances)
-    assert all(route.target(one, None) == {"project_id": "p1"} for one in instances)
-    new = json.loads(body.apply(text, edits))
-    assert all(one.span.value["fault"] == expected for one in route.instances(json.dumps(new)))
+    assert all(route.policy_target(one, None) == {"project_id": "p1"} for one in instances)
+    new = list(route.instances(instances.encode().decode()))
+    assert [instance.members["fault"] for instance in new] == [expected] * len(new)
 
 
 def test_the_readme_and_the_manual_give_the_same_advice():

@@ -8,6 +8,9 @@ import webtest
 
 from fault_middleware import fault
 from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.filter import LIST_LIMIT
+from fault_middleware.store import Store
+from fault_middleware.text import CUT
 from tests.fixtures import INSTANCE, PROJECT, Service, close, make_store
 
 OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
@@ -170,11 +173,24 @@ def test_other_paths_show_no_fault(world, path):
     assert world.app.get(path, headers=ADMIN).body == world.service.data
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_other_methods_show_no_fault(world, method):
+@pytest.mark.parametrize(
+    "query", ["_method=get", "_method=GET", "a=b&_method=get", "a=b;_method=get", "%5Fmethod=get"]
+)
+def test_a_query_may_name_the_method_as_pecan_has_it(world, query):
     world.record()
 
-    answer = world.app.request(SHOW, method=method, headers=ADMIN)
+    answer = world.app.post(f"{SHOW}?{query}", headers=MEMBER)
+
+    assert answer.json["instance"]["fault"]["message"] == "No valid host"
+    assert "details" not in answer.json["instance"]["fault"]
+
+
+@pytest.mark.parametrize("query", ["", "?_method=", "?_method=delete", "?method=get"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_other_methods_show_no_fault(world, method, query):
+    world.record()
+
+    answer = world.app.request(f"{SHOW}{query}", method=method, headers=ADMIN)
 
     assert answer.body == world.service.data
 
@@ -210,6 +226,54 @@ def test_a_list_without_a_fault_is_byte_for_byte_the_services(world):
     assert answer.body == world.service.data
 
 
+class TestALongList:
+    """What a list adds to a body is bounded."""
+
+    DETAILS = "d" * 20_000
+
+    @pytest.fixture
+    def world(self, world):
+        ids = [f"instance-{number}" for number in range(450)]
+        rows = [fault.make("trove", one, message="m", details=self.DETAILS) for one in ids]
+        world.store.record(rows)
+        world.service.body = {"instances": [{"id": one} for one in ids]}
+        return world
+
+    def details(self, world, headers):
+        shown = world.app.get(f"/{PROJECT}/instances/detail", headers=headers).json["instances"]
+        assert [one["fault"]["message"] for one in shown] == ["m"] * 450
+        return [one["fault"].get("details") for one in shown]
+
+    def test_details_are_in_it_as_long_as_there_is_room(self, world):
+        details = self.details(world, ADMIN)
+
+        whole = LIST_LIMIT // len(self.DETAILS)
+        assert sorted(details) == [CUT] * (450 - whole) + [self.DETAILS] * whole
+        assert world.app.get(f"/{PROJECT}/instances/detail", headers=MEMBER).text.count(CUT) == 0
+
+    def test_none_are_in_it_for_a_member(self, world):
+        assert self.details(world, MEMBER) == [None] * 450
+
+    def test_what_was_left_out_is_in_the_show(self, world):
+        world.service.body = {"instance": {"id": "instance-449"}}
+
+        shown = world.show(f"/{PROJECT}/instances/instance-449", ADMIN)
+
+        assert shown["fault"]["details"] == self.DETAILS
+
+    def test_without_the_second_look_up_messages_are_shown(self, world, monkeypatch):
+        original = Store.last_many
+
+        def fails_later(store, service, ids, with_details=True):
+            if with_details:
+                raise TimeoutError("no answer")
+            return original(store, service, ids, with_details=False)
+
+        monkeypatch.setattr(Store, "last_many", fails_later)
+
+        assert self.details(world, ADMIN) == [CUT] * 450
+
+
 class TestAFaultThatTheServiceWroteItself:
     OWN = {"message": "own", "created": "2026-11-20T20:36:05", "details": "own details"}
 
@@ -224,6 +288,34 @@ class TestAFaultThatTheServiceWroteItself:
         expected = copy.deepcopy(world.service.body["instance"])
         world.service.body["instance"]["fault"] = dict(self.OWN)
         assert world.show(headers=MEMBER) == expected
+
+    @pytest.mark.parametrize(
+        ("own", "shown"),
+        [
+            ({"x": OWN}, {"x": {"message": "own", "created": OWN["created"]}}),
+            ([OWN], [{"message": "own", "created": OWN["created"]}]),
+            ({**OWN, "x": [[{"details": "own details"}]]}, {"x": [[{}]]}),
+            ({"details": {"details": 1}}, {}),
+        ],
+    )
+    def test_its_details_are_under_the_policy_at_whatever_depth(self, world, own, shown):
+        world.service.body["instance"]["fault"] = own
+
+        if "message" in own:
+            shown = {"message": "own", "created": self.OWN["created"], **shown}
+        assert world.show(headers=MEMBER)["fault"] == shown
+        assert world.show(headers=ADMIN)["fault"] == own
+
+    def test_of_one_that_is_deeper_than_anybody_reads_nothing_is_shown(self, world):
+        deep = json.loads('{"a":' * 300 + '{"details": "own details"}' + "}" * 300)
+        world.service.body["instance"]["fault"] = deep
+
+        assert "own details" not in json.dumps(world.show(headers=MEMBER))
+
+    def test_a_text_for_a_fault_is_masked(self, world):
+        world.service.body["instance"]["fault"] = "password=S3cr3t"
+
+        assert world.show()["fault"] == "password=***"
 
     def test_its_empty_details_are_left_out_for_a_member(self, world):
         world.service.body["instance"]["fault"]["details"] = None

@@ -36,8 +36,8 @@ def test_a_profile_is_read():
     assert read.service == "orders"
     assert read.exchanges == ("orders", "shop")
     assert read.priorities == {"error", "warn"}
-    assert read.routes[0].shape.key == "fault"
-    assert read.routes[0].shape.existing == "newest"
+    assert read.routes[0].form.key == "fault"
+    assert read.routes[0].form.existing == "newest"
 
 
 @pytest.mark.parametrize("name", profile.shipped())
@@ -161,9 +161,9 @@ def table():
     ],
 )
 def test_a_path_is_that_of_a_route(table, path, route, instance_id):
-    _, found, in_path = table.route(table.pattern.match(path))
+    request = table.match({"PATH_INFO": path, "REQUEST_METHOD": "GET"})
 
-    assert (found.path, in_path) == (route, instance_id)
+    assert (request.route.path, request.name) == (route, instance_id)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_path_is_that_of_a_route(table, path, route, instance_id):
     ],
 )
 def test_other_paths_are_no_routes(table, path):
-    assert table.pattern.match(path) is None
+    assert table.match({"PATH_INFO": path, "REQUEST_METHOD": "GET"}) is None
 
 
 def test_a_profile_of_events_alone_has_no_routes():
@@ -187,7 +187,7 @@ def test_a_profile_of_events_alone_has_no_routes():
 
     table = profile.RouteTable([profile.parse("orders.yaml", text)])
 
-    assert table.pattern.match("") is None
+    assert table.match({"REQUEST_METHOD": "GET"}) is None
 
 
 @pytest.mark.parametrize("name", profile.shipped())
@@ -240,6 +240,6 @@ def test_the_example_of_the_manual_tells_failures_from_others(
 
 def test_the_example_of_the_manual_takes_a_reference_for_the_number(orders):
     (route,) = (one for one in orders.routes if not one.many)
-    body = '{"order": {"number": "A-7", "reference": "for Ada"}}'
+    shown = list(route.instances('{"order": {"number": "A-7", "reference": "for Ada"}}'))
 
-    assert route.wanted("for Ada", lambda: body) == route.wanted("A-7", lambda: body) == "A-7"
+    assert route.instance_id("for Ada", shown) == route.instance_id("A-7", shown) == "A-7"

@@ -33,11 +33,11 @@ class Server:
         Returns what was held, or None.
         """
         held = Response(self.start_response)
-        iterable = held.ask(application, environ if environ is not None else {})
+        iterable = held.call(application, environ if environ is not None else {})
         body = None
         if iterable is None:
             body = held.body
-            iterable = held.send(new)
+            iterable = held.finish(new)
         try:
             for chunk in iterable:
                 self.write(chunk)
@@ -93,6 +93,7 @@ def test_a_json_answer_is_held_whole(server):
 
 def test_a_new_body_takes_with_it_what_spoke_of_the_old_one(server):
     about = ["ETag", "content-md5", "Content-Length", "Last-Modified", "Accept-Ranges"]
+    about.append("Transfer-Encoding")
     application, _ = answer(b"{}", headers=[*((name, "2") for name in about), JSON])
 
     server.serve(application, b'{"a": 1}')
@@ -119,7 +120,7 @@ def test_another_answer_is_handed_on_as_the_very_same_object(server, status, hea
     application, chunks = answer(b"x", status=status, headers=headers)
     held = Response(server.start_response)
 
-    assert held.ask(application, {}) is chunks
+    assert held.call(application, {}) is chunks
     assert server.started == [(status, headers)]
 
 

@@ -4,10 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from fault_middleware import body, clock, fault, profile
+from fault_middleware import clock, fault, profile
+from fault_middleware.instances import ShownInstances
+from fault_middleware.policy import Visibility
+from fault_middleware.route import ParentLookup
 from tests.fixtures import INSTANCE
 
 MOMENT = clock.parse_time("2026-11-20T20:36:05")
+NOTHING, MESSAGE, ALL = (
+    Visibility(show=False, details=False),
+    Visibility(show=True, details=False),
+    Visibility(show=True, details=True),
+)
 OWN = {"message": "own", "created": "2026-11-20T20:36:05", "details": "own details"}
 PROFILE = """\
 service: trove
@@ -40,12 +48,13 @@ def routes(existing="newest"):
     return {route.path: route for route in read.routes}
 
 
-def shown(route, document, row, details=True):
-    """A body after the edit of its one instance."""
+def shown(route, document, row, visible=ALL):
+    """A body in which its one instance shows a fault."""
     text = json.dumps(document)
-    (instance,) = route.instances(text)
-    edit = route.edit(text, instance, row, show=True, details=details)
-    return json.loads(body.apply(text, [edit] if edit else []))
+    instances = ShownInstances(route, text.encode())
+    (instance,) = instances
+    instances.splice(instance, route.form.render(instance.members, row, visible))
+    return json.loads(instances.encode() or text)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +99,7 @@ def test_the_services_is_shown_where_we_have_none(existing):
 def test_a_route_may_look_different_from_its_profile():
     row = fault.make("trove", "A", message="m", details="d", created=MOMENT)
 
-    after = shown(routes()["/bare/{id}"], {"id": "A"}, row, details=False)
+    after = shown(routes()["/bare/{id}"], {"id": "A"}, row, MESSAGE)
 
     assert after == {"id": "A", "error": {"created": "2026-11-20T20:36:05Z", "message": "m"}}
 
@@ -175,11 +184,10 @@ def test_the_body_says_whose_an_instance_is_else_the_request_that_failed(owners,
     route = routes()["/owned/{id}"]
     (instance,) = route.instances(json.dumps({"instance": {"id": "A", **owners}}))
 
-    assert route.target(instance, fault.make("trove", "A", message="m", project_id=project)) == (
-        target
-    )
+    row = fault.make("trove", "A", message="m", project_id=project)
+    assert route.policy_target(instance, row) == target
     if project is None:
-        assert route.target(instance, None) == target
+        assert route.policy_target(instance, None) == target
 
 
 ACTION = {"owner": INSTANCE.upper(), "begun": "2026-11-20T20:36:05", "done": "2026-11-20T20:37:05"}
@@ -188,7 +196,7 @@ ACTION = {"owner": INSTANCE.upper(), "begun": "2026-11-20T20:36:05", "done": "20
 @pytest.mark.parametrize(
     ("changed", "other"),
     [
-        ({}, (INSTANCE, MOMENT, MOMENT + timedelta(seconds=61))),
+        ({}, ParentLookup(INSTANCE, MOMENT, MOMENT + timedelta(seconds=61))),
         ({"owner": None}, None),
         ({"begun": None}, None),
         ({"done": "soon"}, None),
@@ -198,19 +206,16 @@ def test_the_owner_of_an_action_and_its_time_to_the_end_of_the_last_second(chang
     route = routes()["/actions/{id}"]
     (instance,) = route.instances(json.dumps({"id": "A", **ACTION, **changed}))
 
-    assert route.relative(instance) == other
+    assert route.parent_lookup(instance) == other
 
 
 @pytest.mark.parametrize("existing", [{}, {"fault": None}, {"fault": OWN}])
 def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
-    text = json.dumps({"instance": {"id": INSTANCE, **existing}})
-    route = routes("replace")["/instances/{id}"]
-    (instance,) = route.instances(text)
+    document = {"instance": {"id": INSTANCE, **existing}}
     row = fault.make("trove", INSTANCE, message="ours")
 
-    edit = route.edit(text, instance, row, show=False, details=False)
+    after = shown(routes("replace")["/instances/{id}"], document, row, NOTHING)["instance"]
 
-    after = json.loads(body.apply(text, [edit] if edit else []))["instance"]
     assert (after.get("fault") or {}).get("message") == (existing.get("fault") or {}).get(
         "message"
     )
@@ -218,14 +223,12 @@ def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
 
 
 def test_a_clearance_counts_for_who_may_not_see_ours_too():
-    text = json.dumps({"instance": {"id": INSTANCE, "fault": OWN}})
-    route = routes()["/instances/{id}"]
-    (instance,) = route.instances(text)
+    document = {"instance": {"id": INSTANCE, "fault": OWN}}
     row = fault.make("trove", INSTANCE, created=MOMENT, deleted=True)
 
-    edit = route.edit(text, instance, row, show=False, details=False)
+    after = shown(routes()["/instances/{id}"], document, row, NOTHING)
 
-    assert json.loads(body.apply(text, [edit])) == {"instance": {"id": INSTANCE}}
+    assert after == {"instance": {"id": INSTANCE}}
 
 
 def test_a_clearance_of_nothing_changes_nothing():
@@ -260,7 +263,7 @@ NAMED = {"uuid": INSTANCE.upper(), "name": "db 1", "alias": {"short": "d"}}
 def test_a_path_may_hold_any_name_that_the_body_states(name):
     route = routes()["/named/{id}"]
 
-    assert route.wanted(name, lambda: json.dumps(NAMED)) == INSTANCE
+    assert route.instance_id(name, route.instances(json.dumps(NAMED))) == INSTANCE
 
 
 @pytest.mark.parametrize(
@@ -276,18 +279,23 @@ def test_a_path_may_hold_any_name_that_the_body_states(name):
     ],
 )
 def test_no_other_name_is_the_instances(name, document):
+    route = routes()["/named/{id}"]
+
     with pytest.raises(ValueError, match="not the name"):
-        routes()["/named/{id}"].wanted(name, lambda: json.dumps(document))
+        route.instance_id(name, route.instances(json.dumps(document)))
 
 
 @pytest.mark.parametrize(("path", "name"), [("/named/{id}", INSTANCE), ("/bare/{id}", "A")])
 def test_for_an_id_the_body_is_not_read(path, name):
-    assert routes()[path].wanted(name, lambda: pytest.fail("read")) == name
+    def instances():
+        yield pytest.fail("the body was read")
+
+    assert routes()[path].instance_id(name, instances()) == name
 
 
 def test_members_that_clients_rely_on_are_in_every_fault_of_ours():
     row = fault.make("trove", INSTANCE, message="m", created=MOMENT)
 
-    after = shown(routes()["/named/{id}"], NAMED, row, details=False)
+    after = shown(routes()["/named/{id}"], NAMED, row, MESSAGE)
 
     assert after["fault"] == {"code": 500, "created": "2026-11-20T20:36:05", "message": "m"}

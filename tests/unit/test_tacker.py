@@ -218,6 +218,74 @@ def test_its_traceback_and_its_secrets_are_hidden_there_too(world):
     assert (member["log"], member["env"]) == (["password=***"], {"DB_PASSWORD": "***"})
 
 
+SECRET = "File x, line 7"
+PROBLEM = {"status": 500, "detail": "own", "traceback": SECRET}
+# Errors that are no problem as they should be, and what a member sees of them.
+NEARLY = {
+    "another status": ({"detail": json.dumps({**PROBLEM, "status": 600})}, "own"),
+    "cut off": ({"detail": json.dumps({**PROBLEM, "x": "y" * 50})[:-20]}, "own"),
+    "cut off in the traceback": ({"detail": json.dumps(PROBLEM)[:-2]}, "own"),
+    "a cause": ({"detail": "own", "cause": {"traceback": SECRET}}, "own"),
+    "a list of them": ({"detail": json.dumps([PROBLEM, PROBLEM])}, "own"),
+    "JSON in JSON": ({"detail": json.dumps({"detail": json.dumps(PROBLEM)})}, "own"),
+    "JSON in JSON, cut off": ({"detail": json.dumps({"detail": json.dumps(PROBLEM)})[:-5]}, "own"),
+    "a repr()": ({"detail": f"failed: {PROBLEM!r}"}, "own"),
+    "an escaped name": ({"detail": f'{{"detail": "own", "trace\\u0062ack": "{SECRET}"}}'}, "own"),
+    "a script's": (
+        {
+            "detail": "script failed: b'boom own'",
+            "userScriptErrHandlingData": {"problem": {**PROBLEM, "status": 0}},
+        },
+        "boom own",
+    ),
+    "given up": (
+        {
+            "detail": "ProblemDetails(created_at=<?>,detail='"
+            + json.dumps({**PROBLEM, "status": 0})
+            + "',status=500,title='',updated_at=<?>)"
+        },
+        "own",
+    ),
+}
+
+
+@pytest.mark.parametrize("version", FAILED)
+@pytest.mark.parametrize(("error", "told"), NEARLY.values(), ids=NEARLY)
+@pytest.mark.parametrize("where", ["show", "list", "list of errors"])
+def test_of_what_is_nearly_a_problem_a_member_sees_no_traceback(
+    world, version, error, told, where
+):
+    body = world.answer(FAILED[version])
+    body["error"] = {"status": 500, **error}
+    if where != "show":
+        world.service.body = [body]
+        world.path = world.path.rpartition("/")[0]
+        world.path += "?fields=error" if where == "list of errors" else ""
+
+    shown = world.get(MEMBER).text
+
+    assert SECRET not in shown
+    assert told in shown
+    assert SECRET in world.get(ADMIN).text
+
+
+def test_a_text_that_is_json_without_a_traceback_is_as_it_was(world):
+    body = world.answer(FAILED["v1"])
+    body["error"] = {"status": 500, "detail": '{"status" : 600,"detail":"own"}'}
+
+    assert world.get(MEMBER).json == body
+
+
+def test_a_traceback_within_a_stored_problem_is_hidden(world):
+    body = world.answer(FAILED["v1"])
+    created = clock.parse_time(body["startTime"])
+    problem = {**WHOLE.to_dict(), "failed": [{"task": "t", "traceback": SECRET}]}
+    world.record(body["id"], created, message="boom", problem=problem)
+
+    assert world.get(MEMBER).json["error"]["failed"] == [{"task": "t"}]
+    assert world.get(ADMIN).json["error"]["failed"] == [{"task": "t", "traceback": SECRET}]
+
+
 @pytest.mark.parametrize("version", FAILED)
 def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
     body = world.answer(f"{version}_op_list_fields_error")

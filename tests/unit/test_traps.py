@@ -125,6 +125,23 @@ def text(form):
     return simple((form % INSTANCE).encode())
 
 
+# Names of a charset, and whether they name UTF-8, or a part of it.
+CHARSETS = {
+    "utf8": True,
+    "UTF_8": True,
+    "u8": True,
+    "utf": True,
+    "cp65001": True,
+    "ascii": True,
+    "646": True,
+    "latin1": False,
+    "utf-16": False,
+    "utf-8-sig": False,
+    "base64": False,
+    "x" * 1000: False,
+    "no such": False,
+    "": False,
+}
 # Name, application, what is asked, and whether the fault is to be shown.
 TRAPS = [
     ("plain", simple(), {}, True),
@@ -169,6 +186,21 @@ TRAPS = [
         simple(BODY, (("Content-Type", "application/json; charset=iso-8859-1"),)),
         {},
         False,
+    ),
+    *(
+        (
+            f"charset={name}",
+            simple(BODY, (("Content-Type", f"application/json;charset={name}"),)),
+            {},
+            is_shown,
+        )
+        for name, is_shown in CHARSETS.items()
+    ),
+    (
+        "chunked by the application",
+        simple(headers=(JSON, ("Transfer-Encoding", "chunked"))),
+        {},
+        True,
     ),
     ("a key twice outside", simple(BODY[:-1] + b', "instance": 1}'), {}, False),
     ("NaN", text('{"instance": {"id": "%s", "x": NaN}}'), {}, False),
@@ -252,4 +284,5 @@ def test_a_trap_costs_nothing(conf_and_store, application, asked, is_shown):
     assert status == "200 OK"
     assert shown["instance"]["fault"]["message"] == "boom"
     assert names["content-length"] == str(len(body))
-    assert not {"etag", "content-md5", "content-encoding", "content-range"} & set(names)
+    gone = {"etag", "content-md5", "content-encoding", "content-range", "transfer-encoding"}
+    assert not gone & set(names)

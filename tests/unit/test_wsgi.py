@@ -13,7 +13,20 @@ import webtest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fault_middleware import body, fault, filter, masking, policy, profile, route, store
+from fault_middleware import (
+    body,
+    credentials,
+    fault,
+    filter,
+    instances,
+    masking,
+    policy,
+    presentation,
+    profile,
+    route,
+    rules,
+    store,
+)
 from fault_middleware.deploy import FaultMiddleware
 from tests.fixtures import INSTANCE, Service, close, make_store, write_configuration
 
@@ -137,7 +150,10 @@ def test_a_huge_body_streams_on_in_little_memory(conf):
 
 def own_functions():
     """Every function of ours on the way of a request behind the application's answer."""
-    modules = (body, fault, filter, masking, policy, profile, route, store)
+    modules = (
+        *(body, credentials, fault, filter, instances, masking, policy, presentation),
+        *(profile, route, rules, store),
+    )
     for module in modules:
         for name, function in vars(module).items():
             if inspect.isfunction(function) and function.__module__ == module.__name__:
@@ -151,7 +167,7 @@ def own_functions():
 @pytest.fixture(scope="module")
 def called(conf):
     """Those that a show and a list with a fault of the service's own do call."""
-    wrapped = webtest.TestApp(FaultMiddleware(Service(instances()), conf))
+    wrapped = webtest.TestApp(FaultMiddleware(Service(with_faults()), conf))
     codes = set()
     sys.setprofile(lambda frame, event, arg: codes.add(frame.f_code))
     wrapped.get(SHOW, headers=ADMIN)
@@ -164,14 +180,14 @@ def called(conf):
     ]
 
 
-def instances():
+def with_faults():
     """A body that has something of everything."""
     one = {"id": INSTANCE, "fault": OWN}
     return {"instance": one, "instances": [one, {"id": "x", "fault": OWN}, {"id": "y"}]}
 
 
 def test_an_error_in_any_function_of_ours_leaves_the_response_as_it_is(conf, called, monkeypatch):
-    service = Service(instances())
+    service = Service(with_faults())
     wrapped = webtest.TestApp(FaultMiddleware(service, conf))
     normal = {path: wrapped.get(path, headers=ADMIN).body for path in (SHOW, LIST)}
     assert b"boom" in normal[SHOW]
