@@ -1,88 +1,173 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets in texts, by the shapes that they have in logs, tracebacks and command lines.
 
-A second line: the first is that only administrators see details.  oslo.utils masks what its list
-of keys names; the rules of ``masking-rules.yaml`` add the shapes that it does not know.
+A second line: the first is that only administrators see details.  The shapes are rules, which are
+data: ``masking-rules.yaml`` has ours, and a deployer may add a file of the same form.
 """
 
 import functools
-import itertools
+import importlib.util
+import json
+import math
 import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ahocorasick_rs import AhoCorasick
-from oslo_utils import strutils
-
-from fault_middleware import package_data
+from fault_middleware import masking_rules, package_data
+from fault_middleware.masking_rules import Rule
 
 #: What comes in the place of a secret.
 MASK = "***"
+
+# Characters that hide a name from a search for it, and what a reader takes them for. Each is one
+# character, or none: in lower case, which has two for the last of them, they stay where they are.
+_LOOK_ALIKES = {
+    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF, 0xFFFD)),
+    **dict.fromkeys(range(0xD800, 0xE000), ord("?")),  # surrogates, which no library in C takes
+    **{wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)},
+    ord("\N{LATIN SMALL LETTER LONG S}"): ord("s"),
+    ord("\N{KELVIN SIGN}"): ord("K"),
+    ord("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"): ord("I"),
+}
 # The part of a URL before the path, where names and passwords are, of several hosts perhaps.
 _AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,512}@")
 _PASSWORD = re.compile(r"([^:/@,]{0,64}:)[^@,]{1,256}@")
 
+#: Finds which of some keywords are in a text.
+Finder = Callable[[str], set[str]]
 
-# A rule's needles, its pattern, and what comes in place of what it matches.
-_Rule = tuple[frozenset[str], re.Pattern[str], str]
+
+class Masker:
+    """Masks texts by a set of rules; the same for all threads."""
+
+    def __init__(self, book: masking_rules.RuleBook) -> None:
+        self._rules = book.rules
+        self._exceptions = book.exceptions
+        keywords = {"://"}.union(*(rule.keywords for rule in book.rules))
+        self._find = fast_finder(keywords) if is_fast() else plain_finder(keywords)
+
+    def mask(self, text: str) -> str:
+        """Replace what looks like a secret with ``***``; linear in the text. Idempotent."""
+        if text.isascii():
+            return self._mask(text)
+        plain = text.translate(_LOOK_ALIKES)
+        masked = self._mask(plain)
+        return text if masked == plain else masked
+
+    def is_secret_name(self, name: str) -> bool:
+        """Whether what has this name is a secret, as ``db_password`` is."""
+        return self.mask(f"{name[:200]}=S3cr3t.S3cr3t").endswith(f"={MASK}")
+
+    def mask_arguments(self, arguments: list[str]) -> list[str]:
+        """Mask what is a secret for what stands before it, as in ``["mysql", "-pX"]``."""
+        try:
+            masked = json.loads(self.mask(json.dumps(arguments)))
+        except ValueError:
+            return arguments
+        fits = isinstance(masked, list) and len(masked) == len(arguments)
+        return masked if fits and all(isinstance(part, str) for part in masked) else arguments
+
+    def _mask(self, text: str) -> str:
+        lower = text.lower()
+        found = self._find(lower)
+        if not found:
+            return text
+        if "://" in found:
+            text = _AUTHORITY.sub(_mask_authority, text)
+            lower = text.lower()
+        for rule in self._rules:
+            if found.isdisjoint(rule.keywords):
+                continue
+            masked = self._apply(rule, text, lower)
+            if masked is not text:
+                text = masked
+                lower = text.lower()
+        return text
+
+    def _apply(self, rule: Rule, text: str, lower: str) -> str:
+        """The text without the secrets that a rule finds; the same object where it finds none."""
+        pieces = []
+        end = 0
+        for match in rule.pattern.finditer(lower if rule.ignores_case else text):
+            start, stop = rule.secret(match)
+            secret = text[start:stop]
+            if not secret or secret == MASK or entropy(secret) < rule.entropy:
+                continue
+            if self._exceptions.cover(secret, text[match.start() : match.end()]):
+                continue
+            pieces += [text[end:start], MASK]
+            end = stop
+        return "".join([*pieces, text[end:]]) if pieces else text
 
 
 def mask(text: str) -> str:
-    """Replace what looks like a secret with ``***``. Idempotent.
+    """Replace what looks like a secret with ``***``, by the rules of this package. Idempotent.
 
-    What it does not find are secrets in free prose ("bind with X failed").
+    What it does not find are words of a language as secrets in prose ("bind with swordfish").
     """
-    needles, finder, oslo, rules = _load()
-    lower = text.lower()
-    if not lower.isascii():  # a surrogate is no character, and is in no needle
-        lower = lower.encode("utf-8", "replace").decode()
-    found = {needles[hit] for hit, _, _ in finder.find_matches_as_indexes(lower, overlapping=True)}
-    if not found:
-        return text
-    if "://" in found:
-        text = _AUTHORITY.sub(lambda url: _PASSWORD.sub(rf"\1{MASK}@", url[0]), text)
-    for wanted, pattern, replacement in rules:
-        if not found.isdisjoint(wanted):
-            text = pattern.sub(replacement, text)
-    return text if found.isdisjoint(oslo) else str(strutils.mask_password(text))
+    return shipped().mask(text)
 
 
 @functools.lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
-    """Whether what a member or an argument of this name holds is a secret."""
-    return mask(f"{name}=x").endswith(MASK)
+    """Whether what has this name is a secret, by the rules of this package."""
+    return shipped().is_secret_name(name)
 
 
 def mask_arguments(arguments: list[str]) -> list[str]:
-    """Mask what is a secret for what stands before it: an option, or the command."""
-    if not arguments:
-        return []
-    command = arguments[0]
-    masked = [command]
-    for before, argument in itertools.pairwise(arguments):
-        option = before.lstrip("-")
-        is_named = before.startswith("-") and (option == "p" or is_secret_name(option))
-        if is_named and not argument.startswith("-"):
-            masked.append(MASK)
-            continue
-        # As on the command line, where "mysql -pX" says what X is.
-        line = mask(f"{command} {argument}")
-        known = line.startswith(f"{command} ")
-        masked.append(line[len(command) + 1 :] if known else argument)
-    return masked
+    """See :meth:`Masker.mask_arguments`; by the rules of this package."""
+    return shipped().mask_arguments(arguments)
 
 
 @functools.cache
-def _load() -> tuple[list[str], AhoCorasick, frozenset[str], list[_Rule]]:
-    """All needles, what finds them in one pass, those of oslo.utils, and the rules."""
-    data = package_data.load("masking-rules.yaml")
-    parts = {**data["parts"], "stems": "|".join(data["stems"])}
-    rules = []
-    for rule in data["rules"]:
-        text = rule["pattern"].replace("\n", "")
-        for name, part in parts.items():
-            text = text.replace(f"<{name}>", part)
-        pattern = re.compile(text, re.IGNORECASE | re.MULTILINE)
-        kept = r"\1" if pattern.groups else ""
-        wanted = rule.get("needles", data["stems"] + data["short_stems"])
-        rules.append((frozenset(wanted), pattern, f"{kept}{MASK}"))
-    needles = sorted({"://", *data["oslo"]}.union(*(wanted for wanted, _, _ in rules)))
-    return needles, AhoCorasick(needles), frozenset(data["oslo"]), rules
+def shipped() -> Masker:
+    """The masker that has the rules of this package and no others."""
+    return build({})
+
+
+def build(added: Mapping[str, Any]) -> Masker:
+    """A masker with the rules of this package and those of a deployer.
+
+    :param added: what a file of the form of ``masking-rules.yaml`` holds
+    :raises masking_rules.RuleError: when one of its rules cannot be used
+    """
+    return Masker(masking_rules.make(package_data.load("masking-rules.yaml"), added))
+
+
+def is_fast() -> bool:
+    """Whether the library of the extra ``fast`` is installed."""
+    return importlib.util.find_spec("ahocorasick_rs") is not None
+
+
+def plain_finder(keywords: set[str]) -> Finder:
+    """Looks for one keyword after the other; for short texts that takes microseconds."""
+
+    def find(text: str) -> set[str]:
+        return {keyword for keyword in keywords if keyword in text}
+
+    return find
+
+
+def fast_finder(keywords: set[str]) -> Finder:
+    """Looks for all keywords at once, by the Aho-Corasick algorithm; for long texts."""
+    from ahocorasick_rs import AhoCorasick, Implementation
+
+    ordered = sorted(keywords)
+    finder = AhoCorasick(ordered, implementation=Implementation.DFA)
+
+    def find(text: str) -> set[str]:
+        hits = finder.find_matches_as_indexes(text, overlapping=True)
+        return {ordered[hit[0]] for hit in hits}
+
+    return find
+
+
+def entropy(text: str) -> float:
+    """Shannon's entropy in bits for each character: 0 for "aaaa", over 3 for most tokens."""
+    shares = [count / len(text) for count in Counter(text).values()]
+    return -sum(share * math.log2(share) for share in shares)
+
+
+def _mask_authority(url: re.Match[str]) -> str:
+    return _PASSWORD.sub(rf"\1{MASK}@", url[0])

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 import base64
+import json
+import random
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oslo_utils import strutils
 
-from fault_middleware import masking
+from fault_middleware import masking, masking_rules, package_data
 from tests.fixtures import read_data
 
-CORPUS = read_data("secrets.json")
-# What is known not to be found: secrets in free prose.
-MISSED = {"LDAP"}
+CORPORA = [read_data("secrets.json"), read_data("secrets-2.json")]
+SECRETS = [case for corpus in CORPORA for case in corpus["secrets"]]
+RULES = package_data.load("masking-rules.yaml")
+# "mysql -proot is deprecated?" reads as a command with a password.
+CHANGED = {"bXlzcWwgLXByb290IGlzIGRlcHJlY2F0ZWQ/IG5vOiB1c2UgbXlzcWwgLXUgcm9vdA=="}
 HARMLESS = [
     "Access denied for user 'trove'@'10.0.0.1' (using password: YES)",
     "Invalid token: expired",
@@ -27,61 +34,294 @@ HARMLESS = [
     "Basic functionality is missing",
     "To:user@example.org",
     "curl: (7) Failed to connect to 10.0.0.1 port 80",
+    # A quote behind the word "password" may be the closing one.
+    "Column 'password' cannot be null",
+    "KeyError: 'password' while rendering the config",
+    "task 'Set root password' failed: non-zero return code: ERROR 2002 (HY000): no server",
+    "BLOB column 'password' used in key specification without a key length",
+    "unknown key 'password', did you mean 'user', or 'host'?",
+    'unknown argument "password" of create_user, did you mean "passwd"?',
+    "expected token 'end of print statement', got ':'",
+    'secret "etcd-certs" not found',
+    # Names that hold what is said about a secret.
+    "max_tokens=4096, model=x",
+    "token_ttl: 300",
+    "tokenExpiration=3600",
+    "password_file=/etc/trove/password",
+    "secret_ref: http://barbican.example.org/v1/secrets/0a1b2c3d-4e5f-6789-abcd-ef0123456789",
+    # Services and paths that are named like a secret.
+    "Could not reach token-service",
+    "Could not reach token-service: timed out",
+    "host secret-vault: no route",
+    "unable to find a keyring on /etc/ceph/ceph.client.cinder.keyring: (2) No such file",
+    '  File "/opt/secret-manager/app/keyring/main.py", line 3, in get_token',
+    # Numbers that count.
+    "process ended with sig=9",
+    "pass=2 of 3",
+    "passwords=3 tokens=5",
+    "libvirt cookie: 12",
+    # Source code in a traceback.
+    "    password = kwargs['password']",
+    "    token = CONF.keystone_authtoken.memcache",
 ]
 MORE_SECRETS = [
-    ("postgresql://u:S3cr3t@h1,h2:5432/db", "S3cr3t"),
-    ("https://u:S3cr3t@h/x?y=a@b", "S3cr3t"),
-    ("Proxy-Authorization: Basic UzNjcjN0OlMzY3IzdA==", "UzNjcjN0"),
-    ("curl -s -u admin:S3cr3t https://h/", "S3cr3t"),
-    ("mysqldump -h db -uroot -pS3cr3t app", "S3cr3t"),
-    ("sshpass -p S3cr3t ssh host", "S3cr3t"),
-    ('{\\"auth\\": {\\"password\\": \\"S3cr3t\\"}}', "S3cr3t"),
-    ("{'connection_info': {'auth_password': 'S3cr3t', 'a': 1}}", "S3cr3t"),
-    ("ALTER USER 'u'@'%' IDENTIFIED WITH mysql_native_password BY 'S3cr3t'", "S3cr3t"),
-    ("PGPASSWORD=S3cr3t psql", "S3cr3t"),
-    ("  rabbit_password: S3cr3t", "S3cr3t"),
-    ("--os-auth-token S3cr3t-token", "S3cr3t"),
-    ("AKIAIOSFODNN7EXAMPLE is disabled", "AKIAIOSFODNN7EXAMPLE"),
-    ("MYSQL_ROOT_PASS=S3cr3t", "S3cr3t"),
-    ('{"pass": "S3cr3t"}', "S3cr3t"),
-    ("        key = AQBSdFhcS3cr3tBAAcm9vdHRoaXNpc25vdGE12==", "S3cr3t"),
-    ("Bearer S3cr3t-opaque", "S3cr3t"),
-    ("Basic UzNjcjN0OnMzY3IzdA==", "UzNjcjN0"),
-    ("connecting as trove:S3cr3t@10.0.0.1:5672", "S3cr3t"),
-    ("db.example.org:5432:app:trove:S3cr3t", "S3cr3t"),
-    ("https://x.blob.core.windows.net/c?sv=1&sig=S3cr3t", "S3cr3t"),
-    ("<adminPassword>S3cr3t</adminPassword>", "S3cr3t"),
-]
+    "postgresql://u:S3cr3t@h1,h2:5432/db",
+    "https://u:S3cr3t@h/x?y=a@b",
+    "mongodb://u:S3cr3t@a,v:S3cr3t@b/db",
+    "Proxy-Authorization: Basic UzNjS3cr3t0OlMzY3IzdA==",
+    "curl -s -u admin:S3cr3t https://h/",
+    "mysqldump -h db -uroot -pS3cr3t app",
+    "mysql -uroot -p'S3cr3t' -e 'show slave status'",
+    "mysqladmin -u root password S3cr3t",
+    "sshpass -p S3cr3t ssh host",
+    "sshpass -p 'S3cr3t x' ssh host",
+    '{\\"auth\\": {\\"password\\": \\"S3cr3t\\"}}',
+    "{'connection_info': {'auth_password': 'S3cr3t', 'a': 1}}",
+    "ALTER USER 'u'@'%' IDENTIFIED WITH mysql_native_password BY 'S3cr3t'",
+    "ALTER USER 'u'@'%' IDENTIFIED BY 'a\\'S3cr3t'",
+    "SET PASSWORD FOR 'u'@'%' = PASSWORD('S3cr3t')",
+    "CREATE LOGIN x WITH PASSWORD = N'S3cr3t'",
+    "ALTER ROLE x PASSWORD $x$S3cr3t$x$",
+    "INSERT INTO users (name, password) VALUES ('u', 'S3cr3t')",
+    "PGPASSWORD=S3cr3t psql",
+    "  rabbit_password: S3cr3t",
+    "password:   S3cr3t    # the old one",
+    "password: S3cr3t and more",
+    "--os-auth-token S3cr3t-token",
+    "AKIAIOSFODNS3CR3TXAM is disabled",
+    "MYSQL_ROOT_PASS=S3cr3t",
+    "taskmanager_rpc_encr_key = S3cr3t",
+    "wsrep_sst_auth=sst:S3cr3t",
+    '{"pass": "S3cr3t"}',
+    "        key = AQBSdFhcS3cr3tBAAcm9vdHRoaXNpc25vdGE12==",
+    "key = AgAgS3cr3t" + "b" * 49 + "=",
+    "Bearer S3cr3t-opaque",
+    "Basic UzNjcjS3cr3tzY3IzdA==",
+    "connecting as trove:S3cr3t@10.0.0.1:5672",
+    "db.example.org:5432:app:trove:S3cr3t",
+    "https://x.blob.core.windows.net/c?sv=1&sig=S3cr3t",
+    "<adminPassword>S3cr3t</adminPassword>",
+    '<n:password xmlns:n="x" type="a">S3cr3t</n:password>',
+    "<adminPass><![CDATA[S3cr3t]]></adminPass>",
+    "<user password='S3cr3t' name='x'/>",
+    "&quot;password&quot;: &quot;S3cr3t&quot;",
+    "&lt;password&gt;S3cr3t&lt;/password&gt;",
+    "user%3Du%26password%3DS3cr3t%26x%3D1",
+    "Command '['mysql', '-u', 'root', '-pS3cr3t']' returned non-zero exit status 1.",
+    'cmd=("curl", "-u", "admin:S3cr3t", "https://h")',
+    "('iscsiadm', '-n', 'node.session.auth.password', '-v', 'S3cr3t')",
+    "[('X-Auth-Token', 'S3cr3t'), ('Accept', '*/*')]",
+    '[{"name": "DB_PASSWORD", "value": "S3cr3t"}]',
+    '[{"value": "S3cr3t", "name": "DB_PASSWORD"}]',
+    '{"passwords": ["S3cr3t", "x"]}',
+    '{"password": {"value": "S3cr3t"}}',
+    '{\n  "password":\n    "S3cr3t"\n}',
+    "chpasswd:\n  list: |\n    root:S3cr3t\n    ubuntu:S3cr3t\n  expire: false",
+    "chpasswd:\n  list:\n    - root:S3cr3t\n",
+    "chpasswd <<EOF\nroot:S3cr3t\nEOF",
+    "| adminPass | S3cr3t |",
+    "github_pat_11AAAAAAA0S3cr3t_aaaaaaaaaaaaaaaa",
+    "glrt-S3cr3tabcdefghijkl",
+    "hf_S3cr3tabcdefghijklmnop",
+    "AIzaS3cr3tabcdefghijklmnop",
+    "https://hooks.slack.com/services/T0/B0/S3cr3tabcdefgh",
+    '{"auths": {"r.example.org": {"auth": "dXNlS3cr3tA="}}}',
+    "    client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSS3cr3t",
+    "Passwort: S3cr3t",
+    "mot de passe : S3cr3t",
+    "пароль: S3cr3t",
+    "パスワード：S3cr3t",  # noqa: RUF001 a colon of full width
+    "login with password S3cr3tX9 failed",
+    "the password is S3cr3tX9",
+    "root:$6$saltsalt$S3cr3tabcdefgh:19000:0:99999:7:::",
+    'Authorization: Digest username="u", realm="r", response="S3cr3t"',
+]  # fmt: skip
 
 
 def decoded(text):
     return base64.b64decode(text).decode()
 
 
-@pytest.mark.parametrize("case", CORPUS["secrets"], ids=lambda case: case["name"])
-def test_a_secret_of_the_corpus_is_hidden(case):
+@pytest.mark.parametrize("case", SECRETS, ids=lambda case: case["name"])
+def test_a_secret_of_the_corpora_is_hidden(case):
     masked = masking.mask(decoded(case["text_b64"]))
 
-    assert (decoded(case["secret_b64"]) in masked) == (case["name"] in MISSED)
+    assert decoded(case["secret_b64"]) not in masked
     assert masking.mask(masked) == masked
 
 
-@pytest.mark.parametrize(("text", "secret"), MORE_SECRETS)
-def test_a_secret_of_a_kind_is_hidden(text, secret):
+@pytest.mark.parametrize("text", MORE_SECRETS)
+def test_a_secret_of_a_kind_is_hidden(text):
     masked = masking.mask(f"before\n{text}\nafter")
 
-    assert secret not in masked
+    assert "s3cr3t" not in masked.lower()
     assert masked.startswith("before\n")
     assert masked.endswith("\nafter")
+    assert masking.mask(masked) == masked
 
 
-@pytest.mark.parametrize("text", [*map(decoded, CORPUS["harmless_b64"]), *HARMLESS])
+RECORDED = {text for corpus in CORPORA for text in corpus["harmless_b64"]} - CHANGED
+
+
+@pytest.mark.parametrize("text", [*map(decoded, sorted(RECORDED)), *HARMLESS])
 def test_a_harmless_text_is_not_changed(text):
     assert masking.mask(text) == text
 
 
 def test_nothing_that_oslo_masks_is_passed_over():
     for key in strutils._SANITIZE_KEYS:
-        text = f"{{'{key}': 'S3cr3t'}}"
-        assert masking.mask(text) == masking.mask(strutils.mask_password(text))
-        assert "S3cr3t" not in masking.mask(text)
+        text = f"{{'{key}': 'S3cr3t', 'last': 'value'}}"
+        assert masking.mask(text) == f"{{'{key}': '***', 'last': 'value'}}"
+
+
+NAMES = st.sampled_from(["password", "a", "X-Auth-Token"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
+)
+
+
+@given(VALUES, st.sampled_from([None, 2]))
+def test_json_stays_json_with_the_same_members(value, indent):
+    masked = json.loads(masking.mask(json.dumps({"first": value, "last": 1}, indent=indent)))
+
+    assert list(masked) == ["first", "last"]
+    assert masked["last"] == 1
+
+
+@pytest.mark.parametrize("case", SECRETS, ids=lambda case: case["name"])
+def test_json_that_quotes_a_secret_stays_json(case):
+    masked = masking.mask(json.dumps({"said": decoded(case["text_b64"]), "last": "value"}))
+
+    assert json.loads(masked)["last"] == "value"
+
+
+# What the rules look for, and what stands between.
+LISTS = [rule["keywords"] for rule in RULES["rules"] if isinstance(rule["keywords"], list)]
+TOKENS = [
+    *sorted(
+        {keyword for keywords in [*LISTS, RULES["parts"]["key_words"]] for keyword in keywords}
+    ),
+    *" \t\n\\'\":=/@.-_|<>(){}[],;&%#a0A",
+    *("\\n", '\\"', "-p ", "</", " : ", "|\n", "a" * 40, "A1" * 20),
+]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=30).map("".join))
+def test_masking_twice_is_masking_once(text):
+    masked = masking.mask(text)
+
+    assert masking.mask(masked) == masked
+
+
+def seconds(text):
+    begin = time.process_time()
+    masking.mask(text)
+    return time.process_time() - begin
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_masking_takes_time_in_proportion_to_the_text(seed):
+    choose = random.Random(seed)
+    for _ in range(12):
+        unit = "".join(choose.choices(TOKENS, k=choose.randint(1, 5)))
+        short = (unit * 4000)[:4000]
+        for _attempt in range(5):  # one that nothing disturbs is enough
+            growth = seconds(short * 8) / max(seconds(short), 0.001)
+            if growth < 24:  # 8 where it is linear, 64 where it is quadratic
+                break
+        else:
+            pytest.fail(f"{unit!r}: eight times the text takes {growth:.0f} times as long")
+
+
+@pytest.mark.parametrize("make_finder", [masking.plain_finder, masking.fast_finder])
+def test_both_ways_find_the_same_keywords(make_finder):
+    find = make_finder({"pass", "password", "пароль", "://", "aa"})
+
+    assert find("a password") == {"pass", "password"}
+    assert find("пароль aaa") == {"пароль", "aa"}
+    assert find("nothing") == set()
+
+
+def test_masking_works_without_the_library_that_makes_it_fast(monkeypatch):
+    monkeypatch.setattr(masking, "is_fast", lambda: False)
+
+    slow = masking.build({})
+
+    for case in SECRETS:
+        text = decoded(case["text_b64"])
+        assert slow.mask(text) == masking.mask(text)
+
+
+def test_names_of_secrets_are_known():
+    for name in ("password", "db_password", "OS_TOKEN", "adminPass", "X-Auth-Token", "p\u200bwd"):
+        assert masking.is_secret_name(name)
+    for name in ("name", "token_type", "password_length", "secretary", "tokenizer", "status"):
+        assert not masking.is_secret_name(name)
+
+
+def test_arguments_are_masked_by_what_stands_before_them():
+    assert masking.mask_arguments(["mysql", "-pS3cr3t"]) == ["mysql", "-p***"]
+    assert masking.mask_arguments(["x", "--password", "S3cr3t"]) == ["x", "--password", "***"]
+    assert masking.mask_arguments(["curl", "-u", "a:S3cr3t"]) == ["curl", "-u", "a:***"]
+    assert masking.mask_arguments(["ls", "-l"]) == ["ls", "-l"]
+    assert masking.mask_arguments([]) == []
+
+
+class TestAddedRules:
+    def test_a_rule_hides_what_it_finds(self):
+        rule = {"id": "badge", "regex": r"badge-(\d{6})", "keywords": ["badge-"]}
+        masker = masking.build({"rules": [rule]})
+
+        assert masker.mask("badge-123456 and password=S3cr3t") == "badge-*** and password=***"
+
+    def test_a_group_may_be_named_as_the_secret(self):
+        rule = {"id": "x", "regex": r"(?i)(BADGE)-(\d+)", "keywords": ["BADGE"], "secretGroup": 2}
+        masker = masking.build({"rules": [rule]})
+
+        assert masker.mask("badge-1234") == "badge-***"
+
+    def test_what_has_little_entropy_stays(self):
+        rule = {"id": "x", "regex": r"id:(\w+)", "keywords": ["id:"], "entropy": 2.5}
+        masker = masking.build({"rules": [rule]})
+
+        assert masker.mask("id:aaaaaaaa id:a8Kx92Lm") == "id:aaaaaaaa id:***"
+
+    def test_exceptions_are_left_as_they_are(self):
+        masker = masking.build(
+            {
+                "allowlists": [
+                    {"regexes": ["^changeme$"]},
+                    {"regexTarget": "match", "regexes": ["^token=demo-"]},
+                    {"stopwords": ["Example"]},
+                ]
+            }
+        )
+
+        text = "password=changeme token=demo-1 token=an-example-1 password=S3cr3t"
+        assert masker.mask(text) == text.replace("S3cr3t", "***")
+
+    def test_a_rule_of_ours_can_be_switched_off(self):
+        masker = masking.build({"extend": {"disabledRules": ["jwt"]}})
+        token = "eyJhbGciOiJI.eyJzdWIiOiJh.c2lnbmF0dXJl"
+
+        assert masker.mask(token) == token
+        assert masking.mask(token) == "***"
+
+    @pytest.mark.parametrize(
+        ("added", "place"),
+        [
+            ({"rules": [{"id": "x", "regex": "(", "keywords": ["x"]}]}, ("rules", 0, "regex")),
+            (
+                {"rules": [{"id": "x", "regex": "x", "keywords": ["x"], "secretGroup": 1}]},
+                ("rules", 0, "secretGroup"),
+            ),
+            ({"extend": {"disabledRules": ["nope"]}}, ("extend", "disabledRules", 0)),
+            ({"allowlists": [{"regexes": ["["]}]}, ("allowlists", 0, "regexes", 0)),
+        ],
+    )
+    def test_what_cannot_be_used_is_named(self, added, place):
+        with pytest.raises(masking_rules.RuleError) as caught:
+            masking.build(added)
+
+        assert caught.value.place == place

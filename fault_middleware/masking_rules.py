@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of masking: those of ``masking-rules.yaml``, and those of a deployer."""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+_LEADING_FLAGS = re.compile(r"^\(\?([a-z]+)\)")
+_UPPER_CASE = re.compile(r"(?<!\\)[A-Z]")
+_PART = re.compile(r"(?<!P)<(\w+)>")
+
+#: Keys and positions that lead to something in the data of the rules.
+Place = tuple[str | int, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """A shape that secrets have.
+
+    :ivar ignores_case: the pattern is for the text in lower case
+    :ivar group: the group of the pattern that is the secret; 0 for the first that took part in a
+        match, or the whole match where there are no groups
+    :ivar entropy: bits for each character below which a match is not a secret
+    """
+
+    id: str
+    keywords: frozenset[str]
+    pattern: re.Pattern[str]
+    ignores_case: bool = False
+    group: int = 0
+    entropy: float = 0.0
+
+    def secret(self, match: re.Match[str]) -> tuple[int, int]:
+        """Where the secret of a match begins and ends."""
+        if self.group:
+            return match.span(self.group)
+        for group in range(1, self.pattern.groups + 1):
+            if match[group]:
+                return match.span(group)
+        return match.span()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Exceptions:
+    """What is left as it is though a rule finds it.
+
+    :ivar secrets: of a secret alone
+    :ivar matches: of all that the rule's pattern matched
+    :ivar stopwords: lower-case words that no secret has in it
+    """
+
+    secrets: Sequence[re.Pattern[str]] = ()
+    matches: Sequence[re.Pattern[str]] = ()
+    stopwords: Sequence[str] = ()
+
+    def cover(self, secret: str, match: str) -> bool:
+        """Whether one of them is about this secret."""
+        if any(pattern.search(secret) for pattern in self.secrets):
+            return True
+        if any(pattern.search(match) for pattern in self.matches):
+            return True
+        lower = secret.lower()
+        return any(word in lower for word in self.stopwords)
+
+    def with_more(self, more: "Exceptions") -> "Exceptions":
+        """These and others."""
+        return Exceptions(
+            [*self.secrets, *more.secrets],
+            [*self.matches, *more.matches],
+            [*self.stopwords, *more.stopwords],
+        )
+
+
+class RuleError(ValueError):
+    """A rule cannot be used.
+
+    :ivar place: the keys that lead to what is wrong, within the data of the rules
+    """
+
+    def __init__(self, place: tuple[str | int, ...], what: str) -> None:
+        self.place = place
+        super().__init__(what)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RuleBook:
+    """Rules in the order in which they are tried, and the exceptions from all of them."""
+
+    rules: Sequence[Rule]
+    exceptions: Exceptions
+
+
+def make(shipped: Mapping[str, Any], added: Mapping[str, Any]) -> RuleBook:
+    """The rules of the package together with those that a deployer added.
+
+    :param shipped: the rules of the package, with the parts that regexes may name
+    :param added: rules and exceptions of the same form; may be empty
+    :raises RuleError: when one of those that were added cannot be used
+    """
+    parts = _Parts(shipped["parts"])
+    disabled = added.get("extend", {}).get("disabledRules", [])
+    rules = [
+        *_compile_rules(shipped["rules"], parts),
+        *_compile_rules(added.get("rules", []), parts),
+    ]
+    ids = {rule.id for rule in rules}
+    for number, name in enumerate(disabled):
+        if name not in ids:
+            raise RuleError(("extend", "disabledRules", number), f"there is no rule {name!r}")
+    kept = [rule for rule in rules if rule.id not in disabled]
+    own = _compile_exceptions(shipped["allowlists"], parts)
+    more = _compile_exceptions(added.get("allowlists", []), parts)
+    return RuleBook(kept, own.with_more(more))
+
+
+class _Parts:
+    """The named pieces of regexes and the named lists of keywords."""
+
+    def __init__(self, parts: Mapping[str, str | list[str]]) -> None:
+        self._parts = parts
+
+    def fill(self, regex: str) -> str:
+        """The regex with its parts put in; what is not the name of a part stays."""
+        filled = _PART.sub(self._text, regex)
+        return filled if filled == regex else self.fill(filled)
+
+    def keywords(self, given: str | list[str]) -> frozenset[str]:
+        """The keywords of a rule: a list, or the name of one."""
+        words = self._parts[given.strip("<>")] if isinstance(given, str) else given
+        return frozenset(word.lower() for word in words)
+
+    def _text(self, name: re.Match[str]) -> str:
+        part = self._parts.get(name[1], name[0])
+        return part if isinstance(part, str) else _any_of(part)
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A regex for one of some words, sorted by the letter that each begins with.
+
+    Python tries one alternative after the other, so it is faster to have few of them.
+    """
+    by_letter: dict[str, list[str]] = {}
+    for word in words:
+        by_letter.setdefault(word[0], []).append(word[1:])
+    return "|".join(f"{letter}(?:{'|'.join(rests)})" for letter, rests in by_letter.items())
+
+
+def _compile_rules(data: Iterable[Mapping[str, Any]], parts: _Parts) -> Iterator[Rule]:
+    for number, rule in enumerate(data):
+        place = ("rules", number)
+        pattern, ignores_case = _compile(parts.fill(rule["regex"]), (*place, "regex"))
+        group = rule.get("secretGroup", 0)
+        if group > pattern.groups:
+            what = f"the regex has {pattern.groups} groups, so there is no group {group}"
+            raise RuleError((*place, "secretGroup"), what)
+        yield Rule(
+            id=rule["id"],
+            keywords=parts.keywords(rule["keywords"]),
+            pattern=pattern,
+            ignores_case=ignores_case,
+            group=group,
+            entropy=rule.get("entropy", 0.0),
+        )
+
+
+def _compile_exceptions(data: Iterable[Mapping[str, Any]], parts: _Parts) -> Exceptions:
+    secrets: list[re.Pattern[str]] = []
+    matches: list[re.Pattern[str]] = []
+    stopwords: list[str] = []
+    for number, allowlist in enumerate(data):
+        of_match = allowlist.get("regexTarget") == "match"
+        patterns = matches if of_match else secrets
+        for position, regex in enumerate(allowlist.get("regexes", [])):
+            place = ("allowlists", number, "regexes", position)
+            patterns.append(_compile_one(parts.fill(regex), place))
+        stopwords += [word.lower() for word in allowlist.get("stopwords", [])]
+    return Exceptions(secrets, matches, stopwords)
+
+
+def _compile(regex: str, place: Place) -> tuple[re.Pattern[str], bool]:
+    """A pattern, and whether it is for a text in lower case.
+
+    Python finds a pattern without regard to case several times as slowly. So one that has no
+    upper-case letters, but the flag for that, is found in the text in lower case.
+    """
+    flags = _LEADING_FLAGS.match(regex)
+    if not flags or "i" not in flags[1] or _UPPER_CASE.search(regex):
+        return _compile_one(regex, place), False
+    others = flags[1].replace("i", "")
+    start = f"(?{others})" if others else ""
+    return _compile_one(start + regex[flags.end() :], place), True
+
+
+def _compile_one(regex: str, place: Place) -> re.Pattern[str]:
+    try:
+        return re.compile(regex)
+    except (re.error, RecursionError, OverflowError) as exc:
+        raise RuleError(place, f"not a regular expression of Python: {exc}") from exc
