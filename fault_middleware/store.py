@@ -125,7 +125,8 @@ class Store:
 
         One round trip for each 200, and more only for what :meth:`last` would look at twice.
 
-        :param with_details: whether to read ``details``, which are empty otherwise
+        :param with_details: whether to read the long texts, ``details`` and ``problem``, which are
+            empty otherwise
         """
         wanted = dict.fromkeys(instance_ids)
         if not wanted:
@@ -233,6 +234,7 @@ def _selected(table: str, with_details: bool) -> str:
     names = [f"{table}.{column.name}" for column in _COLUMNS]
     if not with_details:
         names[names.index(f"{table}.details")] = "'' AS details"
+        names[names.index(f"{table}.problem")] = "NULL AS problem"
     return ", ".join(names)
 
 
