@@ -2,21 +2,21 @@
 """Builds everything from one configuration.
 
 The paste filter, the commands and the stand-alone consumer all come here for their parts, so they
-cannot drift apart.  What the parts of one process share (the store with its connections, the
-consumer with its listener) is made once for each configuration.
+cannot drift apart.  A part is made once in a process for what it is made of: filters that differ
+in an option share every part that does not depend on this option.
 """
 
 import dataclasses
 import functools
-import itertools
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 from wsgiref.types import WSGIApplication
 
 import prometheus_client as prometheus
 from oslo_config import cfg
 
-from fault_middleware import options, profile
+from fault_middleware import options, profile, queues
 from fault_middleware.archive import Archive
 from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
@@ -24,6 +24,7 @@ from fault_middleware.options import ConfigurationError, Settings
 from fault_middleware.policy import Policy
 from fault_middleware.process import PerProcess
 from fault_middleware.profile import Profile, RouteTable
+from fault_middleware.queues import Queue
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
 from fault_middleware.store import Store
@@ -32,23 +33,49 @@ from fault_middleware.writer import Writer
 if TYPE_CHECKING:
     from fault_middleware.consumer import Consumer
 
+LOG = logging.getLogger(__name__)
+
 _PASTE_ONLY = ("oslo_config_project", "oslo_config_file", "oslo_config_program")
+# Options of a consumer that change how it works, but not what it reads and what comes of it.
+_TUNING = ("batch_size", "batch_timeout", "retention_days", "max_faults_per_instance")
+_Part = TypeVar("_Part")
+
+# The only state of a module: what the filters, a health check and a direct call of one process
+# share, by what it is made of.
+_shared: dict[tuple[Hashable, ...], Any] = {}
+
+
+def _share(make: Callable[[], _Part], kind: str, *inputs: Hashable) -> _Part:
+    """The part of a kind that is made of these inputs."""
+    key = (kind, *inputs)
+    if key not in _shared:
+        # In one step: another thread may be making it too.
+        _shared.setdefault(key, make())
+    part: _Part = _shared[key]
+    return part
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Deployment:
-    """The parts that one configuration describes. Opens nothing until used."""
+    """The parts that one configuration describes. Opens nothing until used.
+
+    :ivar settings: the options of ``[fault_middleware]``, with those of a paste section on top
+    :ivar profiles: the services that a filter serves
+    :ivar consumed: the services whose notifications are recorded: those of every filter that
+        shares the consumer
+    """
 
     conf: cfg.ConfigOpts
     settings: Settings
     profiles: tuple[Profile, ...]
+    consumed: tuple[Profile, ...]
     store: Store
     metrics: Metrics
 
     @functools.cached_property
     def recorder(self) -> Recorder:
         """What stores the contents of notifications."""
-        return Recorder(self.profiles, self.store, self.metrics, self.settings.clear_on_success)
+        return Recorder(self.consumed, self.store, self.metrics, self.settings.clear_on_success)
 
     @functools.cached_property
     def writer(self) -> PerProcess[Writer]:
@@ -59,56 +86,70 @@ class Deployment:
     @functools.cached_property
     def retention(self) -> Retention:
         """What removes old rows."""
-        days, most = self.settings.retention_days, self.settings.max_faults_per_instance
+        days = self.settings.retention_days
+        most = self.settings.max_faults_per_instance
         return Retention(Archive(self.store), self.metrics, days, most)
 
-    @functools.cached_property
+    @property
+    def queues(self) -> frozenset[Queue]:
+        """The queues that the consumer reads; none if no profile has events."""
+        return frozenset(queues.queues(self.settings, self.consumed))
+
+    @property
+    def consumes(self) -> bool:
+        """Whether a process that serves requests is to consume notifications too."""
+        return self.settings.consumer == "cohosted" and bool(self.queues)
+
+    @property
     def consumer(self) -> "Consumer":
-        """The consumer of this process; loads oslo.messaging."""
+        """The consumer; there is one for the same queues. Loads oslo.messaging."""
+        return _share(self._make_consumer, "consumer", *self._subscription)
+
+    @property
+    def _subscription(self) -> tuple[Hashable, ...]:
+        """What a consumer reads, and what decides what comes of it."""
+        settings = self.settings
+        services = frozenset(profile.service for profile in self.consumed)
+        return (
+            _identity(self.conf),
+            settings.transport_url,
+            settings.exchanges,
+            self.queues,
+            services,
+            settings.clear_on_success,
+        )
+
+    def _make_consumer(self) -> "Consumer":
         from fault_middleware import consumer, listener
 
         listen = functools.partial(
-            listener.start, self.conf, self.settings, self.profiles, self.metrics
+            listener.start, self.conf, self.settings, self.consumed, self.metrics
         )
         return consumer.Consumer(listen, self.recorder, self.retention, self.metrics)
 
     @property
-    def queues(self) -> frozenset[tuple[str | None, str, str]]:
-        """What the API's own workers read; nothing if they are not to, or there is nothing to."""
-        settings = self.settings
-        priorities = frozenset[str]().union(*(profile.priorities for profile in self.profiles))
-        names = itertools.product([settings.pool], settings.topics, priorities)
-        return frozenset(names if settings.consumer == "cohosted" else ())
-
-    @property
-    def cohosted(self) -> "Consumer | None":
-        """The consumer, if the API's own workers are to consume, and there is what to consume."""
-        return self.consumer if self.queues else None
-
-    @functools.cached_property
     def policy(self) -> Policy:
         """The rules on who may see what."""
-        settings = self.settings
-        return Policy(self.conf, settings.policy_file, settings.credentials, self.metrics)
+        file = self.settings.policy_file
+        credentials = self.settings.credentials
+        return _share(
+            lambda: Policy(self.conf, file, credentials, self.metrics),
+            "policy",
+            _identity(self.conf),
+            file,
+            credentials,
+        )
 
-    def filter(self, application: WSGIApplication, names: Sequence[str] = ()) -> FaultFilter:
-        """The filter around an application, for the profiles of these names, or for all."""
-        named = zip(self.settings.profiles, self.profiles, strict=True)
-        profiles = [one for name, one in named if not names or name in names]
-        ensure_consumer = self.cohosted.ensure if self.cohosted else None
+    def filter(self, application: WSGIApplication) -> FaultFilter:
+        """The filter around an application."""
         return FaultFilter(
             application,
-            RouteTable(profiles),
+            RouteTable(self.profiles),
             self.store,
             self.policy,
             self.metrics,
-            ensure_consumer,
+            self.consumer.ensure if self.consumes else None,
         )
-
-
-# The one state of a module: several pipelines, a health check and a direct call of one process
-# share their connections and their listener.
-_deployments: dict[tuple[Any, ...], Deployment] = {}
 
 
 def deploy(
@@ -117,41 +158,85 @@ def deploy(
     """The deployment of a configuration; the same one each time in a process.
 
     :param conf: parsed; our options are registered on it
-    :param local: options of ``[fault_middleware]`` that win, as text; ``profiles`` are added to
-        those that the configuration lists
+    :param local: options of ``[fault_middleware]`` that win, as text
     :param source: where ``local`` stands, for messages
     :raises ConfigurationError: naming file, key and value
     """
     options.register_opts(conf)
     settings = options.read_settings(conf, local or {}, source)
-    place = conf.get_location("profiles", options.GROUP)
-    if place is not None and place.location.is_user_controlled:
-        # Filters of one service each share the consumer, which reads the notifications of all.
-        listed = options.read_option(conf, options.GROUP, "profiles")
-        names = tuple(dict.fromkeys([*listed, *settings.profiles]))
-        settings = dataclasses.replace(settings, profiles=names)
+    consumed = _consumed(conf, settings)
     database = options.read_database_options(conf)
-    key = (_identity(conf), settings, *sorted(database.items()))
-    if key not in _deployments:
-        # In a list at once, and in one step: other threads may deploy.
-        alike = [one for (files, *_), one in [*_deployments.items()] if files == key[0]]
+    identity = _identity(conf)
+
+    def make() -> Deployment:
+        metrics = _share(Metrics, "metrics", identity)
+        timeout = settings.lookup_timeout
+        store = _share(
+            # A filter's look-ups keep to its own timeout, so there is a store for each.
+            lambda: Store(database, timeout, metrics),
+            "store",
+            identity,
+            timeout,
+            *sorted(database.items()),
+        )
+        consumed_profiles = _load_profiles(consumed)
         profiles = _load_profiles(settings.profiles)
-        metrics = alike[0].metrics if alike else Metrics()
-        store = Store(database, settings.lookup_timeout, metrics)
-        made = Deployment(conf, settings, profiles, store, metrics)
-        for one in alike:
-            if one.queues & made.queues and one.settings.profiles != settings.profiles:
-                text = "would take each other's notifications; list all in the configuration"
-                both = f"{','.join(one.settings.profiles)} and {','.join(settings.profiles)}"
-                raise ConfigurationError(f"{source}: profiles: the filters for {both} {text}")
-        _deployments.setdefault(key, made)
-    return _deployments[key]
+        made = Deployment(conf, settings, profiles, consumed_profiles, store, metrics)
+        _compare_with_others(made, source)
+        return made
+
+    inputs = (identity, settings, consumed, *sorted(database.items()))
+    return _share(make, "deployment", *inputs)
 
 
 def deployed(conf: cfg.ConfigOpts) -> list[Deployment]:
-    """What this process has deployed of a configuration, with whatever local options."""
-    mine = [one for (files, *_), one in _deployments.items() if files == _identity(conf)]
-    return mine or [deploy(conf)]
+    """What this process has deployed of a configuration, or deploys now; never empty.
+
+    :raises ConfigurationError: naming file, key and value
+    """
+    return _known(conf) or [deploy(conf)]
+
+
+def _known(conf: cfg.ConfigOpts) -> list[Deployment]:
+    """What this process has deployed of a configuration, with whatever options on top."""
+    wanted = ("deployment", _identity(conf))
+    return [part for key, part in list(_shared.items()) if key[:2] == wanted]
+
+
+def _consumed(conf: cfg.ConfigOpts, settings: Settings) -> tuple[str, ...]:
+    """The names of the profiles whose notifications are recorded.
+
+    Filters of one service each share the consumer, which reads the notifications of all that the
+    configuration lists.
+    """
+    listed: list[str] = []
+    place = conf.get_location("profiles", options.GROUP)
+    if place is not None and place.location.is_user_controlled:
+        listed = options.read_option(conf, options.GROUP, "profiles")
+    return tuple(dict.fromkeys([*listed, *settings.profiles]))
+
+
+def _compare_with_others(made: Deployment, source: str) -> None:
+    """Look whether a deployment goes together with those that have been made before.
+
+    :raises ConfigurationError: when they would take each other's notifications
+    """
+    for other in _known(made.conf):
+        if not (other.consumes and made.consumes and other.queues & made.queues):
+            continue
+        services = [profile.service for profile in made.consumed]
+        others = [profile.service for profile in other.consumed]
+        if set(services) != set(others):
+            raise ConfigurationError(
+                f"{source}: profiles: the filters for {','.join(others)} and "
+                f"{','.join(services)} would take each other's notifications; "
+                "list all in the configuration"
+            )
+        for name in _TUNING:
+            first = getattr(other.settings, name)
+            if first != getattr(made.settings, name):
+                text = "%s: %s has no effect: filters share a consumer, made with %s = %s"
+                LOG.warning(text, source, name, name, first)
 
 
 def filter_factory(
@@ -166,11 +251,10 @@ def filter_factory(
     :raises ConfigurationError: naming file, key and value
     """
     given = dict(global_conf or {})
-    conf = configuration(*(local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY))
+    place = [local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY]
+    conf = configuration(*place)
     source = given.get("__file__", "the paste file")
-    deployment = deploy(conf, local_conf, source)
-    own = options.read_settings(conf, local_conf, source).profiles
-    return functools.partial(deployment.filter, names=own if "profiles" in local_conf else ())
+    return deploy(conf, local_conf, source).filter
 
 
 def metrics_factory(global_conf: Mapping[str, str] | None, **local_conf: str) -> WSGIApplication:
@@ -187,7 +271,7 @@ def metrics_factory(global_conf: Mapping[str, str] | None, **local_conf: str) ->
     return application
 
 
-def FaultMiddleware(  # used like the class whose instance it makes
+def FaultMiddleware(  # named like a class, because callers use it as one
     application: WSGIApplication, conf: cfg.ConfigOpts | Mapping[str, str] | None = None
 ) -> FaultFilter:
     """Wrap the application of a service without paste.deploy.
@@ -201,10 +285,11 @@ def FaultMiddleware(  # used like the class whose instance it makes
     return filter_factory(None, **(conf or {}))(application)
 
 
-def _identity(conf: cfg.ConfigOpts) -> object:
+def _identity(conf: cfg.ConfigOpts) -> Hashable:
     """What tells configurations apart: their files, or the object where there are none."""
-    names = (getattr(conf, option, None) or () for option in ("config_file", "config_dir"))
-    return tuple(itertools.chain(*names)) or id(conf)
+    files = getattr(conf, "config_file", None) or ()
+    folders = getattr(conf, "config_dir", None) or ()
+    return (*files, *folders) or id(conf)
 
 
 @functools.cache
@@ -221,13 +306,18 @@ def configuration(project: str | None, file: str | None, program: str | None) ->
     return conf
 
 
-def _load_profiles(names: tuple[str, ...]) -> tuple[Profile, ...]:
-    profiles = tuple(profile.load(name) for name in names)
-    services = [one.service for one in profiles]
-    twice = [service for service in services if services.count(service) > 1]
-    if twice:
-        raise ConfigurationError(
-            f"[{options.GROUP}] profiles = {','.join(names)}: two profiles describe the "
-            f"service {twice[0]!r}"
-        )
-    return profiles
+def _load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
+    """The profiles of these names.
+
+    :raises ConfigurationError: when one is wrong, or two describe one service
+    """
+    profiles: list[Profile] = []
+    for name in names:
+        loaded = _share(functools.partial(profile.load, name), "profile", name)
+        if any(other.service == loaded.service for other in profiles):
+            raise ConfigurationError(
+                f"[{options.GROUP}] profiles = {','.join(names)}: two profiles describe the "
+                f"service {loaded.service!r}"
+            )
+        profiles.append(loaded)
+    return tuple(profiles)

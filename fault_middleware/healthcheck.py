@@ -21,10 +21,11 @@ class Healthcheck(pluginbase.HealthcheckBaseExtension):
         counts: list[str] = []
         matters = False
         try:
-            for deployment in deployed(self.oslo_conf):
-                failures |= deployment.metrics.health.failures
-                counts += deployment.metrics.counts()
-                matters |= deployment.settings.health_matters
+            deployments = deployed(self.oslo_conf)
+            metrics = deployments[0].metrics  # those of a configuration have the same
+            failures |= metrics.health.failures
+            counts += metrics.counts()
+            matters = any(deployment.settings.health_matters for deployment in deployments)
         except ConfigurationError as exc:
             failures["configuration"] = str(exc)
         states = [f"{part}: {text}" for part, text in sorted(failures.items())]

@@ -2,6 +2,7 @@
 import socket
 import textwrap
 import threading
+import uuid
 from concurrent import futures
 
 import pytest
@@ -13,7 +14,15 @@ import fault_middleware
 from fault_middleware import fault
 from fault_middleware.deploy import FaultMiddleware, deploy, filter_factory
 from fault_middleware.options import ConfigurationError, list_opts
-from tests.fixtures import INSTANCE, PROJECT, Service, close, make_store, write_configuration
+from tests.fixtures import (
+    INSTANCE,
+    PROJECT,
+    Service,
+    close,
+    make_store,
+    wait_until,
+    write_configuration,
+)
 
 
 @pytest.fixture
@@ -137,14 +146,44 @@ def test_without_a_project_the_services_own_configuration_counts():
     assert "fault_middleware" in cfg.CONF
 
 
-def test_parts_are_made_once_for_a_configuration(configure, file):
+def test_parts_are_made_once_for_a_configuration(configure):
     conf = configure()
 
     assert deploy(conf) is deploy(conf, {})
     assert deploy(conf) is not deploy(conf, {"lookup_timeout": "1"})
-    first, second = (filter_factory({}, oslo_config_file=str(file))(Service()) for _ in range(2))
-    assert first._store is second._store
-    assert first._ensure_consumer == second._ensure_consumer
+
+
+def test_filters_that_differ_in_an_option_share_what_does_not_depend_on_it(configure):
+    topic = f"t{uuid.uuid4().hex}"
+    conf = configure("[DEFAULT]\ntransport_url = fake://\n", topics=topic)
+    patient = deploy(conf)
+    hasty = deploy(conf, {"lookup_timeout": "1", "credentials": "headers"}, "api-paste.ini")
+    before = set(threading.enumerate())
+
+    for deployment in (patient, hasty):
+        webtest.TestApp(deployment.filter(Service())).get("/")
+    wait_until(lambda: patient.consumer.listening)
+
+    started = [thread.name for thread in set(threading.enumerate()) - before]
+    assert started.count("fault-consumer") == 1
+    assert patient.consumer is hasty.consumer
+    assert patient.metrics is hasty.metrics
+    assert patient.store is not hasty.store
+    assert patient.store is deploy(conf, {"credentials": "headers"}).store
+    patient.consumer.close()
+
+
+def test_an_option_of_a_shared_consumer_that_has_no_effect_is_told(configure, caplog):
+    conf = configure(batch_size="10")
+    deploy(conf)
+
+    deploy(conf, {"batch_size": "20"}, "api-paste.ini")
+
+    (line,) = caplog.messages
+    assert line == (
+        "api-paste.ini: batch_size has no effect: filters share a consumer, made with "
+        "batch_size = 10"
+    )
 
 
 def test_a_service_without_paste_wraps_its_application(configure):

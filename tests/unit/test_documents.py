@@ -385,7 +385,7 @@ def test_the_manual_configures_the_driver_beside_another_and_alone(tmp_path, sql
         ["fault_middleware"],
         ["fault_middleware"],
     ]
-    assert deploy(conf).cohosted is None
+    assert not deploy(conf).consumes
 
 
 @pytest.fixture
