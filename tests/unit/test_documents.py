@@ -7,6 +7,8 @@ import logging
 import os
 import pickle
 import re
+import runpy
+import socket
 import subprocess
 import sys
 import types
@@ -113,6 +115,26 @@ def test_the_readme_and_the_manual_give_the_same_advice():
     assert len(manual) == 3
 
 
+@pytest.mark.parametrize("page", [README, *sorted(MANUAL.rglob("*.rst"))], ids=str)
+def test_no_snippet_adds_a_topic_without_saying_that_it_has_a_reader(page):
+    """A queue that nobody reads grows for ever."""
+    for text in blocks(page, "ini"):
+        topics = re.findall(r"(?m)^topics = (notifications,.*)$", text)
+        assert not topics or "has a reader" in caption(page, text), topics
+
+
+def caption(page, text):
+    """The caption of a code block."""
+    before = page.read_text().partition(text.splitlines()[-1])[0]
+    return re.findall(r":caption: (.*)", before)[-1]
+
+
+@pytest.mark.parametrize("page", [README, *sorted(MANUAL.rglob("*.rst"))], ids=str)
+def test_no_snippet_changes_how_a_running_service_declares_its_queues(page):
+    for text in blocks(page, "ini"):
+        assert "[oslo_messaging_rabbit]" not in text
+
+
 def test_the_page_of_each_service_has_a_topic_of_its_own():
     topics = {}
     for service in ("nova", "trove"):
@@ -157,12 +179,16 @@ def test_the_healthcheck_of_the_manual_reports(tmp_path, sqlite_url):
     ini.write_text(
         text.replace(
             "oslo_config_project = trove", f"oslo_config_project = x\noslo_config_file = {conf}"
-        ).replace("disable_by_file,", "")
+        )
     )
 
     app = webtest.TestApp(loadapp(f"config:{ini}", name="healthcheck"))
+    kinds = ("application/json", "text/html")
+    answers = [app.get("/", headers={"Accept": kind}) for kind in kinds]
 
-    assert "fault_middleware: OK" in app.get("/", headers={"Accept": "application/json"}).text
+    assert answers[0].json == {"detailed": False, "reasons": ["OK", "OK"]}
+    for told in (sys.version, "Traceback", "threading", str(tmp_path), socket.gethostname()):
+        assert not [answer.text for answer in answers if told in answer.text]
 
 
 @pytest.mark.parametrize(
@@ -260,33 +286,40 @@ def test_the_filter_of_the_manual_vouches_for_its_callers(tmp_path, sqlite_url):
 
 
 @pytest.fixture
-def try_the_whole_way(tmp_path, sqlite_url, monkeypatch):
+def try_the_whole_way(tmp_path, sqlite_url):
     """Runs the manual's script beside a consumer, with a transport in memory."""
-    (script,) = blocks(MANUAL / "operations/troubleshooting.rst", "python")
+    script = runpy.run_path(str(ROOT / "etc/fault_middleware/try_trove.py"))
     # A process has one such transport, so consumers of other tests may read the usual topic.
     topic = f"t{uuid.uuid4().hex}"
     text = (
         "[DEFAULT]\ntransport_url = fake://\n[oslo_messaging_notifications]\n"
-        f"driver = messagingv2\ntopics = notifications,{topic}\n"
+        f"driver = messagingv2\ntopics = {topic}\n"
     )
     file = write_configuration(tmp_path / "trove.conf", sqlite_url, text, topics=topic)
     store = make_store(sqlite_url)
     deployment = deploy(parse(file))
     deployment.consumer.ensure()
-    monkeypatch.setattr(cfg, "CONF", cfg.ConfigOpts())
-    yield lambda: exec(script.replace("/etc/trove/trove.conf", str(file)), {}), store
-    oslo_messaging.set_transport_defaults("openstack")
+    yield lambda: script["main"](str(file), INSTANCE), store
     deployment.consumer.stop()
     close(deployment.store)
     close(store)
 
 
-def test_the_script_of_the_manual_goes_the_whole_way(try_the_whole_way):
+def test_the_script_of_the_manual_goes_the_whole_way(try_the_whole_way, capsys):
     run, store = try_the_whole_way
 
     run()
 
     wait_until(lambda: [row["message"] for row in rows(store)] == ["This is a test."])
+    assert capsys.readouterr().out.startswith("Published with messagingv2 to t")
+
+
+def test_the_script_of_the_manual_says_when_nothing_is_published(tmp_path, sqlite_url):
+    script = runpy.run_path(str(ROOT / "etc/fault_middleware/try_trove.py"))
+    file = write_configuration(tmp_path / "trove.conf", sqlite_url, "[DEFAULT]\n")
+
+    with pytest.raises(SystemExit, match="sets no driver"):
+        script["main"](str(file), INSTANCE)
 
 
 def test_a_problem_and_its_exception_take_additional_attributes_as_the_manual_says():

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests import services
@@ -65,6 +65,10 @@ class Deployment:
         return self.folder / "trove.conf"
 
     @property
+    def paste(self) -> Path:
+        return self.folder / "api-paste.ini"
+
+    @property
     def environ(self) -> dict[str, str]:
         return {
             **os.environ,
@@ -93,43 +97,75 @@ class Deployment:
 def build(
     folder: Path, *, faults: str, broker: str, rpc: str = "fake:/", own: str = ""
 ) -> Deployment:
-    """Write the configuration as the manual says, make and seed the database.
-
-    Trove's own api-paste.ini is taken as it is installed, and the look-up of
-    authtoken is replaced.
+    """Make a deployment with the filter, as the manual says.
 
     :param faults: the database of the faults
     :param broker: where the notifications go
     :param rpc: where all else of Trove goes; by default it stays in memory
     :param own: Trove's own database; by default a file in the folder
     """
+    deployment = stock(folder, rpc=rpc, own=own)
+    paste(deployment, blocks(MANUAL / "install/trove.rst", "ini")[:3])
+    url = {"transport_url": broker}
+    configure(deployment, {"fault_middleware_database": {"connection": faults}})
+    configure(deployment, {"oslo_messaging_notifications": url})
+    return deployment
+
+
+def stock(folder: Path, *, rpc: str = "fake:/", own: str = "") -> Deployment:
+    """Make a deployment without anything of ours, and make and seed its database.
+
+    Trove's own api-paste.ini is taken as it is installed, and the look-up of
+    authtoken is replaced.
+    """
     folder.mkdir()
     deployment = Deployment(folder, services.free_port())
-    database, paste_advice, notifications = blocks(MANUAL / "install/trove.rst", "ini")
     values = {"rpc": rpc, "database": own or f"sqlite:///{folder}/trove.sqlite"}
-    conf = _parser(CONFIGURATION.format(folder=folder, port=deployment.port, **values))
-    conf.read_string(database)
-    conf.read_string(notifications)
-    conf["fault_middleware_database"]["connection"] = faults
-    conf["oslo_messaging_notifications"]["transport_url"] = broker
-    with deployment.conf.open("w") as file:
-        conf.write(file)
-
-    paste = _parser((Path(sys.prefix) / "etc/trove/api-paste.ini").read_text())
-    paste["filter:authtoken"].clear()
-    paste["filter:authtoken"]["paste.filter_factory"] = "tests.keystone:filter_factory"
-    before = paste["pipeline:troveapi"]["pipeline"].split()
-    paste.read_string(paste_advice)
-    after = paste["pipeline:troveapi"]["pipeline"].split()
-    assert [name for name in after if name != "fault"] == before
-    paste["filter:fault"]["oslo_config_file"] = str(deployment.conf)
-    with (folder / "api-paste.ini").open("w") as file:
-        paste.write(file)
+    deployment.conf.write_text(CONFIGURATION.format(folder=folder, port=deployment.port, **values))
+    pipelines = _parser((Path(sys.prefix) / "etc/trove/api-paste.ini").read_text())
+    pipelines["filter:authtoken"].clear()
+    factory = "tests.keystone:filter_factory"
+    pipelines["filter:authtoken"]["paste.filter_factory"] = factory
+    _write(pipelines, deployment.paste)
 
     manage = str(BIN / "trove-manage")
     deployment.run(manage, "--config-file", str(deployment.conf), "db_sync")
     deployment.run(sys.executable, "-m", "tests.functional.trove.seed")
     return deployment
+
+
+def paste(deployment: Deployment, snippets: Sequence[str]) -> None:
+    """Paste snippets of a document into the two files that they are for."""
+    database, pipelines, notifications = snippets
+    conf = _parser(deployment.conf.read_text())
+    conf.read_string(database)
+    conf.read_string(notifications)
+    _write(conf, deployment.conf)
+
+    parser = _parser(deployment.paste.read_text())
+    before = parser["pipeline:troveapi"]["pipeline"].split()
+    parser.read_string(pipelines)
+    after = parser["pipeline:troveapi"]["pipeline"].split()
+    assert [name for name in after if name != "fault"] == before
+    # The tests' trove.conf is not where the name of the project leads to.
+    parser["filter:fault"]["oslo_config_file"] = str(deployment.conf)
+    _write(parser, deployment.paste)
+
+
+def configure(deployment: Deployment, options: Mapping[str, Mapping[str, str]]) -> None:
+    """Set options of sections in trove.conf."""
+    conf = _parser(deployment.conf.read_text())
+    for section, values in options.items():
+        if not conf.has_section(section):
+            conf.add_section(section)
+        for name, value in values.items():
+            conf.set(section, name, value)
+    _write(conf, deployment.conf)
+
+
+def _write(parser: configparser.RawConfigParser, file: Path) -> None:
+    with file.open("w") as stream:
+        parser.write(stream)
 
 
 def _parser(text: str) -> configparser.RawConfigParser:
@@ -146,10 +182,8 @@ def without_filter(deployment: Deployment, folder: Path) -> Deployment:
     text = deployment.conf.read_text().replace(
         f"bind_port = {deployment.port}", f"bind_port = {bare.port}"
     )
-    old = f"{deployment.folder}/api-paste.ini"
-    bare.conf.write_text(text.replace(old, f"{folder}/api-paste.ini"))
-    pipeline = Path(old).read_text().replace(" fault ", " ")
-    (folder / "api-paste.ini").write_text(pipeline)
+    bare.conf.write_text(text.replace(str(deployment.paste), str(bare.paste)))
+    bare.paste.write_text(deployment.paste.read_text().replace(" fault ", " "))
     (folder / "cloud.json").write_text((deployment.folder / "cloud.json").read_text())
     return bare
 
