@@ -19,7 +19,6 @@ import oslo_messaging
 import pytest
 import sqlalchemy as sa
 import webtest
-from oslo_config import cfg
 from paste.deploy import loadapp
 
 from fault_middleware import (
