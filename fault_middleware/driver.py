@@ -52,8 +52,8 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         try:
             event = self._find(message)
             if event is not None:
-                instance_id = event.fields["instance_id"].find(message)
-                name = f"{message['event_type']} of {instance_id!s:.80}"
+                instance_ids = ", ".join(map(str, event.records[0].ids(message)))
+                name = f"{message['event_type']} of {instance_ids:.80}"
                 context = ctxt.to_dict() if hasattr(ctxt, "to_dict") else ctxt
                 # Serialized now, because the caller goes on to change the message; and not made a
                 # fault yet, because masking can take a hundred times as long.

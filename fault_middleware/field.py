@@ -10,13 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fault_middleware import fault
+from fault_middleware import exception, fault
 
 _STEP = re.compile(r"\[[^]]*\]|[^.\[]+")
-# Of an exception's repr(), up to its first text, which may be cut off; before it come nothing but
-# other exceptions around its own, and numbers.
-_REPR = re.compile(r"""(?:[-\w.]++(?:\(|, ))++[bu]?(['"])((?:\\.|(?!\1)[^\\])++)""", re.DOTALL)
-_ESCAPE = re.compile(r"""\\(?:[\\'"nrt]|x[\da-f]{2}|u[\da-f]{4}|U000[\da-f]{5})""", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +80,7 @@ def _read(form: str, text: str) -> str | None:
     if form == "uuid":
         uuid = fault.UUID.search(text)
         return uuid[0] if uuid else None
-    if form == "repr" and (found := _REPR.match(text)):
-        return _ESCAPE.sub(lambda one: one[0].encode().decode("unicode_escape"), found[2])
-    return text if form == "repr" else text.replace("\n,", "\n")
+    if form == "repr":
+        raised = exception.read(text)
+        return (raised and raised.text) or text
+    return text.replace("\n,", "\n")

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A profile: what there is to know of a service, as data.
+"""A profile: what is known of a service, as data.
 
-It says which requests show an instance (:mod:`fault_middleware.route`) and which notifications
-carry a fault (:mod:`fault_middleware.event`).  Profiles are YAML files, those that are shipped in
-``profiles/`` as well as a deployer's own; their format is ``profile-schema.yaml``.
+It says which requests show an instance (:mod:`fault_middleware.route`), which notifications carry
+a fault (:mod:`fault_middleware.event`), and how to speak of exceptions
+(:mod:`fault_middleware.vocabulary`).  Profiles are YAML files, those in ``profiles/`` that are
+shipped as well as a deployer's own; their format is ``profile-schema.yaml``.
 """
 
 import dataclasses
 import re
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fault_middleware import event, package_data, route
+from fault_middleware import event, package_data, route, vocabulary
 from fault_middleware.document import Document
 from fault_middleware.event import Event, Extraction
-from fault_middleware.field import texts
+from fault_middleware.field import Field, texts
 from fault_middleware.options import GROUP, ConfigurationError
 from fault_middleware.route import Route, ShowRequest
+from fault_middleware.vocabulary import Vocabulary
 
 _Built = TypeVar("_Built")
 
@@ -37,11 +39,16 @@ class Profile:
     exchanges: tuple[str, ...]
     routes: tuple[Route, ...]
     events: tuple[Event, ...]
+    words: Vocabulary
 
     @property
     def priorities(self) -> frozenset[str]:
         """The priorities of all events that say something."""
-        return frozenset[str]().union(*(kind.priorities for kind in self.events if kind.fields))
+        found = set[str]()
+        for kind in self.events:
+            if kind.records:
+                found |= kind.priorities
+        return frozenset(found)
 
     def extract(self, notification: Mapping[str, Any]) -> Extraction:
         """What a notification says. Pure, and total: it raises nothing for data.
@@ -51,8 +58,23 @@ class Profile:
         """
         for kind in self.events:
             if kind.matches(notification):
-                return kind.extract(self.service, notification)
+                return kind.extract(self.service, notification, self.words)
         return Extraction("ignore")
+
+    def obstacles(self, notification: Mapping[str, Any]) -> list[str]:
+        """For people: why no event takes a notification, a line for each of its type.
+
+        One line says so where no event is of its type; none where an event takes it.
+        """
+        lines = []
+        for number, kind in enumerate(self.events):
+            obstacle = kind.obstacle(notification)
+            if obstacle is None:
+                return []
+            if obstacle != "event_type":
+                value = Field.parse(obstacle).find(notification)
+                lines.append(f"events[{number}] wants another {obstacle} than {value!r:.80}")
+        return lines or [f"no event has the event_type {notification.get('event_type')!r:.80}"]
 
 
 class RouteTable:
@@ -125,28 +147,51 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
         document.validate(package_data.load("profile-schema.yaml"))
         document.close()
     data = document.data
-
-    def build(key: str, make: Callable[[Any], _Built]) -> Iterator[_Built]:
-        for number, part in enumerate(data.get(key, [])):
-            try:
-                yield make(part)
-            except ValueError as exc:
-                document.mistake((key, number), str(exc))
-
-    paths = dict[str, str]()
-
-    def make_route(part: Any) -> Route:
-        made = route.build(part, data.get("fault", {}))
-        if made.pattern in paths:
-            raise ValueError(f"{paths[made.pattern]} takes every request for {made.path}")
-        paths[made.pattern] = made.path
-        return made
-
-    routes = list(build("routes", make_route))
-    routes.sort(key=lambda way: [part.startswith("{") for part in way.path.split("/")])
-    events = tuple(build("events", event.build))
+    routes = _build(document, "routes", _RouteBuilder(data.get("fault", {})))
+    routes.sort(key=_placeholders)
+    events = _build(document, "events", event.build)
+    sentences = _build(document, "sentences", vocabulary.build)
     if not (data.get("routes") or data.get("events")):
         document.mistake((), "has neither routes nor events")
     document.close()
-    exchanges = tuple(texts(data.get("exchanges", [])))
-    return Profile(data["service"], exchanges, tuple(routes), events)
+    return Profile(
+        service=data["service"],
+        exchanges=tuple(texts(data.get("exchanges", []))),
+        routes=tuple(routes),
+        events=tuple(events),
+        words=Vocabulary(tuple(sentences), vocabulary.globs(data.get("symptoms", []))),
+    )
+
+
+class _RouteBuilder:
+    """Builds the routes of one profile, no two of which may take the same request.
+
+    :param shape: the profile's section ``fault``
+    """
+
+    def __init__(self, shape: Mapping[str, Any]) -> None:
+        self._shape = shape
+        self._paths: dict[str, str] = {}
+
+    def __call__(self, data: Mapping[str, Any]) -> Route:
+        built = route.build(data, self._shape)
+        if built.pattern in self._paths:
+            raise ValueError(f"{self._paths[built.pattern]} takes every request for {built.path}")
+        self._paths[built.pattern] = built.path
+        return built
+
+
+def _build(document: Document, section: str, make: Callable[[Any], _Built]) -> list[_Built]:
+    """The parts of a section; a mistake in one is noted, and it is left out."""
+    built = []
+    for number, part in enumerate(document.data.get(section, [])):
+        try:
+            built.append(make(part))
+        except ValueError as exc:
+            document.mistake((section, number), str(exc))
+    return built
+
+
+def _placeholders(way: Route) -> list[bool]:
+    """Sorts a path with text in a place before one with a placeholder there."""
+    return [part.startswith("{") for part in way.path.split("/")]

@@ -142,10 +142,12 @@ class Try(_ProfileCommand, ListCommand):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
         tried = profile.load(parsed_args.profile)
-        extracted = tried.extract(_read_notification(parsed_args.notification))
+        notification = _read_notification(parsed_args.notification)
+        extracted = tried.extract(notification)
         action = extracted.action
         if action == "ignore":
-            reason = extracted.reason or "The profile has no event for it, or ignores it."
+            obstacles = "\n".join(tried.obstacles(notification))
+            reason = extracted.reason or obstacles or "The profile ignores it on purpose."
             print(reason, file=sys.stderr)
             return _TRIED, [(action, None, None, None, None, None)]
         if action == "success":

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fault_middleware import profile
+from fault_middleware.event import Extraction
 from tests.fixtures import INSTANCE
 
 OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
@@ -222,7 +223,7 @@ def test_the_field_of_the_exception_goes_before_the_details(foreign, name, messa
 def test_without_details_the_message_is_a_fixed_text(foreign):
     payload = {"message": SECRET, "exception": None}
 
-    assert seen(foreign, payload=payload) == ("Internal error", f"{SECRET}\n\n")
+    assert seen(foreign, payload=payload) == ("Internal error", SECRET)
 
 
 def test_a_text_that_is_hidden_stands_before_the_details(foreign):
@@ -297,7 +298,7 @@ def test_what_is_ignored_on_purpose_is_ignored_in_silence():
     payload = {"id": "A", "outcome": "failure", "parts": [{"name": "x", "kind": "a"}]}
     noise = {"event_type": "shop.noise", "priority": "ERROR", "payload": payload}
 
-    assert read.extract(noise) == ("ignore", (), "")
+    assert read.extract(noise) == Extraction("ignore")
     assert read.extract({**noise, "event_type": "shop.b"}).action == "record"
 
 

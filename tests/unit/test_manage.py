@@ -415,7 +415,8 @@ def test_a_fault_is_tried_for_the_first_of_a_list(write):
 def test_the_context_is_read_as_oslo_messaging_packs_it(write, tmp_path):
     (tmp_path / "mine.yaml").write_text(
         "service: mine\nevents:\n  - event_type: x.error\n    priority: error\n"
-        "    record: {instance_id: payload.id, request_id: context.request_id}\n"
+        "    record:\n      instance_id: payload.id\n      message: event_type\n"
+        "      request_id: context.request_id\n"
     )
     inner = {"event_type": "x.error", "priority": "ERROR", "payload": {"id": "i"}}
     inner |= {"_context_request_id": "req-1", "_unique_id": "1"}

@@ -21,6 +21,7 @@ events:
     priority: [error, warn]
     record:
       instance_id: payload.order
+      message: payload.reason
 """
 
 
@@ -105,7 +106,7 @@ def test_a_profile_that_is_not_there_is_named(name, message):
         ("record:", "when: {}\n    record:", "11: events[0].when: {} "),
         ("record:", "when: {a..b: c}\n    record:", "11: events[0].when: 'a..b' does not match"),
         ("record:", "ignore: {}\n    record:", "9: events[0]: needs exactly one of record, clea"),
-        ("record:", "ignore:", "12: events[0].ignore: {'instance_id': 'payload.order'} "),
+        ("record:", "ignore:", "12: events[0].ignore: {'instance_id': 'payload.order', "),
         ("object: order", "object: order\n    names: a..b", "8: routes[0].names: 'a..b' does not"),
         ("payload.order", "order", "9: events[0]: 'order' does not begin with payload, context,"),
         ("record:", "when: {a.b: c}\n    record:", "9: events[0]: 'a.b' does not begin with payl"),

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of a fault: what of a failure its user reads, and what only the details hold.
+
+An exception that a service did not write itself can name what users must not know: hosts, paths,
+other tenants' resources (CVE-2019-14433).  So a profile may say that only the class of exceptions
+is shown, except for those that it names.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fault_middleware import cause, exception
+from fault_middleware.cause import Kind
+from fault_middleware.vocabulary import Vocabulary
+
+#: What is said of a failure of which nothing else can be said.
+UNKNOWN = "Internal error"
+# Where the text of an exception that came from another process goes on with how it came there.
+_TRACE = "\nTraceback (most recent call last):"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """What is known of a failure.
+
+    :ivar source: the type of the event, or the name of the logger
+    :ivar data: the notification, for the fields of sentences
+    :ivar message: what happened, which may be an exception's text; "" for nothing
+    :ivar details: more of it, such as a traceback; "" for nothing
+    :ivar exception: the exception's class, repr() or attributes; "" where only the traceback in
+        the details tells it
+    :ivar otherwise: what to say where nothing else is known; "" for nothing
+    """
+
+    source: str
+    data: Mapping[str, Any]
+    message: str = ""
+    details: str = ""
+    exception: str = ""
+    otherwise: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wording:
+    """Message, details and weight, as :func:`fault_middleware.fault.make` takes them."""
+
+    message: str
+    details: str
+    weight: int
+
+
+def word(report: Report, safe: re.Pattern[str] | None, vocabulary: Vocabulary) -> Wording:
+    """Choose the words.
+
+    A text that users may read is the message.  Else it is a sentence of the profile, the class of
+    the exception, or what the profile says otherwise, whichever is there first.
+
+    :param safe: matches the classes of exceptions whose texts users may read; None for all
+    """
+    report = _tidy(report)
+    names = _classes(report)
+    is_safe = safe is None or (names != () and all(map(safe.fullmatch, names)))
+    if is_safe and (report.message or report.details):
+        kind, message, details = Kind.TEXT, report.message, report.details
+    else:
+        kind, message = _instead(report, names, vocabulary)
+        details = _with_text(report, names)
+    if vocabulary.is_symptom(names):
+        kind = Kind.SYMPTOM
+    return Wording(message, details, cause.weigh(kind, exception.count(report.details)))
+
+
+def _tidy(report: Report) -> Report:
+    """Put what belongs into the details there, and leave out what says nothing."""
+    message, is_remote, trace = report.message.partition(_TRACE)
+    details = report.details
+    if details.strip() == exception.NOTHING:
+        details = ""
+    if is_remote and trace not in details:
+        details = f"{details}{is_remote}{trace}".lstrip("\n")
+    if not message.strip():
+        message = ""
+    # Of a repr() without a text, the class says as much.
+    raised = exception.read(message) if message and message == report.exception else None
+    if raised is not None:
+        message = raised.text
+        details = details or report.exception
+    return dataclasses.replace(report, message=message, details=details)
+
+
+def _classes(report: Report) -> tuple[str, ...]:
+    """The classes that all have to be safe; none where none is known.
+
+    A class without its module is known better from the traceback, where that ends in the same
+    class and the very message.  Where another text follows, it may be a part of the message, so
+    both count.
+    """
+    raised = exception.raised_last(report.details)
+    if not report.exception:
+        return raised.names if raised else ()
+    known = exception.read(report.exception)
+    if known is None:
+        return ()
+    if raised is None or not raised.names[0].endswith(f".{known.names[0]}"):
+        return known.names
+    end = f"{raised.names[0]}: {report.message}".rstrip()
+    if report.details.rstrip().endswith(end):
+        return raised.names
+    return known.names + raised.names
+
+
+def _instead(report: Report, names: tuple[str, ...], vocabulary: Vocabulary) -> tuple[Kind, str]:
+    """What to say in place of a text that is not there, or that users must not read."""
+    sentence = vocabulary.sentence(names, report.source, report.data)
+    if sentence is not None:
+        return Kind.TEXT, sentence
+    if names:
+        return Kind.NAME, exception.label(names[0])
+    return Kind.SYMPTOM, report.otherwise or UNKNOWN
+
+
+def _with_text(report: Report, names: tuple[str, ...]) -> str:
+    """The details with the text that is not the message, and with the class."""
+    text = report.message
+    if names and exception.label(names[0]) not in report.details:
+        text = ": ".join(filter(None, (exception.label(names[0]), text)))
+    if text in report.details:
+        return report.details
+    return f"{text}\n\n{report.details}".strip("\n")
