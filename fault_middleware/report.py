@@ -16,10 +16,14 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from fault_middleware import breaker, deploy, fault
+from fault_middleware import deploy, fault
+from fault_middleware.breaker import SuspendedError
+from fault_middleware.deploy import Deployment
 from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.fault import Fault
 from fault_middleware.options import ConfigurationError
-from fault_middleware.text import describe
+from fault_middleware.store import Store
+from fault_middleware.text import describe, printable
 
 LOG = logging.getLogger(__name__)
 
@@ -42,7 +46,8 @@ def record_fault(instance_id: str, error: Error, details: Any = None, **options:
         return record(instance_id, error, details, **options)
     except Exception as exc:
         # In one line: what a driver's script writes to stderr is shown to its users.
-        LOG.error("The fault of %s could not be recorded: %s", instance_id, describe(exc))
+        name = printable(str(instance_id))
+        LOG.error("The fault of %s could not be recorded: %s", name, describe(exc))
         return False
 
 
@@ -55,14 +60,14 @@ def record(
     conf: cfg.ConfigOpts | None = None,
     **others: Any,
 ) -> bool:
-    """What :func:`record_fault` does, for those who want to know.
+    """What :func:`record_fault` does, but raises what goes wrong.
 
     :param error: what to tell the user; of an exception, the text of its innermost cause, and the
         traceback for ``details``; of a problem or a ManagementDriverException, its detail, and the
         whole of it where the service shows problems
     :param details: text or lines for administrators
     :param service: the profile's name, where several are configured
-    :param skip_delta: seconds; a fault of the instance that is no older stays the newest
+    :param skip_delta: seconds; a fault of the instance that is not older stays the newest
     :param conf: parsed; see above for the default
     :param others: created, message_id, event_type, request_id, project_id, as for fault.make
     :returns: False if a fresher fault was there
@@ -70,21 +75,14 @@ def record(
     :raises ValueError: when ``instance_id`` cannot be one
     :raises Exception: of the database
     """
-    conf = conf or deploy.configuration(None, os.environ.get(ENVIRONMENT), None)
+    if conf is None:
+        conf = deploy.configuration(None, os.environ.get(ENVIRONMENT), None)
     deployment = deploy.deploy(conf)
-    services = [profile.service for profile in deployment.profiles]
-    if service is None and len(services) == 1:
-        service = services[0]
-    if service not in services:
-        raise ConfigurationError(f"service = {service!r}: name one of {', '.join(services)}")
-    made = fault.make(service, str(instance_id or ""), **{**_texts(error, details), **others})
-    last = None
-    with contextlib.suppress(
-        breaker.SuspendedError
-    ):  # it may be too much then, but is not too little
-        last = deployment.store.last(service, made.instance_id) if skip_delta else None
-    age = made.created - last.created if last and not last.deleted else None
-    if age is not None and age.total_seconds() <= skip_delta:
+    service = _service(service, deployment)
+    arguments = _texts(error, details)
+    arguments.update(others)
+    made = fault.make(service, str(instance_id or ""), **arguments)
+    if skip_delta and _has_fresher(deployment.store, made, skip_delta):
         return False
     deployment.metrics.stored.inc(deployment.store.record([made]))
     return True
@@ -138,17 +136,46 @@ class reporting:
         return wrapper  # type: ignore[return-value]
 
 
+def _service(name: str | None, deployment: Deployment) -> str:
+    """The service of a fault; ConfigurationError where it is not known."""
+    services = [profile.service for profile in deployment.profiles]
+    if name is None and len(services) == 1:
+        return services[0]
+    if name not in services:
+        raise ConfigurationError(f"service = {name!r}: name one of {', '.join(services)}")
+    return name
+
+
+def _has_fresher(store: Store, made: Fault, seconds: float) -> bool:
+    """Whether the instance has a fault that is so many seconds older at the most."""
+    try:
+        last = store.last(made.service, made.instance_id)
+    except SuspendedError:
+        # We cannot look. A fault too many is better than none.
+        return False
+    if last is None or last.deleted:
+        return False
+    return (made.created - last.created).total_seconds() <= seconds
+
+
 def _texts(error: Error, details: Any) -> dict[str, Any]:
     """What an error says, as arguments of fault.make."""
-    problem = error.problem if isinstance(error, ManagementDriverException) else error
-    if isinstance(error, BaseException) and details is None:
+    if details is None and isinstance(error, BaseException):
         details = traceback.format_exception(error)
+    problem = error
+    if isinstance(error, ManagementDriverException):
+        problem = error.problem
     if isinstance(problem, ProblemDetails):
         return {"message": problem.detail, "details": details, "problem": problem.to_dict()}
     if isinstance(error, BaseException):
-        # It knows causes that go round in circles.
-        root = traceback.TracebackException.from_exception(error, compact=True)
-        while cause := root.__cause__ or root.__context__:
-            root = cause
-        error = str(root) or next(root.format_exception_only()).strip()
+        return {"message": _root_text(error), "details": details}
     return {"message": error, "details": details}
+
+
+def _root_text(error: BaseException) -> str:
+    """What the exception says with which it all began."""
+    # It knows causes that go round in circles.
+    root = traceback.TracebackException.from_exception(error, compact=True)
+    while cause := root.__cause__ or root.__context__:
+        root = cause
+    return str(root) or next(root.format_exception_only()).strip()

@@ -21,6 +21,7 @@ from fault_middleware.options import ConfigurationError
 PROGRAM = "fault-middleware-status"
 _DESCRIPTION = "Say what stands in the way of an upgrade: upgrade check."
 _CODES = {"ok": Code.SUCCESS, "warning": Code.WARNING, "error": Code.FAILURE}
+_CONVERT = "Make it YAML, with oslopolicy-convert-json-to-yaml."
 _PARTS = ("configuration", "database", "policy")
 
 
@@ -36,31 +37,37 @@ def _policy_file(conf: cfg.ConfigOpts, _: object) -> Result:
     """Whether the policy file is JSON, or is not read for its old name."""
     named = options.read_option(conf, options.GROUP, "policy_file")
     used = conf.find_file(policy.Enforcer(conf, policy_file=named).policy_file)
-    file = used or conf.find_file("policy.json")
-    if file is None or (used and not fileutils.is_json(file)):
-        return Result(Code.SUCCESS)
-    text = f"{file} is JSON, and is {'still' if used else 'not'} read. Make it YAML, with "
-    return Result(Code.FAILURE, f"{text}oslopolicy-convert-json-to-yaml.")
+    old = conf.find_file("policy.json")
+    if used and fileutils.is_json(used):
+        return Result(Code.FAILURE, f"{used} is JSON, and is still read. {_CONVERT}")
+    if old and not used:
+        return Result(Code.FAILURE, f"{old} is JSON, and is not read. {_CONVERT}")
+    return Result(Code.SUCCESS)
 
 
 class _Options(cfg.ConfigOpts):
     """The options, with help that says what the program does."""
 
     def __call__(self, *args: Any, **options: Any) -> None:
-        super().__call__(*args, **options | {"prog": PROGRAM, "description": _DESCRIPTION})
+        options["prog"] = PROGRAM
+        options["description"] = _DESCRIPTION
+        super().__call__(*args, **options)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check, with ``arguments`` in place of ``sys.argv``; the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    conf, checks = _Options(), upgradecheck.UpgradeCommands()
+    if arguments is None:
+        arguments = sys.argv[1:]
+    conf = _Options()
+    checks = upgradecheck.UpgradeCommands()
     checks._upgrade_checks = (
         ("Deployment", functools.partial(_deployment, conf)),
         ("Policy file", functools.partial(_policy_file, conf)),
     )
     try:
         with options.reading():
-            return int(upgradecheck.main(conf, "fault_middleware", checks, given or ["--help"]))
+            code = upgradecheck.main(conf, "fault_middleware", checks, arguments or ["--help"])
+            return int(code)
     except ConfigurationError as exc:
         print(f"{PROGRAM}: {exc}", file=sys.stderr)
         return 255

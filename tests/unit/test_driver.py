@@ -320,6 +320,22 @@ def test_a_signal_handler_may_notify_while_its_thread_does(world, store):
     wait_until(lambda: {"in the handler", "in the thread"} <= set(messages(store)))
 
 
+def test_who_chooses_the_texts_of_a_notification_forges_no_line_of_the_log(world, caplog):
+    endless = {}
+    endless["itself"] = endless
+    forged = "\r\n2026-11-26 12:00:00 CRITICAL keystone root logged in\x1b[31m"
+    payload = {"instance_id": f"x{forged}", "message": endless}
+    event_type = f"dbaas.{forged}.error"
+
+    Driver(world().conf).notify(
+        {}, notification("", event_type=event_type, payload=payload), "INFO", -1
+    )
+
+    (line,) = [message for message in caplog.messages if "is lost" in message]
+    assert line.isprintable()
+    assert "\\r\\n2026" in line
+
+
 def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(world, store, caplog):
     deployment = world()
     extract = deployment.recorder.extract
@@ -364,7 +380,9 @@ def test_a_configuration_that_is_mended_ends_the_alarm(world, tmp_path):
         "import sys, prometheus_client\nfrom oslo_config import cfg\n"
         "from fault_middleware.driver import Driver\n"
         "cfg.CONF([], default_config_files=sys.argv[1:])\n"
-        "print(prometheus_client.generate_latest(Driver()._metrics.exposed).decode())"
+        "from fault_middleware.metrics import Metrics\n"
+        "Driver()\n"
+        "print(prometheus_client.generate_latest(Metrics().exposed).decode())"
     )
     wrong = tmp_path / "wrong.conf"
     wrong.write_text(TRANSPORT)
