@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A YAML document whose every mistake is named with file, line, key and value."""
+"""A YAML document, each mistake of which is named with file, line, key and value."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from fault_middleware.options import ConfigurationError
 
@@ -13,7 +14,7 @@ Place = tuple[str | int, ...]
 
 
 class DocumentError(ConfigurationError):
-    """A YAML file is not what it should be; ``mistakes`` are lines, one for each."""
+    """A YAML file has mistakes; ``mistakes`` has a line for each."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = list(mistakes)
@@ -21,10 +22,11 @@ class DocumentError(ConfigurationError):
 
 
 class Document:
-    """A document that has been read, and found to be YAML; ``data`` is what is in it.
+    """A YAML document that was read.
 
     :param file: its name, for messages
-    :raises DocumentError: when it is empty, or no YAML
+    :raises DocumentError: when it is empty, or not YAML
+    :ivar data: what is in it
     """
 
     def __init__(self, file: str, text: str) -> None:
@@ -33,33 +35,34 @@ class Document:
         self._mistakes: list[tuple[int, str]] = []
         try:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
-            self.data: Any = yaml.safe_load(text)
+            if node is None:
+                raise DocumentError([f"{file}:1: the document is empty"])
+            self._walk(node, ())
+            # After the walk, for this puts what "<<" merges into the nodes.
+            self.data: Any = SafeConstructor().construct_document(node)
         except yaml.YAMLError as exc:
-            mark = getattr(exc, "problem_mark", None)
-            what = getattr(exc, "problem", None) or str(exc).splitlines()[0]
-            line = mark.line + 1 if mark else 1
-            raise DocumentError([f"{file}:{line}: not YAML: {what}"]) from exc
-        if node is None:
-            raise DocumentError([f"{file}:1: the document is empty"])
-        self._walk(node, ())
+            raise DocumentError([_describe(file, exc)]) from exc
 
     def mistake(self, place: Place, what: str) -> None:
         """Note that something is wrong at a place."""
-        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-        name = "".join(parts).lstrip(".") or "the document"
+        text = f"{_name(place)}: {what}"
         while place not in self._lines:
             place = place[:-1]
-        self._mistakes.append((self._lines[place], f"{name}: {what}"))
+        line = self._lines[place]
+        self._mistakes.append((line, text))
 
     def validate(self, schema: Mapping[str, Any]) -> None:
         """Note what a JSON Schema finds wrong."""
         import jsonschema  # which takes long, and is needed for deployers' own profiles only
 
-        for error in jsonschema.Draft202012Validator(schema).iter_errors(self.data):
+        validator = jsonschema.Draft202012Validator(schema)
+        for error in validator.iter_errors(self.data):
             place = tuple(error.absolute_path)
             if error.validator == "additionalProperties":
-                for key in error.instance.keys() - error.schema["properties"].keys():
-                    self.mistake((*place, key), "is no key that is known here")
+                known = error.schema["properties"]
+                for key in error.instance:
+                    if key not in known:
+                        self.mistake((*place, key), "is not a key that is known here")
             elif error.validator == "required":
                 self.mistake(place, error.message)
             else:
@@ -67,24 +70,51 @@ class Document:
                 self.mistake(place, f"{error.message}. {hint}")
 
     def close(self) -> None:
-        """Be done with the document; raises DocumentError with every mistake that was noted."""
-        if self._mistakes:
-            lines = sorted(self._mistakes)
-            raise DocumentError(f"{self._file}:{line}: {text}" for line, text in lines)
+        """Be done with the document.
+
+        :raises DocumentError: with every mistake that was noted
+        """
+        lines = []
+        for line, text in sorted(self._mistakes):
+            lines.append(f"{self._file}:{line}: {text}")
+        if lines:
+            raise DocumentError(lines)
 
     def _walk(self, node: yaml.Node, place: Place) -> None:
-        """Note the line of everything, and keys that stand twice."""
-        self._lines.setdefault(place, node.start_mark.line + 1)
+        """Note the line of everything, and keys that are there twice."""
+        line = node.start_mark.line + 1
+        self._lines.setdefault(place, line)
         for part, child in _children(node):
-            if (*place, part) in self._lines:
-                self._lines[*place, part] = child.start_mark.line + 1
-                self.mistake((*place, part), "stands there twice")
-            self._walk(child, (*place, part))
+            inner = (*place, part)
+            if inner in self._lines:
+                self._lines[inner] = child.start_mark.line + 1
+                self.mistake(inner, "is there twice")
+            self._walk(child, inner)
 
 
 def _children(node: yaml.Node) -> Iterator[tuple[str | int, yaml.Node]]:
+    """The nodes within a node, with their keys or positions."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield str(key.value), value
     elif isinstance(node, yaml.SequenceNode):
         yield from enumerate(node.value)
+
+
+def _name(place: Place) -> str:
+    """A place as people write it: ``routes[0].path``."""
+    name = ""
+    for part in place:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return name.lstrip(".") or "the document"
+
+
+def _describe(file: str, exc: yaml.YAMLError) -> str:
+    """What a parser complains of, in one line."""
+    line = 1
+    what = str(exc).splitlines()[0]
+    if isinstance(exc, yaml.MarkedYAMLError):
+        what = exc.problem or what
+        if exc.problem_mark is not None:
+            line = exc.problem_mark.line + 1
+    return f"{file}:{line}: not YAML: {what}"

@@ -31,9 +31,15 @@ class Field:
     @classmethod
     def parse(cls, value: Any) -> "Field":
         """Read a field of a profile: a dotted path, a list of alternatives, or with a form."""
-        given = value if isinstance(value, dict) else {"path": value}
-        paths = tuple(tuple(_STEP.findall(path)) for path in texts(given["path"]))
-        return cls(paths, given.get("form", ""))
+        form = ""
+        if isinstance(value, dict):
+            form = value["form"]
+            value = value["path"]
+        paths = []
+        for path in texts(value):
+            steps = _STEP.findall(path)
+            paths.append(tuple(steps))
+        return cls(tuple(paths), form)
 
     def find(self, data: Any) -> Any:
         """The value in ``data``; None where no path leads to one.
@@ -51,36 +57,51 @@ class Field:
     def text(self, data: Any) -> str | None:
         """The value when it is text, else None."""
         value = self.find(data)
-        return value if isinstance(value, str) else None
+        if isinstance(value, str):
+            return value
+        return None
 
 
 def texts(value: str | list[str]) -> list[str]:
     """What a profile gives as a text or as a list of them."""
-    return value if isinstance(value, list) else [value]
+    if isinstance(value, list):
+        return value
+    return [value]
 
 
 def _follow(data: Any, path: Sequence[str]) -> Any:
+    """The value to which a path leads; None where it leads nowhere."""
     if not path:
         return data
     if isinstance(data, Mapping):
-        for length in range(1, len(path) + 1):
-            key = ".".join(path[:length])
-            if key in data:
-                return _follow(data[key], path[length:])
-    elif isinstance(data, list) and path[0].startswith("["):
-        name, _, wanted = path[0][1:-1].partition("=")
+        return _follow_key(data, path)
+    if isinstance(data, list) and path[0].startswith("["):
+        condition = path[0][1:-1]
+        name, _, wanted = condition.partition("=")
         for element in data:
             if isinstance(element, Mapping) and element.get(name) == wanted:
                 return _follow(element, path[1:])
     return None
 
 
+def _follow_key(data: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """The same for an object; its key may have dots in it."""
+    for length in range(1, len(path) + 1):
+        key = ".".join(path[:length])
+        if key in data:
+            rest = path[length:]
+            return _follow(data[key], rest)
+    return None
+
+
 def _read(form: str, text: str) -> str | None:
-    """What a text says that has a form; the text itself where it turns out to have another."""
+    """Decode a text by its form; return it unchanged if it does not have that form."""
     if form == "uuid":
         uuid = fault.UUID.search(text)
         return uuid[0] if uuid else None
-    if form == "repr":
-        raised = exception.read(text)
-        return (raised and raised.text) or text
-    return text.replace("\n,", "\n")
+    if form == "joined":
+        return text.replace("\n,", "\n")
+    raised = exception.read(text)
+    if raised is None:
+        return text
+    return raised.text or text

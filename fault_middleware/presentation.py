@@ -2,8 +2,8 @@
 """How a service shows a fault, and which fault wins when the service already shows its own."""
 
 import abc
-import contextlib
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -45,13 +45,12 @@ class Form(abc.ABC):
         :param fault: the newest row of the instance
         """
         existing = instance.get(self.key)
-        counts = fault is not None and (visible.show or fault.deleted)
-        if fault is None or not counts or not self._wins(fault, existing, instance):
-            theirs = self._theirs(existing, visible)
-            return clean_all(theirs, depth=_DEPTH)
-        if fault.deleted:
-            return None
-        return self._ours(fault, visible)
+        if fault is not None and self._wins(fault, instance, visible):
+            if fault.deleted:
+                return None
+            return self._ours(fault, visible)
+        theirs = self._theirs(existing, visible)
+        return clean_all(theirs, depth=_DEPTH)
 
     @abc.abstractmethod
     def needs_long_texts(self, visible: Visibility) -> bool:
@@ -68,16 +67,22 @@ class Form(abc.ABC):
     def _hides_theirs(self, visible: Visibility) -> bool:
         return not visible.details and self.existing_details != "keep"
 
-    def _wins(self, fault: Fault, existing: Any, instance: Mapping[str, Any]) -> bool:
+    def _wins(self, fault: Fault, instance: Mapping[str, Any], visible: Visibility) -> bool:
         """Whether the fault of the table is shown rather than what the service wrote."""
-        if existing is None or self.existing == "replace":
+        if not visible.show and not fault.deleted:
+            return False
+        if instance.get(self.key) is None or self.existing == "replace":
             return True
         theirs = clock.parse_time(self.existing_created.find(instance))
         if theirs is None or self.existing == "keep":
             return False
+        # Services show whole seconds.
+        theirs = theirs.replace(microsecond=0)
         ours = fault.created.replace(microsecond=0)
-        lead = (theirs.replace(microsecond=0) - ours).total_seconds()
-        return lead <= (0 if fault.deleted else self.existing_later)
+        lead = (theirs - ours).total_seconds()
+        if fault.deleted:
+            return lead <= 0
+        return lead <= self.existing_later
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,9 @@ class FaultForm(Form):
         return view
 
     def _theirs(self, existing: Any, visible: Visibility) -> Any:
-        return _without(self.details, existing) if self._hides_theirs(visible) else existing
+        if self._hides_theirs(visible):
+            return _without(self.details, existing)
+        return existing
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +142,10 @@ class ProblemForm(Form):
         return view
 
     def _theirs(self, existing: Any, visible: Visibility) -> Any:
-        lifted = problem.lift(existing) if isinstance(existing, Mapping) else None
-        if lifted is not None:
-            existing = lifted.to_dict()
+        if isinstance(existing, Mapping):
+            lifted = problem.lift(existing)
+            if lifted is not None:
+                existing = lifted.to_dict()
         if not self._hides_theirs(visible):
             return existing
         # What is not quite a problem has one in a text perhaps, with its traceback.
@@ -149,12 +157,16 @@ def build(data: Mapping[str, Any]) -> Form:
 
     :raises ValueError: for mistakes that the schema cannot express
     """
-    kind = ProblemForm if data.get("form") == "problem" else FaultForm
-    parts = {
-        field.name: data[field.name] for field in dataclasses.fields(kind) if field.name in data
-    }
-    default = f"{data.get('key', 'fault')}.created"
-    parts["existing_created"] = Field.parse(data.get("existing_created", default))
+    kind: type[Form] = FaultForm
+    if data.get("form") == "problem":
+        kind = ProblemForm
+    parts = {}
+    for field in dataclasses.fields(kind):
+        if field.name in data:
+            parts[field.name] = data[field.name]
+    key = data.get("key", "fault")
+    created = data.get("existing_created", f"{key}.created")
+    parts["existing_created"] = Field.parse(created)
     return kind(**parts)
 
 
@@ -164,19 +176,20 @@ def _without(name: str, value: Any, *, in_texts: bool = False, depth: int = _DEP
     :param in_texts: look into texts too, which may be JSON
     :param depth: levels below which to cut
     """
-    if isinstance(value, str):
-        return _text_without(name, value, depth) if in_texts else value
-    if isinstance(value, list | dict) and depth == 0:
+    if isinstance(value, str) and in_texts:
+        return _text_without(name, value, depth)
+    if not isinstance(value, list | dict):
+        return value
+    if depth == 0:
         return CUT
+    inner = functools.partial(_without, name, in_texts=in_texts, depth=depth - 1)
     if isinstance(value, list):
-        return [_without(name, part, in_texts=in_texts, depth=depth - 1) for part in value]
-    if isinstance(value, dict):
-        return {
-            key: _without(name, part, in_texts=in_texts, depth=depth - 1)
-            for key, part in value.items()
-            if key != name
-        }
-    return value
+        return list(map(inner, value))
+    kept = {}
+    for key, part in value.items():
+        if key != name:
+            kept[key] = inner(part)
+    return kept
 
 
 def _text_without(name: str, text: str, depth: int) -> str:
@@ -184,12 +197,23 @@ def _text_without(name: str, text: str, depth: int) -> str:
 
     JSON may be cut off by a column's limit, be within another text, or be escaped.
     """
-    value = None
-    if text.lstrip().startswith(("{", "[")):
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(text)
-    if isinstance(value, list | dict):
-        kept = _without(name, value, in_texts=True, depth=max(depth - 1, 0))
-        return text if kept == value else json.dumps(kept)
-    found = re.search(rf"""\\*["']{name}\\*["']\s*:""", text)
-    return text if found is None else text[: found.start()] + CUT
+    value = _parse(text)
+    if value is None:
+        found = re.search(rf"""\\*["']{name}\\*["']\s*:""", text)
+        if found is None:
+            return text
+        return text[: found.start()] + CUT
+    kept = _without(name, value, in_texts=True, depth=max(depth - 1, 0))
+    if kept == value:
+        return text
+    return json.dumps(kept)
+
+
+def _parse(text: str) -> Any:
+    """The object or list in a text of JSON; None for other texts."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A route: a request that shows instances, and where they are in its body."""
 
-import contextlib
 import dataclasses
 import re
 import urllib.parse
@@ -69,6 +68,15 @@ class Parent:
     until: Field
     open_when: Members
 
+    def time_of(self, instance: Instance) -> tuple[datetime | None, datetime | None]:
+        """When an instance began and ended, as far as it says so."""
+        since = self.since.find(instance.members)
+        until = self.until.find(instance.members)
+        begin = clock.parse_time(since)
+        if self.open_when and _has(instance, self.open_when):
+            return begin, datetime.max - _TRUNCATION
+        return begin, clock.parse_time(until)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Route:
@@ -105,8 +113,9 @@ class Route:
             return True
         for name, value in urllib.parse.parse_qsl(query):
             wanted = self.query.get(name, ())
-            if not set(wanted).isdisjoint(value.split(",")):
-                return True
+            for given in value.split(","):
+                if given in wanted:
+                    return True
         return False
 
     def may_have_fault(self, instance: Instance) -> bool:
@@ -117,14 +126,12 @@ class Route:
         """Where else a fault of the instance may be; None where nothing else is known."""
         if self.parent is None:
             return None
-        since = clock.parse_time(self.parent.since.find(instance.members))
-        until = clock.parse_time(self.parent.until.find(instance.members))
-        if self.parent.open_when and _has(instance, self.parent.open_when):
-            until = datetime.max - _TRUNCATION
+        since, until = self.parent.time_of(instance)
         if since is None or until is None:
             return None
+        named = self.parent.instance_id.text(instance.members)
         try:
-            parent_id = fault.canonical_id(self.parent.instance_id.text(instance.members))
+            parent_id = fault.canonical_id(named)
             return ParentLookup(parent_id, since, until + _TRUNCATION)
         except (ValueError, OverflowError):
             return None
@@ -150,8 +157,7 @@ class Route:
         if not self.names or fault.UUID.fullmatch(name):
             return fault.canonical_id(name)
         for instance in instances:
-            names = [field.find(instance.members) for field in self.names]
-            if instance.id and name in (instance.id, *names):
+            if instance.id and self._is_named(instance, name):
                 return instance.id
         raise ValueError(f"not the name of the instance: {name!r:.80}")
 
@@ -170,9 +176,16 @@ class Route:
         return target
 
     def _id_of(self, members: Mapping[str, Any]) -> str:
-        with contextlib.suppress(ValueError):
-            return fault.canonical_id(self.id.find(members))
-        return ""
+        found = self.id.find(members)
+        try:
+            return fault.canonical_id(found)
+        except ValueError:
+            return ""
+
+    def _is_named(self, instance: Instance, name: str) -> bool:
+        if instance.id == name:
+            return True
+        return any(field.find(instance.members) == name for field in self.names)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,7 +218,9 @@ class ShowRequest:
     def policy_target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
         """What the policy is told of an instance of this request."""
         target = self.route.policy_target(instance, row)
-        return {"instance_id": instance.id, "service": self.service, **target}
+        target["instance_id"] = instance.id
+        target["service"] = self.service
+        return target
 
 
 def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
@@ -217,45 +232,70 @@ def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
     many = "list" in data
     if many == ("object" in data):
         raise ValueError("needs either 'object' or 'list'")
-    if data["path"].count("{id}") != (0 if many else 1):
+    ids = data["path"].count("{id}")
+    if ids != (0 if many else 1):
         raise ValueError("needs {id} in its path once for an 'object', never for a 'list'")
-    keys = data["list"] if many else data["object"]
-    owners = {name: Field.parse(data[name]) for name in ("project_id", "user_id") if name in data}
+    place = data["list" if many else "object"]
+    section = {**fault_section, **data.get("fault", {})}
     return Route(
         path=data["path"],
         pattern=_pattern(data["path"], many),
         many=many,
-        keys=tuple(keys.split(".")) if keys else (),
+        keys=tuple(place.split(".")) if place else (),
         id=Field.parse(data.get("id", "id")),
-        names=[Field.parse(name) for name in texts(data.get("names", []))],
-        owners=owners,
-        form=presentation.build({**fault_section, **data.get("fault", {})}),
-        query=_members(data.get("query", {})),
-        when=_members(data.get("when", {})),
-        parent=_parent(data["within"]) if "within" in data else None,
+        names=_names(data),
+        owners=_owners(data),
+        form=presentation.build(section),
+        query=_members(data, "query"),
+        when=_members(data, "when"),
+        parent=_parent(data),
     )
 
 
-def _parent(data: Mapping[str, Any]) -> Parent:
+def _names(data: Mapping[str, Any]) -> list[Field]:
+    names = data.get("names", [])
+    return [Field.parse(name) for name in texts(names)]
+
+
+def _owners(data: Mapping[str, Any]) -> dict[str, Field]:
+    owners = {}
+    for name in ("project_id", "user_id"):
+        if name in data:
+            owners[name] = Field.parse(data[name])
+    return owners
+
+
+def _parent(data: Mapping[str, Any]) -> Parent | None:
+    if "within" not in data:
+        return None
+    within = data["within"]
     return Parent(
-        instance_id=Field.parse(data["instance_id"]),
-        since=Field.parse(data["since"]),
-        until=Field.parse(data["until"]),
-        open_when=_members(data.get("last", {})),
+        instance_id=Field.parse(within["instance_id"]),
+        since=Field.parse(within["since"]),
+        until=Field.parse(within["until"]),
+        open_when=_members(within, "last"),
     )
 
 
 def _pattern(path: str, many: bool) -> str:
     """The regular expression of a route's path; routers of services fold slashes."""
-    pattern = re.escape(path).replace("/", "/+")
+    pattern = re.escape(path)
+    pattern = pattern.replace("/", "/+")
     pattern = pattern.replace(r"\{id\}", "([^/]++)")
-    pattern = re.sub(r"\\\{\w+\\\}", "[^/]++", pattern) + _TAIL
-    return f"{pattern}()" if many else pattern
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/]++", pattern)
+    pattern += _TAIL
+    if many:
+        pattern += "()"
+    return pattern
 
 
 def _has(instance: Instance, members: Members) -> bool:
-    return all(instance.members.get(name) in values for name, values in members.items())
+    found = instance.members
+    return all(found.get(name) in values for name, values in members.items())
 
 
-def _members(data: Mapping[str, Any]) -> dict[str, list[str]]:
-    return {name: texts(values) for name, values in data.items()}
+def _members(data: Mapping[str, Any], name: str) -> dict[str, list[str]]:
+    members = {}
+    for member, values in data.get(name, {}).items():
+        members[member] = texts(values)
+    return members

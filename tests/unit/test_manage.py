@@ -370,7 +370,7 @@ def test_every_mistake_in_a_profile_is_named_with_its_line(tmp_path):
     code, out, err = run_manage("profile", "check", f"{tmp_path}/mine.yaml")
 
     assert (code, out) == (1, "")
-    assert f"{tmp_path}/mine.yaml:4: routes[0].lisst: is no key that is known here" in err
+    assert f"{tmp_path}/mine.yaml:4: routes[0].lisst: is not a key that is known here" in err
 
 
 def test_a_shown_profile_can_be_used_as_ones_own(tmp_path):

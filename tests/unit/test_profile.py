@@ -70,7 +70,7 @@ def test_a_profile_that_is_not_there_is_named(name, message):
     ("old", "new", "mistake"),
     [
         ("service: orders", "service: The Orders", "1: service: 'The Orders' does not match"),
-        ("service: orders", "servise: orders", "1: servise: is no key that is known here"),
+        ("service: orders", "servise: orders", "1: servise: is not a key that is known here"),
         ("service: orders", "servise: orders", "1: the document: 'service' is a required"),
         ("[orders, shop]", "5", "2: exchanges: 5 is not of type 'string', 'array'. A text"),
         ("[orders, shop]", "[]", "2: exchanges: [] "),
@@ -88,7 +88,7 @@ def test_a_profile_that_is_not_there_is_named(name, message):
         ("/orders/{id}", "/{id}/{id}", "6: routes[0]: needs {id} in its path once"),
         ("object: order", "list: orders", "6: routes[0]: needs {id} in its path once"),
         ("    object: order\n", "", "6: routes[0]: needs either 'object' or 'list'"),
-        ("object: order", "objet: order", "7: routes[0].objet: is no key that is known"),
+        ("object: order", "objet: order", "7: routes[0].objet: is not a key that is known"),
         ("object: order", "object: [1]", "7: routes[0].object: [1] is not of type 'string'"),
         ("order.*.failed", "''", "9: events[0].event_type: '' "),
         ("[error, warn]", "errors", "10: events[0].priority: 'errors' does not match"),
