@@ -111,6 +111,12 @@ def sibling(row: Fault, instance_id: str) -> Fault:
     return dataclasses.replace(row, id=_identity(row.service, row.id, own), instance_id=own)
 
 
+def size(row: Fault) -> int:
+    """The bytes of a row's long texts, in UTF-8."""
+    texts = (row.message, row.details, row.problem or "")
+    return sum(len(text.encode()) for text in texts)
+
+
 def canonical_id(value: Any) -> str:
     """The one form of an instance's id that is stored and looked up.
 

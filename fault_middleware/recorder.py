@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recorder: stores what notifications say, whatever is wrong with one or with the database.
 
-It serves everybody who gets notifications; who they are decides only how long it tries.
+It serves everybody who gets notifications; they differ only in how long they let it wait.
 """
 
 import dataclasses
@@ -9,30 +9,42 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from oslo_db import exception as db_exception
-
 from fault_middleware import clock, fault
 from fault_middleware.fault import Fault
 from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics, Reason, Site
 from fault_middleware.profile import Profile
+from fault_middleware.refusal import Refusal, judge
 from fault_middleware.store import Store
 from fault_middleware.text import cut_bytes, cut_characters, describe, printable
 
 LOG = logging.getLogger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
-# How often a working database may refuse a row: with growing pauses, about six seconds.
-_PATIENCE = 7
-# Refusals that will not change.
-_OF_THE_ROW = (
-    *(db_exception.DBDataError, db_exception.DBInvalidUnicodeParameter),
-    *(db_exception.DBConstraintError, ValueError, TypeError),
-)
+# Seconds.
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 10.0
+# How often a row is tried again that a working database refuses: with growing pauses, for about
+# six seconds.
+_PATIENCE = 6
+
+
+class _GivenUpError(Exception):
+    """The caller does not want to wait any longer."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Refused:
+    """Rows were not stored: what becomes of them, and the error."""
+
+    refusal: Refusal
+    error: Exception
 
 
 class Recorder:
-    """From notifications to rows; ``clear_on_success``: what a profile calls a success clears."""
+    """From notifications to rows.
+
+    :param clear_on_success: whether what a profile calls a success clears an instance's faults
+    """
 
     def __init__(
         self, profiles: Sequence[Profile], store: Store, metrics: Metrics, clear_on_success: bool
@@ -62,47 +74,19 @@ class Recorder:
         return rows
 
     def record(self, rows: Sequence[Fault], wait: Callable[[float], bool]) -> bool:
-        """Store rows with one commit; if one of them cannot be stored, the others one by one.
+        """Store rows with one commit; if one of them is refused, each with a commit of its own.
 
-        A database that fails is tried until it works. What a working one refuses for what is in it
-        is tried again in ASCII, and then dropped; what it refuses for another reason (a deadlock,
-        a cluster that cannot agree) is tried for some seconds before that.
+        While the database is away the rows wait. A row that a working database refuses for what is
+        in it is tried again in ASCII, and then dropped; if the error does not say why, it is tried
+        for some seconds before that.
 
         :param wait: waits for some seconds; returns whether to give up
         :returns: False if given up; some rows may have been stored then
         """
-        pause, refusals = _FIRST_PAUSE, 0
-        while rows:
-            try:
-                new = self._store.record(rows)
-            except Exception as exc:
-                works = self._works()
-                if works and len(rows) > 1:
-                    return all(self.record([row], wait) for row in rows)
-                if works:
-                    refusals = max(refusals + 1, _PATIENCE if isinstance(exc, _OF_THE_ROW) else 0)
-                if refusals > _PATIENCE:
-                    text = f"fault {rows[0].id} of {rows[0].service} {rows[0].instance_id}"
-                    self._metrics.drop(Reason.REFUSED, f"{text}: {describe(exc)}")
-                    self._metrics.health.works(Part.STORING)
-                    return True
-                if refusals == _PATIENCE:
-                    rows = [_in_ascii(rows[0])]
-                    continue
-                self._metrics.retries.inc()
-                self._metrics.health.fails(
-                    Part.STORING, "faults wait until they can be stored", exc
-                )
-                if wait(pause):
-                    return False
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            else:
-                self._metrics.stored.inc(new)
-                self._metrics.duplicates.inc(len(rows) - new)
-                age = clock.utcnow() - rows[-1].created
-                self._metrics.lag.set(age.total_seconds())
-                self._metrics.health.works(Part.STORING)
-                break
+        try:
+            self._record_all(rows, wait)
+        except _GivenUpError:
+            return False
         return True
 
     def check(self) -> None:
@@ -112,25 +96,102 @@ class Recorder:
         except Exception as exc:
             LOG.error("%s: no fault could be stored now: %s", Part.STORING.label, describe(exc))
 
-    def _works(self) -> bool:
-        """Whether the database would store a row at all."""
+    def _record_all(self, rows: Sequence[Fault], wait: Callable[[float], bool]) -> None:
+        refused = self._store_when_up(rows, wait)
+        if refused is None:
+            return
+        if len(rows) == 1:
+            self._record_refused(rows[0], refused, wait)
+            return
+        for row in rows:
+            self._record_all([row], wait)
+
+    def _record_refused(
+        self, row: Fault, refused: _Refused | None, wait: Callable[[float], bool]
+    ) -> None:
+        """Try again what a working database refused; in the end as ASCII, or drop it."""
+        pause = _FIRST_PAUSE
+        for _ in range(_PATIENCE):
+            if refused is None:
+                return
+            if refused.refusal is Refusal.OF_THE_ROW:
+                break
+            self._rest(pause, refused.error, wait)
+            pause *= 2
+            refused = self._store_when_up([row], wait)
+        if refused is not None:
+            refused = self._store_when_up([_in_ascii(row)], wait)
+        if refused is not None:
+            name = f"fault {row.id} of {row.service} {row.instance_id}"
+            self._metrics.drop(Reason.REFUSED, f"{name}: {describe(refused.error)}")
+            self._metrics.health.works(Part.STORING)
+
+    def _store_when_up(
+        self, rows: Sequence[Fault], wait: Callable[[float], bool]
+    ) -> _Refused | None:
+        """Store rows as soon as the database is there; None, or why it refused them."""
+        pause = _FIRST_PAUSE
+        while True:
+            refused = self._try(rows)
+            if refused is None or refused.refusal is not Refusal.AWAY:
+                return refused
+            self._rest(pause, refused.error, wait)
+            self._store.reconnect()
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _try(self, rows: Sequence[Fault]) -> _Refused | None:
+        if not rows:
+            return None
         try:
-            self._store.probe()
-        except Exception:
-            return False
+            new = self._store.record(rows)
+        except Exception as exc:
+            return _Refused(self._judge(exc, rows), exc)
+        self._metrics.stored.inc(new)
+        self._metrics.duplicates.inc(len(rows) - new)
+        age = clock.utcnow() - rows[-1].created
+        self._metrics.lag.set(age.total_seconds())
+        self._metrics.health.works(Part.STORING)
+        return None
+
+    def _judge(self, exc: Exception, rows: Sequence[Fault]) -> Refusal:
+        """What becomes of rows, by the error and by whether the database stores another row."""
+        refusal = judge(exc)
+        if refusal is Refusal.AWAY:
+            return refusal
+        like = None
+        if refusal is Refusal.UNKNOWN:
+            like = max(rows, key=fault.size)
+        return refusal if self._stores(like) else Refusal.AWAY
+
+    def _stores(self, like: Fault | None) -> bool:
+        """Whether the database stores a row as large as another one, or a small one."""
+        try:
+            self._store.probe(like)
+        except Exception as exc:
+            # A row of that size is refused as such: the database may work for others.
+            is_too_large = like is not None and judge(exc) is Refusal.OF_THE_ROW
+            return is_too_large and self._stores(None)
         return True
+
+    def _rest(self, pause: float, error: Exception, wait: Callable[[float], bool]) -> None:
+        self._metrics.retries.inc()
+        self._metrics.health.fails(Part.STORING, "faults wait until they can be stored", error)
+        if wait(pause):
+            raise _GivenUpError
 
 
 def _in_ascii(row: Fault) -> Fault:
     """A row whose texts are ASCII; what identifies it stays."""
-    texts = (row.message, row.details)
-    message, details = (text.encode("ascii", "backslashreplace").decode() for text in texts)
-    nothing: Any = dict.fromkeys(("event_type", "request_id", "project_id", "problem"))
+    message = row.message.encode("ascii", "backslashreplace").decode()
+    details = row.details.encode("ascii", "backslashreplace").decode()
     return dataclasses.replace(
         row,
         message=cut_characters(message, fault.MESSAGE_CHARACTERS),
         details=cut_bytes(details, fault.DETAILS_BYTES),
-        **nothing,
+        event_type=None,
+        request_id=None,
+        project_id=None,
+        problem=None,
     )
 
 

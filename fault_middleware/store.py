@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import importlib
 import itertools
+import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -160,12 +161,30 @@ class Store:
             is_new = _T.c.id.in_([row.id for row in faults]) & (_T.c.updated == updated)
             return connection.scalar(sa.select(sa.func.count()).where(is_new)) or 0
 
-    def probe(self) -> None:
-        """Store a row and take it out again, or raise what the database does."""
+    def probe(self, like: Fault | None = None) -> None:
+        """Store a row and take it out again, or raise what the database does.
+
+        :param like: a row as large as the one to try; None for a small one
+        """
         row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
+        if like is not None:
+            row = dataclasses.replace(
+                row,
+                message=_noise(min(len(like.message.encode()), fault.MESSAGE_CHARACTERS)),
+                details=_noise(len(like.details.encode())),
+                problem=_noise(len((like.problem or "").encode())),
+            )
         with self.writer.begin() as connection:
             connection.execute(_insert(connection.dialect.name), [_values(row, row.created)])
             connection.execute(_T.delete().where(_T.c.id == row.id))
+
+    def reconnect(self) -> None:
+        """Store by new connections from now on.
+
+        A pooled one may lead to a server that has become read-only, while its name leads to
+        another one by now; and SQLite's stay read-only when the file is not any more.
+        """
+        self.writer.dispose()
 
     def _newest_of(self, service: str, ids: list[str], with_details: bool) -> list[Fault]:
         """The newest row of each instance of a chunk; some may come twice."""
@@ -274,6 +293,11 @@ def _of_requests(size: int, with_details: bool) -> sa.ClauseElement:
     columns = _selected("f", with_details)
     parts = [_OF_REQUEST.format(columns=columns, number=number) for number in range(size)]
     return sa.text(" UNION ALL ".join(parts)).columns(*_COLUMNS)
+
+
+def _noise(size: int) -> str:
+    """So many ASCII characters, which a database that compresses cannot make fewer."""
+    return os.urandom(size // 2 + 1).hex()[:size]
 
 
 def _values(row: Fault, updated: datetime) -> dict[str, Any]:
