@@ -25,6 +25,15 @@ extensions = [
     "reno.sphinxext",
 ]
 html_theme = "openstackdocs"
+html_theme_options = {
+    "sidebar_search": True,
+    # What would be loaded from elsewhere when somebody reads the manual.
+    "analytics_tracking_code": "",
+    "display_badge": False,
+}
+templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 openstackdocs_auto_name = False
 openstackdocs_auto_version = False
 openstackdocs_repo_name = "fault_middleware"
