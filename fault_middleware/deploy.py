@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-_PASTE_ONLY = ("oslo_config_project", "oslo_config_file", "oslo_config_program")
 # Options of a consumer that change how it works, but not what it reads and what comes of it.
 _TUNING = ("batch_size", "batch_timeout", "retention_days", "max_faults_per_instance")
 _Part = TypeVar("_Part")
@@ -109,13 +108,12 @@ class Deployment:
     def _subscription(self) -> tuple[Hashable, ...]:
         """What a consumer reads, and what decides what comes of it."""
         settings = self.settings
-        services = frozenset(profile.service for profile in self.consumed)
         return (
             _identity(self.conf),
             settings.transport_url,
             settings.exchanges,
             self.queues,
-            services,
+            frozenset(_services(self.consumed)),
             settings.clear_on_success,
         )
 
@@ -222,21 +220,32 @@ def _compare_with_others(made: Deployment, source: str) -> None:
     :raises ConfigurationError: when they would take each other's notifications
     """
     for other in _known(made.conf):
-        if not (other.consumes and made.consumes and other.queues & made.queues):
+        both_consume = made.consumes and other.consumes
+        if not both_consume or made.queues.isdisjoint(other.queues):
             continue
-        services = [profile.service for profile in made.consumed]
-        others = [profile.service for profile in other.consumed]
+        services = _services(made.consumed)
+        others = _services(other.consumed)
         if set(services) != set(others):
             raise ConfigurationError(
                 f"{source}: profiles: the filters for {','.join(others)} and "
                 f"{','.join(services)} would take each other's notifications; "
                 "list all in the configuration"
             )
-        for name in _TUNING:
-            first = getattr(other.settings, name)
-            if first != getattr(made.settings, name):
-                text = "%s: %s has no effect: filters share a consumer, made with %s = %s"
-                LOG.warning(text, source, name, name, first)
+        _warn_of_tuning(other.settings, made.settings, source)
+
+
+def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:
+    """Say which options have no effect on a consumer that another filter has made."""
+    for name in _TUNING:
+        value = getattr(first, name)
+        if value != getattr(second, name):
+            LOG.warning(
+                "%s: %s has no effect: filters share a consumer, made with %s = %s",
+                source,
+                name,
+                name,
+                value,
+            )
 
 
 def filter_factory(
@@ -251,8 +260,11 @@ def filter_factory(
     :raises ConfigurationError: naming file, key and value
     """
     given = dict(global_conf or {})
-    place = [local_conf.pop(name, given.get(name)) for name in _PASTE_ONLY]
-    conf = configuration(*place)
+    conf = configuration(
+        local_conf.pop("oslo_config_project", given.get("oslo_config_project")),
+        local_conf.pop("oslo_config_file", given.get("oslo_config_file")),
+        local_conf.pop("oslo_config_program", given.get("oslo_config_program")),
+    )
     source = given.get("__file__", "the paste file")
     return deploy(conf, local_conf, source).filter
 
@@ -262,7 +274,11 @@ def metrics_factory(global_conf: Mapping[str, str] | None, **local_conf: str) ->
 
     It takes the options of :func:`filter_factory` that name the configuration.
     """
-    conf = configuration(*map(local_conf.get, _PASTE_ONLY))
+    conf = configuration(
+        local_conf.get("oslo_config_project"),
+        local_conf.get("oslo_config_file"),
+        local_conf.get("oslo_config_program"),
+    )
 
     def application(*wsgi: Any) -> Any:
         # Looked for when it is asked: the filter may be built after it.
@@ -306,6 +322,10 @@ def configuration(project: str | None, file: str | None, program: str | None) ->
     return conf
 
 
+def _services(profiles: Sequence[Profile]) -> list[str]:
+    return [profile.service for profile in profiles]
+
+
 def _load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
     """The profiles of these names.
 
@@ -314,7 +334,7 @@ def _load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
     profiles: list[Profile] = []
     for name in names:
         loaded = _share(functools.partial(profile.load, name), "profile", name)
-        if any(other.service == loaded.service for other in profiles):
+        if loaded.service in _services(profiles):
             raise ConfigurationError(
                 f"[{options.GROUP}] profiles = {','.join(names)}: two profiles describe the "
                 f"service {loaded.service!r}"

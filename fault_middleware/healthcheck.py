@@ -28,10 +28,13 @@ class Healthcheck(pluginbase.HealthcheckBaseExtension):
             matters = any(deployment.settings.health_matters for deployment in deployments)
         except ConfigurationError as exc:
             failures["configuration"] = str(exc)
-        states = [f"{part}: {text}" for part, text in sorted(failures.items())]
-        reason = "fault_middleware is in trouble" if failures else "OK"
+        reason = "OK"
+        states = ["OK"]
+        if failures:
+            reason = "fault_middleware is in trouble"
+            states = [f"{part}: {text}" for part, text in sorted(failures.items())]
         return pluginbase.HealthcheckResult(
             available=not (failures and matters),
             reason=reason,
-            details=f"fault_middleware: {'; '.join(states) or 'OK'} ({', '.join(counts)})",
+            details=f"fault_middleware: {'; '.join(states)} ({', '.join(counts)})",
         )

@@ -61,11 +61,10 @@ def start(
     """
     url = transport_url(conf, settings)
     transport = oslo_messaging.get_notification_transport(conf, url=url)
-    targets = [
-        oslo_messaging.Target(topic=topic, exchange=exchange)
-        for topic in settings.topics
-        for exchange in queues.exchanges(settings, profiles, conf.control_exchange)
-    ]
+    targets = []
+    for exchange in queues.exchanges(settings, profiles, conf.control_exchange):
+        for topic in settings.topics:
+            targets.append(oslo_messaging.Target(topic=topic, exchange=exchange))
     listener = Listener(
         transport,
         targets,
@@ -95,12 +94,14 @@ def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.Tr
     :raises ConfigurationError: naming the option, but no password
     """
     conf.register_opts(dict(messaging_opts.list_opts())[_MESSAGING_GROUP], group=_MESSAGING_GROUP)
+    group = "DEFAULT"
+    text = None  # oslo.messaging's own default
     if settings.transport_url:
-        group, text = GROUP, settings.transport_url
+        group = GROUP
+        text = settings.transport_url
     elif conf[_MESSAGING_GROUP].transport_url:
-        group, text = _MESSAGING_GROUP, conf[_MESSAGING_GROUP].transport_url
-    else:
-        group, text = "DEFAULT", None
+        group = _MESSAGING_GROUP
+        text = conf[_MESSAGING_GROUP].transport_url
     try:
         url = oslo_messaging.TransportURL.parse(conf, text)
     except (ValueError, oslo_messaging.InvalidTransportURL):
@@ -189,10 +190,12 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
 
 def _on_messages(handle: Handler, priority: str, messages: Sequence[Mapping[str, Any]]) -> str:
     """The method of the endpoint for a priority."""
-    notifications = [
-        {"priority": priority, "context": message["ctxt"], **message, **message["metadata"]}
-        for message in messages
-    ]
+    notifications = []
+    for message in messages:
+        notification = {"priority": priority, "context": message["ctxt"]}
+        notification.update(message)
+        notification.update(message["metadata"])
+        notifications.append(notification)
     if handle(notifications):
         return str(oslo_messaging.NotificationResult.HANDLED)
     return str(oslo_messaging.NotificationResult.REQUEUE)

@@ -52,8 +52,8 @@ def priorities(profiles: Sequence[Profile]) -> list[str]:
 
 def queues(settings: Settings, profiles: Sequence[Profile]) -> list[Queue]:
     """The queues to read; none if no notification says something."""
-    return [
-        Queue(settings.pool, topic, priority)
-        for topic in settings.topics
-        for priority in priorities(profiles)
-    ]
+    found = []
+    for topic in settings.topics:
+        for priority in priorities(profiles):
+            found.append(Queue(settings.pool, topic, priority))
+    return found

@@ -20,7 +20,7 @@ def requirements():
     setup.read(ROOT / "setup.cfg")
     extras = [setup["options.extras_require"][name] for name in ("test", "mysql")]
     text = "\n".join([setup["options"]["install_requires"], *extras])
-    return dict(re.findall(r"^([\w.-]+)(?:\[\w+\])?>=([\w.]+)$", text, re.MULTILINE))
+    return dict(re.findall(r"^([\w.-]+)(?:\[\w+\])?>=([\w.]+)(?:,<\d+)?$", text, re.MULTILINE))
 
 
 def test_the_lower_bounds_are_those_that_are_tested():
