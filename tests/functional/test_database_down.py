@@ -11,13 +11,14 @@ import pytest
 import webtest
 
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware
+from fault_middleware.deploy import FaultMiddleware, configuration, deploy
 from tests.fixtures import (
     INSTANCE,
     Service,
     close,
     make_store,
     new_database,
+    parse,
     relayed,
     wait_until,
     write_configuration,
@@ -30,20 +31,22 @@ LOOKUP_TIMEOUT = 2.0
 class World:
     """A service behind the filter, a wire to its database."""
 
-    def __init__(self, url, relay, tmp_path):
+    def __init__(self, url, relay, tmp_path, text=""):
         self.store = make_store(url)
         self.store.record([fault.make("trove", INSTANCE, message="boom")])
         file = write_configuration(
             tmp_path / "x.conf",
             relay.url,
+            text,
             consumer="external",
             credentials="headers",
             lookup_timeout=str(LOOKUP_TIMEOUT),
         )
         self.relay = relay
         self.service = Service()
-        self.filter = FaultMiddleware(self.service, {"oslo_config_file": str(file)})
-        self.app = webtest.TestApp(self.filter)
+        conf = parse(file)
+        self.app = webtest.TestApp(FaultMiddleware(self.service, conf))
+        self.parts = deploy(conf)
 
     def show(self):
         """Seconds that a show took, and whether the fault was in it; else it is as it was."""
@@ -55,16 +58,28 @@ class World:
         return seconds, is_shown
 
     def breaker_pauses_no_longer(self):
-        self.filter._store._breaker._closed_until = 0
+        self.parts.store._breaker._closed_until = 0
 
 
 @pytest.fixture(params=["mariadb", "postgresql"])
-def world(request, tmp_path):
+def make_world(request, tmp_path):
+    """Makes the world; its text stands at the beginning of the configuration."""
+    made = []
     with new_database(request.getfixturevalue(request.param)) as url, relayed(url) as relay:
-        here = World(url, relay, tmp_path)
-        yield here
-        close(here.store)
-        close(here.filter._store)
+
+        def make(text=""):
+            made.append(World(url, relay, tmp_path, text))
+            return made[-1]
+
+        yield make
+        for here in made:
+            close(here.store)
+            close(here.parts.store)
+
+
+@pytest.fixture
+def world(make_world):
+    return make_world()
 
 
 def check_failure_and_recovery(world, mend):
@@ -79,7 +94,7 @@ def check_failure_and_recovery(world, mend):
     mend()
     world.breaker_pauses_no_longer()
     wait_until(lambda: world.show()[1])
-    assert world.filter._metrics.health.failures == {}
+    assert world.parts.metrics.health.failures == {}
 
 
 def test_a_closed_port(world):
@@ -105,11 +120,10 @@ def test_a_mute_server(world, connected):
     check_failure_and_recovery(world, mend)
 
 
-def test_no_free_connection(world, monkeypatch):
-    store = world.filter._store
-    options = {**store._options, "max_pool_size": 1, "max_overflow": 0}
-    monkeypatch.setattr(store, "_options", options)
-    taken = store.reader.connect()
+def test_no_free_connection(make_world):
+    one = "[fault_middleware_database]\nmax_pool_size = 1\nmax_overflow = 0\n"
+    world = make_world(one)
+    taken = world.parts.store.reader.connect()
 
     check_failure_and_recovery(world, taken.close)
 
@@ -185,4 +199,4 @@ def test_many_requests_at_once_find_each_its_own_fault(any_store, tmp_path):
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert list(pool.map(show, ids * 5)) == [f"of {one}" for one in ids * 5]
-    close(FaultMiddleware(Service(), conf)._store)
+    close(deploy(configuration(None, str(file), None)).store)

@@ -368,9 +368,10 @@ def test_a_filter_serves_the_routes_of_its_own_service_alone(several, service, a
 
 
 def test_filters_of_several_services_share_the_table_and_the_consumer(several):
-    first, second = several.filters.values()
-
-    assert first._store is second._store is several.deployment.store
+    for name in several.filters:
+        parts = deploy(several.deployment.conf, {"profiles": name})
+        assert parts.store is several.deployment.store
+        assert parts.consumer is several.deployment.consumer
     before = set(threading.enumerate())
     for name in several.filters:
         webtest.TestApp(several.filters[name]).get("/")
