@@ -22,15 +22,7 @@ import sqlalchemy as sa
 from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import close, make_store, new_database, require, rows, wait_until
 from tests.functional.trove import deployment as trove
-from tests.functional.trove.instances import (
-    ACTIVE,
-    ACTIVE_FAULT,
-    ADMIN,
-    BUILD,
-    MEMBER,
-    NOVA_GONE,
-    REPLICA,
-)
+from tests.functional.trove.instances import ACTIVE, ACTIVE_FAULT, ADMIN, BUILD, MEMBER, REPLICA
 
 PROCESSES = ("trove-conductor", "trove-taskmanager")
 TRIED = Path(ROOT / "etc/fault_middleware/try_trove.py")
@@ -191,7 +183,7 @@ def test_undone_nothing_of_ours_is_left_but_the_database(cloud, faults):
     cloud.broker.control(*delete[0].split(), cloud.host, delete[1])
 
     with cloud.runs():
-        cloud.fail_everywhere(NOVA_GONE)
+        cloud.fail_everywhere(REPLICA)
         wait_until(lambda: cloud.fault(REPLICA, ADMIN)["details"].startswith("Server type:"))
         assert set(steady(cloud.listed("queues"))) == queues
         assert not cloud.listed("exchanges").keys() & {"fault_middleware", "openstack"}
