@@ -22,6 +22,7 @@ class Sync(Command):
         engine = self.store().writer
         before = migration.version(engine)
         migration.sync(engine)
+        migration.check_tables(engine)
         after = migration.version(engine)
         if before == after:
             print(f"The database is up to date at revision {after}.")

@@ -6,6 +6,7 @@ Ends with 0 if nothing does, with 1 if something is odd, with 2 if something mus
 """
 
 import functools
+import os
 import sys
 from typing import Any
 
@@ -15,13 +16,17 @@ from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 from oslo_utils import fileutils
 
-from fault_middleware import doctor, options
+from fault_middleware import doctor, migration, options
 from fault_middleware.options import ConfigurationError
+from fault_middleware.store import Store
+from fault_middleware.text import describe
 
 PROGRAM = "fault-middleware-status"
 _DESCRIPTION = "Say what stands in the way of an upgrade: upgrade check."
 _CODES = {"ok": Code.SUCCESS, "warning": Code.WARNING, "error": Code.FAILURE}
 _CONVERT = "Make it YAML, with oslopolicy-convert-json-to-yaml."
+# Seconds.
+_LOOKUP_TIMEOUT = 5.0
 _PARTS = ("configuration", "database", "policy")
 
 
@@ -31,6 +36,22 @@ def _deployment(conf: cfg.ConfigOpts, _: object) -> Result:
     found = list(doctor.examine(conf, {"parts": _PARTS}))
     told = [f"{what} {remedy}" for severity, _, what, remedy in found if _CODES[severity]]
     return Result(max(_CODES[severity] for severity, *_ in found), " ".join(told) or None)
+
+
+def _tables(conf: cfg.ConfigOpts, _: object) -> Result:
+    """Whether this release can work with the tables as they are."""
+    options.register_opts(conf)
+    try:
+        store = Store(options.read_database_options(conf), lookup_timeout=_LOOKUP_TIMEOUT)
+        file = store.reader.url.database or ""
+        if store.reader.dialect.name == "sqlite" and not os.path.exists(file):
+            return Result(Code.SUCCESS)  # connecting would make the file
+        told = migration.differences(store.reader).sentences()
+    except Exception as exc:
+        return Result(Code.WARNING, f"The tables could not be looked at: {describe(exc)}")
+    if told:
+        return Result(Code.FAILURE, " ".join(told))
+    return Result(Code.SUCCESS)
 
 
 def _policy_file(conf: cfg.ConfigOpts, _: object) -> Result:
@@ -62,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     checks = upgradecheck.UpgradeCommands()
     checks._upgrade_checks = (
         ("Deployment", functools.partial(_deployment, conf)),
+        ("Tables", functools.partial(_tables, conf)),
         ("Policy file", functools.partial(_policy_file, conf)),
     )
     try:

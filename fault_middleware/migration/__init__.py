@@ -5,6 +5,9 @@ Migrations only add, so the release before goes on working beside this one while
 They alone make tables, in production and in tests.
 """
 
+import dataclasses
+from typing import Any
+
 import alembic.command
 import alembic.config
 import alembic.runtime.migration
@@ -20,13 +23,52 @@ class ForeignTableError(Exception):
     """The database has a table of our name that is not ours."""
 
 
+class UnknownRevisionError(Exception):
+    """The database is at a revision that this release does not know."""
+
+
+class DifferentTablesError(Exception):
+    """The tables are not what their revision says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Differences:
+    """Where the tables keep this release from working.
+
+    :ivar missing: columns that are not there, as ``table.column``
+    :ivar required: columns that this release does not know, and must have a value
+    """
+
+    missing: tuple[str, ...]
+    required: tuple[str, ...]
+
+    def sentences(self) -> list[str]:
+        """What is wrong, and what to do about it."""
+        told = []
+        if self.missing:
+            told.append(
+                f"These columns are missing, though the database is at revision {newest()}: "
+                f"{', '.join(self.missing)}. Put them back as a new database has them; or, if the "
+                f"faults may be lost, drop the tables and {VERSION_TABLE}, and run db sync."
+            )
+        if self.required:
+            told.append(
+                "These columns are not known to this release and must have a value, so it can "
+                f"store nothing: {', '.join(self.required)}. Let them be NULL, or give them a "
+                "default."
+            )
+        return told
+
+
 def sync(engine: sa.Engine, revision: str = "head") -> None:
     """Bring the database to ``revision``; nothing happens when it is there.
 
     :raises ForeignTableError: when ``instance_faults`` belongs to somebody else; nothing is
         changed then
+    :raises UnknownRevisionError: when a newer release has made the tables; nothing is changed then
     """
     check(engine)
+    check_revision(engine)
     with engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
@@ -45,6 +87,58 @@ def check(engine: sa.Engine) -> None:
         )
 
 
+def check_revision(engine: sa.Engine) -> None:
+    """Raise UnknownRevisionError when this release does not know the database's revision."""
+    current = version(engine)
+    known = [script.revision for script in _scripts().walk_revisions()]
+    if current is not None and current not in known:
+        raise UnknownRevisionError(
+            f"the database is at revision {current}, and this release knows {newest()}: a newer "
+            "release has brought it up to date; nothing was changed. This release goes on working "
+            "with it for as long as releases are mixed; run db sync of the newer one"
+        )
+
+
+def check_tables(engine: sa.Engine) -> None:
+    """Raise DifferentTablesError when the tables are not what their revision says."""
+    sentences = differences(engine).sentences()
+    if sentences:
+        raise DifferentTablesError(" ".join(sentences))
+
+
+def differences(engine: sa.Engine) -> Differences:
+    """Compare the tables with what this release needs. Reads the catalogue of the database only.
+
+    What an older or a newer release made may differ: columns count as missing only at the revision
+    that this release needs. Nothing differs where :func:`sync` never ran.
+    """
+    current = version(engine)
+    if current is None:
+        return Differences((), ())
+    missing: list[str] = []
+    required: list[str] = []
+    inspector = sa.inspect(engine)
+    for table in models.metadata.sorted_tables:
+        found = _columns(inspector, table)
+        missing += [
+            f"{table.name}.{column.name}" for column in table.c if column.name not in found
+        ]
+        for name, column in found.items():
+            is_required = not column["nullable"] and column["default"] is None
+            if name not in table.c and is_required:
+                required.append(f"{table.name}.{name}")
+    if current != newest():
+        missing = []
+    return Differences(tuple(missing), tuple(required))
+
+
+def _columns(inspector: sa.Inspector, table: sa.Table) -> dict[str, Any]:
+    """The columns that a table has in the database, by name; none where it is not there."""
+    if not inspector.has_table(table.name):
+        return {}
+    return {column["name"]: column for column in inspector.get_columns(table.name)}
+
+
 def version(engine: sa.Engine) -> str | None:
     """The revision of the database, or None where :func:`sync` never ran."""
     with engine.connect() as connection:
@@ -55,7 +149,11 @@ def version(engine: sa.Engine) -> str | None:
 
 def newest() -> str | None:
     """The revision that this release needs."""
-    return alembic.script.ScriptDirectory.from_config(_config()).get_current_head()
+    return _scripts().get_current_head()
+
+
+def _scripts() -> alembic.script.ScriptDirectory:
+    return alembic.script.ScriptDirectory.from_config(_config())
 
 
 def _config() -> alembic.config.Config:

@@ -54,6 +54,26 @@ def test_a_foreign_table_is_refused_in_one_line(run, tmp_path, sqlite_url):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("statement", "word"),
+    [
+        ("ALTER TABLE instance_faults DROP COLUMN problem", "instance_faults.problem"),
+        ("UPDATE fault_middleware_alembic_version SET version_num = '9999'", "newer release"),
+    ],
+)
+def test_sync_says_what_it_cannot_mend(run, sqlite_url, statement, word):
+    run("db", "sync")
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        connection.execute(statement)
+    connection.close()
+
+    code, out, err = run("db", "sync")
+
+    assert (code, out) == (1, "")
+    assert word in err
+    assert err.count("\n") == 1
+
+
 def test_a_missing_connection_is_one_line(run, tmp_path):
     empty = tmp_path / "empty.conf"
     empty.write_text("")

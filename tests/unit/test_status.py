@@ -42,9 +42,9 @@ def test_the_result_is_a_table_for_people(tmp_path, sqlite_url, synced, capsys):
     assert status.main(["--config-file", str(file), "upgrade", "check"]) == 0
 
     out = capsys.readouterr().out
-    for name in ("Deployment", "Policy file"):
+    for name in ("Deployment", "Tables", "Policy file"):
         assert f"Check: {name}" in out
-    assert out.count("Result: Success") == 2
+    assert out.count("Result: Success") == 3
 
 
 def test_without_a_table_the_remedy_is_named(check):
@@ -55,6 +55,16 @@ def test_without_a_table_the_remedy_is_named(check):
         "has no table instance_faults. Make it: fault-middleware-manage db sync"
         in (found["Deployment"])
     )
+
+
+def test_a_column_that_is_gone_has_to_be_put_back(check, synced):
+    with synced.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE instance_faults DROP COLUMN problem")
+
+    code, found = check()
+
+    assert code == 2
+    assert "instance_faults.problem" in found["Tables"]
 
 
 def test_an_older_table_has_to_be_brought_up_to_date(check, synced):
