@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration of Sphinx."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -40,7 +41,7 @@ openstackdocs_repo_name = "fault_middleware"
 openstackdocs_use_storyboard = False
 openstackdocs_bug_project = ""
 autoprogram_cliff_application = "fault-middleware-manage"
-version = release = "0.1.0"
+version = release = importlib.metadata.version("fault_middleware")
 nitpicky = True
 
 
