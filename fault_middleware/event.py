@@ -161,7 +161,9 @@ def _rows(
 ) -> list[Fault]:
     """A row for each id; what is not an id is added to ``wrong``."""
     rows: list[Fault] = []
-    for instance_id in ids:
+    surplus = len(ids) - fault.MOST_INSTANCES
+    wrong += [f"only the first {fault.MOST_INSTANCES} are used"] * surplus
+    for instance_id in ids[: fault.MOST_INSTANCES]:
         try:
             if rows:
                 # Masking takes time, and is done once however many instances there are.

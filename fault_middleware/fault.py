@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,15 @@ from fault_middleware import clock
 from fault_middleware.text import as_text, clean, clean_all, cut_bytes, cut_characters, last_line
 
 #: Limits of columns: characters of ``message`` and of ids, bytes (UTF-8) of ``details`` (TEXT).
-MESSAGE_CHARACTERS, ID_CHARACTERS, DETAILS_BYTES = 255, 64, 65535
+MESSAGE_CHARACTERS = 255
+ID_CHARACTERS = 64
+DETAILS_BYTES = 65535
+
+#: The most instances of one notification that become rows.
+MOST_INSTANCES = 10_000
+# So many rows of one notification have their details whole; of more, each has so many bytes.
+_WHOLE_ROWS = 64
+_LEAST_DETAILS = 1024
 
 #: A UUID as services write them.
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -81,13 +89,21 @@ def make(
     """
     instance_id = canonical_id(instance_id)
     now = clock.utcnow()
-    message, details = clean(as_text(message)), clean(as_text(details))
+    message = clean(as_text(message))
+    details = clean(as_text(details))
     if not message.strip():
         message = last_line(details)
     elif len(message) > MESSAGE_CHARACTERS and message not in details:
         details = f"{message}\n\n{details}" if details else message
     # A report that came without an identity has its content for one.
-    content = (deleted, message, details, created or now, request_id, event_type)
+    content = (
+        deleted,
+        message,
+        details,
+        created or now,
+        _label(request_id, 64),
+        _label(event_type, 255),
+    )
     report = message_id or hashlib.sha256(_joined(*content)).hexdigest()
     return Fault(
         id=_identity(service, report, instance_id),
@@ -109,6 +125,26 @@ def sibling(row: Fault, instance_id: str) -> Fault:
     """The same report of another instance; ValueError when that cannot be an id."""
     own = canonical_id(instance_id)
     return dataclasses.replace(row, id=_identity(row.service, row.id, own), instance_id=own)
+
+
+def share_out(rows: Sequence[Fault]) -> list[Fault]:
+    """The rows of one notification, with less of the details where there are many rows.
+
+    A notification names thousands of instances in a few hundred KB, and each row has its details.
+    All together they have 4 MiB, which are whole details for 64 instances; of more instances each
+    has its share of that, and at least 1 KiB. A problem that is larger is left out.
+    """
+    if len(rows) <= _WHOLE_ROWS:
+        return list(rows)
+    limit = max(_WHOLE_ROWS * DETAILS_BYTES // len(rows), _LEAST_DETAILS)
+    shared = []
+    for row in rows:
+        problem = row.problem
+        if problem is not None and len(problem) > limit:
+            problem = None
+        details = cut_bytes(row.details, limit)
+        shared.append(dataclasses.replace(row, details=details, problem=problem))
+    return shared
 
 
 def size(row: Fault) -> int:
@@ -140,14 +176,18 @@ def _identity(*parts: str) -> str:
 
 def _as_json(problem: Mapping[str, Any]) -> str | None:
     """The text of a problem that fits; None where cutting its texts does not make it fit."""
-    limits = (DETAILS_BYTES, 8192, 1024, 128)
-    texts = (json.dumps(clean_all(dict(problem), limit), allow_nan=False) for limit in limits)
-    return next((text for text in texts if len(text) <= DETAILS_BYTES), None)
+    for limit in (DETAILS_BYTES, 8192, 1024, 128):
+        text = json.dumps(clean_all(dict(problem), limit), allow_nan=False)
+        if len(text) <= DETAILS_BYTES:
+            return text
+    return None
 
 
 def _label(value: Any, limit: int) -> str | None:
-    """A short column that nobody reads as prose: cut, or left empty."""
-    return cut_characters(clean(value), limit) if isinstance(value, str) else None
+    """The text of a short column for identifiers: cut, or left empty."""
+    if not isinstance(value, str):
+        return None
+    return cut_characters(clean(value), limit)
 
 
 def _joined(*parts: object) -> bytes:

@@ -70,7 +70,7 @@ class Recorder:
                 text = f"notification {_name(notification)}: {extraction.reason}"
                 self._metrics.drop(Reason.NO_INSTANCE, text)
             if extraction.action != "success" or self._clear_on_success:
-                rows += extraction.faults
+                rows += fault.share_out(extraction.faults)
         return rows
 
     def record(self, rows: Sequence[Fault], wait: Callable[[float], bool]) -> bool:

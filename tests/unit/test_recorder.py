@@ -193,3 +193,61 @@ def test_that_nothing_can_be_stored_is_said_before_the_first_fault_comes(recorde
     recorder.check()
 
     assert "database (storing): no fault could be stored now: " in caplog.text
+
+
+def of_many(count):
+    """A notification of so many instances, with details as long as can be."""
+    payload = {
+        "instance_ids": [f"i{number}" for number in range(count)],
+        "message": "boom",
+        "exception": "begin " + "x" * 80_000 + " end",
+    }
+    return {
+        "event_type": "many.error",
+        "priority": "error",
+        "message_id": "m-1",
+        "payload": payload,
+    }
+
+
+@pytest.fixture
+def recorder_of_many(store, metrics, tmp_path):
+    """A recorder with a profile whose notifications name many instances."""
+    file = tmp_path / "many.yaml"
+    file.write_text(
+        "service: many\n"
+        "events:\n"
+        "- event_type: many.error\n"
+        "  priority: error\n"
+        "  record:\n"
+        "    instance_id: payload.instance_ids\n"
+        "    message: payload.message\n"
+        "    details: payload.exception\n"
+    )
+    return Recorder([profile.load(str(file))], store, metrics, clear_on_success=False)
+
+
+@pytest.mark.parametrize("count", [65, 1_000, 4_000])
+def test_details_of_many_instances_share_what_one_notification_may_take(recorder_of_many, count):
+    made = recorder_of_many.extract(of_many(count))
+
+    assert len(made) == count
+    assert sum(fault.size(row) for row in made) < 5 * 2**20
+    for row in made[:: count - 1]:
+        assert (row.message, row.details[:5], row.details[-3:]) == ("boom", "begin", "end")
+
+
+def test_details_of_some_instances_are_whole(recorder_of_many):
+    made = recorder_of_many.extract(of_many(64))
+
+    assert {len(row.details) > 65_000 for row in made} == {True}
+
+
+def test_of_too_many_instances_the_first_are_stored_and_the_others_told(
+    recorder_of_many, metrics, caplog
+):
+    made = recorder_of_many.extract(of_many(10_002))
+
+    assert len(made) == 10_000
+    assert "2 of 10002 ids: only the first 10000 are used" in caplog.text
+    assert "dropped_total[no instance]=1" in metrics.counts()
