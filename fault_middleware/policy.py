@@ -25,6 +25,9 @@ LOG = logging.getLogger(__name__)
 PATIENCE = 5.0
 # Seconds after which files that could not be read are tried again, though they did not change.
 _RETRY_AFTER = 10.0
+# Seconds after which files are searched for again in the folders of the configuration. The search
+# takes longer than all else that the policy does in a request.
+_SEARCH_AFTER = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ class Policy:
         opts.set_defaults(conf)  # which registers the options, and sets nothing
         self.file = policy_file or conf.oslo_policy.policy_file
         self._names = (self.file, *conf.oslo_policy.policy_dirs)
+        self._paths: tuple[str, ...] = ()
+        self._searched = float("-inf")
         self._last = self._read(None)
         if self._last.failure is not None:
             text = "The policy file %s cannot be read; until it can, nobody sees a fault's details"
@@ -183,8 +188,15 @@ class Policy:
 
     def _files(self) -> tuple[Any, ...]:
         """What tells one state of the files from another."""
-        paths = (self._conf.find_file(name) for name in self._names)
-        return tuple(state for path in paths if path for state in _states(path))
+        now = time.monotonic()
+        if now - self._searched > _SEARCH_AFTER:
+            found = map(self._conf.find_file, self._names)
+            self._paths = tuple(filter(None, found))
+            self._searched = now
+        states: list[Any] = []
+        for path in self._paths:
+            states.extend(_states(path))
+        return tuple(states)
 
     def _miss_filter(self, environ: Mapping[str, Any]) -> None:
         """Say once that the filter which vouches for callers is not before ours."""

@@ -510,6 +510,16 @@ def test_files_that_did_not_change_are_not_read_again(make, reads, text):
     assert len(reads) == 1
 
 
+def test_a_file_that_was_not_there_is_found(make, monkeypatch):
+    policy = make()
+    assert sight(policy, keystone("member")) == MESSAGE
+
+    make.file.write_text('"fault_middleware:show:details": "role:member"')
+    monkeypatch.setattr(policy_module, "_SEARCH_AFTER", -1)
+
+    assert sight(policy, keystone("member")) == ALL
+
+
 def test_files_that_could_not_be_read_are_tried_again_after_a_while(make, reads, monkeypatch):
     policy = make("broken: [")
     monkeypatch.setattr(policy_module, "_RETRY_AFTER", -1)
