@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fault_middleware.drivers import ansible
+from fault_middleware.drivers import ansible, events
 from fault_middleware.drivers.ansible import AnsiblePlaybookError, run_playbook
 from fault_middleware.drivers.problem import lift
 from tests.fixtures import DATA, read_data, require
@@ -17,6 +19,8 @@ from tests.fixtures import DATA, read_data, require
 CASES = sorted(path.name.partition(".")[0] for path in (DATA / "ansible").glob("*.expected.json"))
 VERSIONS = ["core2.15", "core2.19"]
 MODES = ["default", "tacker", "json"]
+# vdu1 is well in no task of this run, and it is not said in which of two it failed.
+AMBIGUOUS = {("core2.15", "tacker", "fail_and_assert")}
 STARS = "*" * 10
 OK = "ok=1    changed=0    unreachable=0    failed={}    skipped=0    rescued=0    ignored=0   "
 
@@ -40,6 +44,18 @@ def fatal(host="vdu1", **result):
     return f"fatal: [{host}]: FAILED! => {json.dumps(result)}\n"
 
 
+def indented(result):
+    return textwrap.indent(yaml.safe_dump(result), "    ")
+
+
+def stamped(run):
+    """A run as the file holds it that ANSIBLE_LOG_PATH names."""
+    begin = "2026-11-26 13:12:11,895 p=12 u=me n=ansible "
+    stamps = (f"{begin}| ", f"{begin}INFO| ")
+    lines = run.splitlines()
+    return "".join(f"{stamps[number % 2]}{line}\n" for number, line in enumerate(lines))
+
+
 def recap(**failed):
     lines = [f"{host:26} : {OK.format(count)}\n" for host, count in failed.items()]
     return f"\nPLAY RECAP {STARS}\n" + "".join(lines) + "\n"
@@ -61,6 +77,8 @@ def test_a_recorded_run_is_understood(version, case, mode):
         assert error is None
         return
     wanted = expected["failed"]
+    if (version, mode, case) in AMBIGUOUS:
+        wanted[0]["task"] = None
     assert [(one["host"], one["task"]) for one in error.failed] == [
         (one["host"], one["task"]) for one in wanted
     ]
@@ -110,7 +128,11 @@ HELD = {
     "default": ("vdu2", "start", "broken: E1", "said"),
     "split": ("vdu2", None, "broken: E1", "said"),
     "json": ("vdu2", "start", "broken: E1", "said"),
-    "yaml": ("vdu2", "start", "", ""),
+    "yaml": ("vdu2", "start", "broken: E1", "said"),
+    "yaml of 2.15": ("vdu2", "start", "broken: E1", "said"),
+    "yaml of the community": ("vdu2", "start", "broken: E1", "said"),
+    "unixy": ("vdu2", "start", "broken: E1", "said"),
+    "log": ("vdu2", "start", "broken: E1", "said"),
     "minimal": ("vdu2", None, "", ""),
     "oneline": ("vdu2", None, "", ""),
 }
@@ -140,7 +162,22 @@ OUTPUTS = {
     "default": (PLAYS + fatal("vdu2", **RESULT) + ENDING, ""),
     "split": (PLAYS + ENDING, fatal("vdu2", **RESULT)),
     "json": (json.dumps(JSON_RUN, indent=4), ""),
-    "yaml": (PLAYS + "fatal: [vdu2]: FAILED! => \n    msg: broken\n    rc: 1\n" + ENDING, ""),
+    "yaml": (PLAYS + "fatal: [vdu2]: FAILED! =>\n" + indented(RESULT) + ENDING, ""),
+    "yaml of 2.15": (PLAYS + "fatal: [vdu2]: FAILED! => \n" + indented(RESULT) + ENDING, ""),
+    "yaml of the community": (
+        PLAYS + "fatal: [vdu2]: FAILED! => changed=false \n" + indented(RESULT) + ENDING,
+        "",
+    ),
+    "unixy": (
+        (
+            "Executing playbook x.yml\n\n- vdu1 on hosts: vdu1 -\nstart...\n  vdu1 done\n"
+            "  vdu2 failed | msg: broken | stdout: said | stderr: E1\n\n- Play recap -\n"
+            "  vdu1  : ok=1    changed=0    unreachable=0    failed=0    rescued=0    ignored=0\n"
+            "  vdu2  : ok=0    changed=0    unreachable=0    failed=1    rescued=0    ignored=0\n"
+        ),
+        "",
+    ),
+    "log": (stamped(PLAYS + fatal("vdu2", **RESULT) + ENDING), ""),
     "minimal": ("vdu1 | SUCCESS => {}\nvdu2 | FAILED | rc=1 >>\nsaidE1broken\n", ""),
     "oneline": ("vdu2 | FAILED | rc=1 | (stdout) said (stderr) E1\nvdu2 | FAILED! => {}\n", ""),
 }
@@ -184,6 +221,64 @@ def test_the_error_is_a_problem_with_attributes_of_its_own():
     assert lift({"detail": str(error)}) == error.problem
 
 
+REPORTS = {
+    "task-named-password": [("vdu1", {"Set root password"}, "no server on socket")],
+    "block-with-always": [("vdu1", {None, "install"}, "no package")],
+    "ignored-for-another-host": [("vdu2", {None, "probe"}, "dead vdu2")],
+    "include-role": [("vdu2", {None, "web : check config"}, "port taken")],
+    "no-interpreter": [("vdu1", {"Gathering Facts"}, "interpreter '/foo/bar' was not found")],
+    "unixy": [("vdu2", {"ask api"}, "refused")],
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_run_that_people_reported_is_not_misread(name):
+    folder = DATA / "ansible" / "reports" / name
+    out, err, code = ((folder / f"run.{end}").read_bytes() for end in ("out", "err", "rc"))
+
+    error = AnsiblePlaybookError.from_output(out, err, int(code), vdu="VDU1")
+
+    assert len(error.failed) == len(REPORTS[name])
+    for failed, (host, tasks, said) in zip(error.failed, REPORTS[name], strict=True):
+        assert failed["host"] == host
+        assert failed["task"] in tasks
+        assert said in failed["message"]
+        assert said in error.detail
+
+
+def test_the_place_in_the_playbook_names_a_task_where_streams_are_split():
+    tasks = [banner(name) + "ok: [vdu1]\n" for name in ("once", "web : start", "more")]
+    out = banner("p", "PLAY") + "".join(tasks) + recap(vdu1=0, vdu2=1)
+    origin = (
+        "[ERROR]: Task failed\nOrigin: /x.yml:5:7\n\n"
+        "4   tasks:\n5     - name: start\n        ^ column 7\n\n"
+    )
+
+    assert told(read(out, origin + fatal("vdu2", msg="x"))) == [("vdu2", "web : start", "x")]
+    assert told(read(out, fatal("vdu2", msg="x"))) == [("vdu2", None, "x")]
+
+
+def test_output_in_an_unknown_form_is_not_called_a_playbook_that_could_not_be_run():
+    error = read("something new: vdu1 is bad\n" + recap(vdu1=1))
+
+    assert error.detail.startswith("VDU1: the playbook failed, and its output has a form")
+
+
+def test_a_module_that_crashed_tells_of_its_traceback():
+    traceback = "Traceback (most recent call last):\n  x\nImportError: No module named 'dbus'\n"
+    result = {
+        "msg": "MODULE FAILURE\nSee stdout/stderr for the exact error",
+        "module_stdout": traceback,
+        "module_stderr": "Shared connection to 10.0.0.1 closed.\r\n",
+    }
+
+    error = read(banner("a") + fatal(**result) + recap(vdu1=1))
+
+    assert error.detail == (
+        "VDU1: task 'a' failed: MODULE FAILURE: ImportError: No module named 'dbus'"
+    )
+
+
 def test_a_return_code_of_zero_is_no_error():
     assert read(banner("x") + fatal(msg="rescued") + recap(vdu1=0), returncode=0) is None
 
@@ -201,7 +296,8 @@ def test_hosts_that_fail_in_different_tasks(split):
     else:
         out, err = "".join(map("".join, pieces)), ""
 
-    assert told(read(out, err)) == [("vdu2", "c", "2"), ("vdu1", "d", "3")]
+    # Where streams are split, vdu2 may have failed in c, or in d.
+    assert told(read(out, err)) == [("vdu2", None if split else "c", "2"), ("vdu1", "d", "3")]
 
 
 def test_a_task_is_not_guessed_where_some_hosts_were_rescued():
@@ -362,9 +458,16 @@ def test_texts_and_their_number_are_bounded():
         b'{"plays": [' + b"[" * (1 << 20),
         b"ERROR! " + b"\nx" * (1 << 20),
         b"\xff\xfe\x00" * (1 << 20),
+        b"fatal: [" + b"a -> " * (1 << 18),
+        b"ok: [" + b"a -> " * (1 << 18),
+        b"fatal: [h]: FAILED! =>\n" + b"  - [\n" * (1 << 16),
+        b"fatal: [h]: FAILED! =>\n  a: &a [x]\n" + b"  - *a\n\n" * (1 << 18),
+        b"\nOrigin: x\n\n" + b"1 - name: x\n" * (1 << 17),
+        b"2026-11-26 13:12:11,895 p=1 u=a n=b | " * (1 << 15),
+        b"x...\n  h failed | msg: x" + b" | " * (1 << 18),
         b"\nok: [a]\n\nTASK [a] ***\n" * (1 << 14),
     ],
-    ids=lambda junk: repr(junk[:20]),
+    ids=lambda junk: repr(junk[:30]),
 )
 @pytest.mark.parametrize("stream", [0, 1])
 def test_junk_is_read_and_left_alone(junk, stream):
@@ -485,6 +588,148 @@ def test_a_real_message_cannot_fake_a_failure(playbook):
         run_playbook(*playbook({"name": "real", **fake}), "-l", "vdu1", vdu="VDU1")
 
     assert [(one["host"], one["task"]) for one in caught.value.failed] == [("vdu1", "real")]
+
+
+FAIL_ON_VDU1 = "{{ 'echo no package >&2; exit 3' if inventory_hostname == 'vdu1' else 'true' }}"
+ON_VDU1 = "inventory_hostname == 'vdu1'"
+ON_VDU2 = "{{ inventory_hostname == 'vdu2' }}"
+LOCAL_ON_VDU1 = "{{ 'local' if inventory_hostname == 'vdu1' else 'ssh' }}"
+REAL_RUNS = {
+    "a block with always": (
+        [
+            {"block": [shell("install", FAIL_ON_VDU1)], "always": [shell("collect", "true")]},
+            shell("start", "true"),
+        ],
+        [("vdu1", "install", "non-zero return code: no package")],
+    ),
+    "a rescue that fails": (
+        [
+            {
+                "block": [shell("install", FAIL_ON_VDU1)],
+                "rescue": [shell("clean up", "echo busy >&2; exit 4")],
+                "always": [shell("after", "true")],
+            },
+            shell("start", "true"),
+        ],
+        [("vdu1", "clean up", "non-zero return code: busy")],
+    ),
+    "a rescue of a block within a block": (
+        [
+            {
+                "block": [{"block": [shell("inner", "exit 4")], "always": [shell("x", "true")]}],
+                "rescue": [shell("cure", "true")],
+            },
+            shell("start", FAIL_ON_VDU1),
+        ],
+        [("vdu1", "start", "non-zero return code: no package")],
+    ),
+    "an error that is ignored for another host": (
+        [
+            shell("probe", "echo dead >&2; exit 1", ignore_errors=ON_VDU2),
+            shell("next", "true"),
+        ],
+        [("vdu1", "probe", "non-zero return code: dead")],
+    ),
+    "a host that cannot be reached, and may be": (
+        [
+            {
+                **shell("probe", FAIL_ON_VDU1),
+                "ignore_unreachable": True,
+                "vars": {
+                    "ansible_connection": LOCAL_ON_VDU1,
+                    "ansible_host": "127.0.0.1",
+                    "ansible_port": 1,
+                },
+            },
+        ],
+        [("vdu1", "probe", "non-zero return code: no package")],
+    ),
+    "items of a loop": (
+        [shell("loop", "exit {{ item }}", loop=[0, 4], when=ON_VDU1)],
+        [("vdu1", "loop", "item 4: non-zero return code")],
+    ),
+    "what no_log hides": (
+        [shell("login", FAIL_ON_VDU1, no_log=True)],
+        [("vdu1", "login", "the output has been hidden")],
+    ),
+    "facts without an interpreter": (
+        [
+            {
+                "name": "facts",
+                "ansible.builtin.setup": {},
+                "vars": {"ansible_python_interpreter": "/nowhere/python"},
+                "when": ON_VDU1,
+            }
+        ],
+        [("vdu1", "facts", "/nowhere/python")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL_RUNS)
+def test_a_real_run_tells_the_failures_that_count(playbook, name):
+    tasks, wanted = REAL_RUNS[name]
+
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook(*playbook(*tasks), vdu="VDU1")
+
+    found = told(caught.value)
+    assert [(host, task) for host, task, _ in found] == [(host, task) for host, task, _ in wanted]
+    assert all(said in message for (*_, message), (*_, said) in zip(found, wanted, strict=True))
+
+
+def test_a_role_is_not_named_instead_of_its_task(playbook, tmp_path):
+    folder = tmp_path / "roles" / "web" / "tasks"
+    folder.mkdir(parents=True)
+    (folder / "main.yml").write_text(json.dumps([shell("check", FAIL_ON_VDU1)]))
+    include = {"name": "bring in", "ansible.builtin.include_role": {"name": "web"}}
+
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook(*playbook(include), vdu="VDU1")
+
+    assert caught.value.failed_task == "web : check"
+
+
+CALLBACK = """
+from ansible.plugins.callback import CallbackBase
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "theirs"
+
+    def v2_playbook_on_start(self, playbook):
+        open({path!r}, "w").close()
+"""
+
+
+def test_callbacks_of_the_deployer_are_run_as_before(playbook, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "theirs.py").write_text(CALLBACK.format(path=str(tmp_path / "seen")))
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncallback_plugins = theirs\n")
+    env = {**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}
+
+    run_playbook(*playbook(shell("fine", "true")), vdu="VDU1", env=env)
+
+    assert (tmp_path / "seen").exists()
+
+
+def test_a_real_run_is_read_where_the_plugin_cannot_be_loaded(playbook, monkeypatch, tmp_path):
+    monkeypatch.setattr(events, "FOLDER", tmp_path / "nowhere")
+
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook(*playbook(shell("install", FAIL_ON_VDU1)), vdu="VDU1")
+
+    assert told(caught.value) == [("vdu1", "install", "non-zero return code: no package")]
+
+
+def test_a_real_run_that_takes_too_long_says_in_which_task(playbook):
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook(
+            *playbook(shell("fine", "true"), shell("wait", "sleep 60")), vdu="V", timeout=15
+        )
+
+    assert caught.value.detail == "V: the playbook did not end within 15 s (in task 'wait')"
 
 
 def test_a_real_run_that_goes_well_says_nothing(playbook):

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run of ``ansible-playbook`` (core 2.15 to 2.19) printed, read again.
+
+What a run prints is up to its callback plugin. ``default`` holds everything, with results in JSON
+or in YAML. With ANSIBLE_DISPLAY_FAILED_STDERR tasks are apart from failures: a task is named only
+where no other can have failed, because a wrong name is worse than none. ``json`` does not say
+which failures were ignored or rescued (the last ones of a host are taken to count), nor anything
+of a run that is stopped. ``minimal`` and ``oneline`` tell the host only.
+"""
+
+import contextlib
+import dataclasses
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from fault_middleware.drivers.failures import Failure, Run
+
+# The lines that are Ansible's own: what tasks print is inside of JSON, or indented.
+_HOST = r"\[(?P<{}>(?:(?! -> )[^]\n])++)(?: -> [^]\n]*+)?\]"
+_LINE = re.compile(
+    r"^(?:(?P<banner>PLAY|TASK|RUNNING HANDLER|CLEANUP TASK)(?: \[(?P<name>.*)\])?"
+    r"(?: \[CHECK MODE\])? \*{3,}$"
+    rf"|(?:fatal|failed): {_HOST.format('host')}(?:: (?:FAILED|(?P<lost>UNREACHABLE))!"
+    r"| \((?P<item>item=)(?s:(?!\nfailed: ).){0,4096}?\)) =>"
+    r"(?: (?P<result>\{(?:\n(?: .*+\n)*+\}$|.*))"
+    r"| ?(?:changed=\w+ ?)?(?P<yaml>(?:\n(?: {2}.*|$))*+)$)"
+    rf"|(?:ok|changed|skipping): {_HOST.format('well')}(?! => \(item=).*"
+    r"|included: .* for (?P<hosts>.+)|(?P<ignoring>\.\.\.ignoring)$"
+    r"|(?P<short>\S+) \| (?:FAILED|(?P<gone>UNREACHABLE))[! ].*)",
+    re.MULTILINE,
+)
+# The lines of the callback "unixy": a task, and below it what its hosts did.
+_UNIXY = re.compile(
+    r"^(?:(?P<task>\S.*)\.\.\."
+    r"|  (?P<host>\S+)(?: -> \S+)? (?:failed|(?P<lost>unreachable)!?) \|(?P<result>.*))$",
+    re.MULTILINE,
+)
+_UNIXY_PART = re.compile(r"(msg|stdout|stderr): (.*)", re.DOTALL)
+_RECAP = re.compile(r"^ {0,2}(\S+) *: ok=\d+ +changed=\d+ +unreachable=(\d+) +failed=(\d+)", re.M)
+_RECAP_BEGINS = re.compile(r"^(?:PLAY RECAP \*|- Play recap -)", re.M)
+# Core 2.19 shows the place in the playbook, with a few lines before it, for most failures.
+_ORIGIN = re.compile(r"^Origin: .*\n\n(?: *\d+ .*\n)*? *\d+ +- name: (.*)\n *\^ column \d+$", re.M)
+# What the log of Ansible has before each line.
+_STAMP = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=\S+ ?[A-Z]*\| ?", re.MULTILINE
+)
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+# A result in YAML is not larger; reading it takes a second for each MiB.
+_LONGEST_YAML = 256 * 1024
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclasses.dataclass(slots=True)
+class _Task:
+    """What stands under a banner; ``hosts`` are those that did not fail."""
+
+    name: str | None = None
+    hosts: set[str] = dataclasses.field(default_factory=set)
+
+
+@dataclasses.dataclass(slots=True)
+class _Stream:
+    """What the callback wrote to a stream; the first task is for what has no banner."""
+
+    tasks: list[_Task]
+    failures: list[Failure]
+
+    @property
+    def last_task(self) -> str | None:
+        """The name of the task that began last."""
+        return self.tasks[-1].name
+
+
+def read(stdout: str, stderr: str) -> Run:
+    """What is known of a run by its output; linear in it."""
+    out, err = plain(stdout), plain(stderr)
+    recap = _recap(out)
+    ended = bool(_RECAP_BEGINS.search(out))
+    document = _read_json(out)
+    if document:
+        failures, recap = document
+        return Run(_that_count(failures, recap), has_ended=True)
+    stream = _read_stream(out)
+    failures = stream.failures
+    if not failures:
+        failures = _read_stream(err).failures
+        _name_tasks(failures, stream.tasks, err)
+    if not failures:
+        unixy = _read_unixy(out)
+        return Run(_that_count(unixy.failures, recap), stream.last_task or unixy.last_task, ended)
+    return Run(_that_count(failures, recap), stream.last_task, ended)
+
+
+def plain(text: str) -> str:
+    """Output without colours, carriage returns and the time stamps of a log."""
+    text = _COLOUR.sub("", text.replace("\r\n", "\n"))
+    return _STAMP.sub("", text)
+
+
+def _recap(out: str) -> dict[str, tuple[int, int]]:
+    """For each host how many tasks failed, and found it unreachable, and count."""
+    begin = 0
+    for heading in _RECAP_BEGINS.finditer(out):
+        begin = heading.start()
+    lines = _RECAP.findall(out, begin)
+    return {host: (int(failed), int(unreachable)) for host, unreachable, failed in lines}
+
+
+def _that_count(failures: list[Failure], recap: Mapping[str, tuple[int, int]]) -> list[Failure]:
+    """Those that were neither ignored nor rescued, of each host as many as the recap counts.
+
+    A host goes on after what is ignored or rescued, so its last failures are those that count.
+    """
+    left: Counter[tuple[str, bool]] = Counter()
+    for host, (failed, unreachable) in recap.items():
+        left[host, False] = failed
+        left[host, True] = unreachable
+    chosen = []
+    for failure in reversed(failures):
+        kind = failure.host, failure.unreachable
+        if not failure.ignored and (left[kind] > 0 or not recap):
+            left[kind] -= 1
+            chosen.append(failure)
+    return chosen[::-1]
+
+
+def _read_json(text: str) -> tuple[list[Failure], dict[str, tuple[int, int]]] | None:
+    """The failures that the json callback wrote; of each host, how many of two kinds count."""
+    start = re.search(r"^\{", text, re.MULTILINE)
+    try:
+        document, end = json.JSONDecoder().raw_decode(text, start.start() if start else 0)
+        if text.find("\nPLAY RECAP *", end) >= 0:
+            return None  # A task printed it: the recap of another callback comes last.
+        recap = {host: _counts(of_host) for host, of_host in document["stats"].items()}
+        return list(_failures_in(document)), recap
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return None
+
+
+def _counts(of_host: Mapping[str, Any]) -> tuple[int, int]:
+    failed, unreachable = of_host["failures"], of_host["unreachable"]
+    if not isinstance(failed, int) or not isinstance(unreachable, int):
+        raise TypeError(f"not a number of tasks: {failed!r}, {unreachable!r}")
+    return failed, unreachable
+
+
+def _failures_in(document: Mapping[str, Any]) -> Iterator[Failure]:
+    for play in document["plays"]:
+        for task in play["tasks"]:
+            for host, result in task["hosts"].items():
+                if not _is_bad(result):
+                    continue
+                items = [item for item in result.get("results", ()) if _is_bad(item)]
+                lost = bool(result.get("unreachable"))
+                name = task["task"]["name"]
+                yield Failure(host, name, items or [result], lost, is_loop=bool(items))
+
+
+def _is_bad(result: Mapping[str, Any]) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def _read_stream(text: str) -> _Stream:
+    """What the default callback wrote, and the lines of ``minimal`` and ``oneline``."""
+    stream = _Stream([_Task()], [])
+    latest: dict[str, Failure] = {}
+    last: Failure | None = None
+    for line, result in _read_lines(text):
+        task = stream.tasks[-1]
+        if line["banner"]:
+            name = None if line["banner"] == "PLAY" else line["name"]
+            stream.tasks.append(_Task(name))
+            latest = {}
+            last = None
+        elif line["ignoring"]:
+            if last:
+                last.ignored = True
+        elif line["well"] or line["hosts"]:
+            names = line["well"] or line["hosts"].partition(" => (item=")[0]
+            task.hosts.update(names.split(", "))
+        else:
+            host = line["host"] or line["short"]
+            last = latest[host] = _add(stream, latest.get(host), line, result)
+    return stream
+
+
+def _add(
+    stream: _Stream, before: Failure | None, line: re.Match[str], result: Mapping[str, Any]
+) -> Failure:
+    """Add what a line tells of a failure: a new one, or another item of that before it."""
+    is_item = bool(line["item"])
+    if before and _is_of(before, line, result, stream.last_task):
+        if is_item:  # else the result of the loop, which no_log has printed as well
+            before.results.append(result)
+        return before
+    failure = Failure(
+        host=line["host"] or line["short"],
+        task=stream.last_task,
+        results=[result],
+        unreachable=bool(line["lost"] or line["gone"]),
+        is_loop=is_item,
+    )
+    stream.failures.append(failure)
+    return failure
+
+
+def _is_of(
+    before: Failure, line: re.Match[str], result: Mapping[str, Any], task: str | None
+) -> bool:
+    """Whether a line is about the failure before it, of the same host and under one banner."""
+    if line["short"]:
+        return True
+    return before.is_loop and bool(line["item"] or task or "censored" in result)
+
+
+def _read_lines(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
+    """The lines of Ansible's own, with the results behind those of failures."""
+    found: list[tuple[re.Match[str], Mapping[str, Any], str]] = []
+    for line in _LINE.finditer(text):
+        with contextlib.suppress(ValueError, RecursionError):
+            result = _result(line)
+            found.append((line, result, str(result.get("msg", "")).strip()))
+    return _without_messages(text, found)
+
+
+def _without_messages(
+    text: str, found: list[tuple[re.Match[str], Mapping[str, Any], str]]
+) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
+    """Leave out lines that stand in the message of a failure.
+
+    Core 2.19 prints a message as it is, once, before the line that holds it as JSON. What looks
+    like a line of Ansible's in there is none. What comes last is not in a message.
+    """
+    left = Counter(message for _, _, message in found)
+    real = []
+    end = len(text)
+    for line, result, message in reversed(found):
+        left[message] -= 1
+        if line.start() >= end:
+            continue
+        real.append((line, result))
+        if "\n" in message and not left[message]:
+            at = text.find(message, max(line.start() - len(message) - 8192, 0), line.start())
+            end = at if at >= 0 else end
+    return real[::-1]
+
+
+def _result(line: re.Match[str]) -> Mapping[str, Any]:
+    """The result behind a failure; empty where there is none, or where it cannot be read.
+
+    :raises ValueError: when it is JSON that was cut off
+    """
+    if line["result"]:
+        result = json.loads(line["result"])
+    elif line["yaml"]:
+        result = _read_yaml(line["yaml"])
+    else:
+        return {}
+    return result if isinstance(result, Mapping) else {}
+
+
+def _read_yaml(block: str) -> Any:
+    try:
+        return yaml.load(block[:_LONGEST_YAML], _YAML_LOADER)  # noqa: S506 it is a safe one
+    except yaml.YAMLError:
+        return {}
+
+
+def _read_unixy(text: str) -> _Stream:
+    """What the callback ``unixy`` wrote."""
+    stream = _Stream([_Task()], [])
+    for line in _UNIXY.finditer(text):
+        if line["task"]:
+            stream.tasks.append(_Task(line["task"]))
+            continue
+        parts = [_UNIXY_PART.match(part.strip()) for part in line["result"].split(" | ")]
+        result = {part[1]: part[2] for part in parts if part}
+        lost = bool(line["lost"])
+        stream.failures.append(Failure(line["host"], stream.last_task, [result], lost))
+    return stream
+
+
+def _name_tasks(failures: list[Failure], tasks: list[_Task], err: str) -> None:
+    """Name the tasks of failures that stand on the other stream, where there is no doubt.
+
+    A host is never well in the task in which it failed. So where it is not well in as many tasks
+    as it failed in, those are they. Where there are more, one may be an include, or for another
+    host, or not reached; core 2.19 shows the place in the playbook then.
+    """
+    of_host: dict[str, list[Failure]] = {}
+    for failure in failures:
+        of_host.setdefault(failure.host, []).append(failure)
+    if len(of_host) * len(tasks) > 10**6:
+        return
+    for host, own in of_host.items():
+        possible = [task.name for task in tasks if task.name and host not in task.hosts]
+        if len(possible) == len(own):
+            for failure, name in zip(own, possible, strict=True):
+                failure.task = name
+    _name_by_origin(failures, tasks, err)
+
+
+def _name_by_origin(failures: list[Failure], tasks: list[_Task], err: str) -> None:
+    """Name tasks by the place in the playbook that stands right before a failure."""
+    lines = [line for line, _ in _read_lines(err) if line["host"]]
+    if len(lines) != len(failures):
+        return  # items of a loop: which line is which failure is not certain
+    begin = 0
+    for failure, line in zip(failures, lines, strict=True):
+        names = _ORIGIN.findall(err, begin, line.start())
+        begin = line.end()
+        if failure.task or not names:
+            continue
+        failure.task = _banner(names[-1].strip("'\" "), failure.host, tasks)
+
+
+def _banner(name: str, host: str, tasks: list[_Task]) -> str | None:
+    """How the banner names a task that the playbook names so; None where it is not certain."""
+    fits = {
+        task.name
+        for task in tasks
+        if task.name
+        and host not in task.hosts
+        and (task.name == name or task.name.endswith(f" : {name}"))
+    }
+    return fits.pop() if len(fits) == 1 else None

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A callback plugin of Ansible: what failed in a run, as lines of JSON in a file.
+
+Ansible loads it in a Python of its own, where nothing of this package need be installed.  Each
+line is an object whose ``event`` is one of
+
+``task``
+   A task begins: ``name``.
+``failure``
+   A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (a block
+   around it has a rescue), and ``results``: one, or those of the items that failed.
+``end``
+   The run has ended: ``hosts``, for each the number of ``failures`` and ``unreachable`` tasks that
+   were neither ignored nor rescued.
+"""
+
+import json
+import os
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: fault_middleware_failures
+type: notification
+short_description: writes what failed to a file
+description:
+  - Writes a line of JSON for each task that begins or fails, to the file that the variable
+    FAULT_MIDDLEWARE_FAILURES in the environment names. Without the variable it does nothing.
+"""
+
+#: Of a longer text its two ends are written, with so many characters each.
+_END = 64 * 1024
+#: What is told of the result of a task.
+_KEYS = (
+    "_ansible_item_label",
+    "censored",
+    "exception",
+    "failed",
+    "failed_modules",
+    "item",
+    "module_stderr",
+    "module_stdout",
+    "msg",
+    "reason",
+    "stderr",
+    "stdout",
+    "unreachable",
+)
+
+
+class CallbackModule(CallbackBase):
+    """See the module."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "fault_middleware_failures"
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._file = None
+        path = os.environ.get("FAULT_MIDDLEWARE_FAILURES")
+        if path:
+            self._file = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+        else:
+            self.disabled = True
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        self._write(event="task", name=task.get_name())
+
+    def v2_playbook_on_handler_task_start(self, task):
+        self._write(event="task", name=task.get_name())
+
+    def v2_playbook_on_cleanup_task_start(self, task):
+        self._write(event="task", name=task.get_name())
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._write_failure(result, unreachable=False, ignored=bool(ignore_errors))
+
+    def v2_runner_on_unreachable(self, result):
+        ignored = bool(getattr(_task(result), "ignore_unreachable", False))
+        self._write_failure(result, unreachable=True, ignored=ignored)
+
+    def v2_playbook_on_stats(self, stats):
+        hosts = {
+            host: {"failures": stats.failures.get(host, 0), "unreachable": stats.dark.get(host, 0)}
+            for host in stats.processed
+        }
+        self._write(event="end", hosts=hosts)
+
+    def _write_failure(self, result, unreachable, ignored):
+        task = _task(result)
+        told = getattr(result, "result", None) or result._result
+        items = [item for item in told.get("results") or () if _is_bad(item)]
+        self._write(
+            event="failure",
+            host=_host(result).get_name(),
+            task=task.get_name(),
+            unreachable=unreachable,
+            ignored=ignored,
+            rescued=_is_rescued(task),
+            is_loop=bool(items),
+            results=[_shorten(item) for item in items or [told]],
+        )
+
+    def _write(self, **event):
+        if self._file:
+            self._file.write(json.dumps(event, default=str) + "\n")
+            self._file.flush()
+
+
+# Ansible 2.19 has public names for these, and tells when one uses the old ones.
+def _task(result):
+    return getattr(result, "task", None) or result._task
+
+
+def _host(result):
+    return getattr(result, "host", None) or result._host
+
+
+def _is_bad(item):
+    return isinstance(item, dict) and bool(item.get("failed") or item.get("unreachable"))
+
+
+def _shorten(result):
+    """What is told of a result, with the two ends of its long texts."""
+    if "censored" in result:
+        return {"censored": result["censored"]}
+    told = {}
+    for key in _KEYS:
+        value = result.get(key)
+        if isinstance(value, str) and len(value) > 2 * _END:
+            value = value[:_END] + "\n[...]\n" + value[-_END:]
+        if value is not None:
+            told[key] = value
+    return told
+
+
+def _is_rescued(task):
+    """Whether the task stands in the main part of a block that has a rescue."""
+    child = task
+    parent = task._parent
+    while parent is not None:
+        if getattr(parent, "rescue", None) and _has(parent.block, child):
+            return True
+        child = parent
+        parent = parent._parent
+    return False
+
+
+def _has(tasks, wanted):
+    return any(task._uuid == wanted._uuid for task in tasks)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our callback plugin writes of a run of Ansible, read again."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fault_middleware.drivers.failures import Failure, Run
+
+#: Where the plugin is, and what names the file that it writes.
+FOLDER = Path(__file__).parent / "callback"
+VARIABLE = "FAULT_MIDDLEWARE_FAILURES"
+
+
+def read(path: Path) -> Run | None:
+    """The run that the plugin wrote to a file; None where it wrote nothing."""
+    failures: list[tuple[Failure, bool]] = []
+    last_task = None
+    counts: Mapping[str, Any] | None = None
+    for event in _lines(path):
+        if event["event"] == "task":
+            last_task = event["name"]
+        elif event["event"] == "failure":
+            failures.append((_failure(event), event["rescued"]))
+        else:
+            counts = event["hosts"]
+    if last_task is None and counts is None:
+        return None
+    return Run(_that_count(failures, counts), last_task, has_ended=counts is not None)
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The events; a run that was killed may have left half a line."""
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except (ValueError, RecursionError):
+            return
+
+
+def _failure(event: Mapping[str, Any]) -> Failure:
+    return Failure(
+        host=event["host"],
+        task=event["task"],
+        results=event["results"],
+        unreachable=event["unreachable"],
+        is_loop=event["is_loop"],
+        ignored=event["ignored"],
+    )
+
+
+def _that_count(
+    failures: list[tuple[Failure, bool]], counts: Mapping[str, Any] | None
+) -> list[Failure]:
+    """Those that were neither ignored nor rescued, as many for each host as Ansible counts.
+
+    A block without a rescue may stand in one that has one, and a failure in its "always" goes
+    there; so where Ansible counts fewer, the last ones are taken.
+    """
+    candidates = [failure for failure, rescued in failures if not failure.ignored and not rescued]
+    if counts is None:
+        return candidates
+    left: Counter[tuple[str, bool]] = Counter()
+    for host, count in counts.items():
+        left[host, False] = count["failures"]
+        left[host, True] = count["unreachable"]
+    chosen = []
+    for failure in reversed(candidates):
+        if left[failure.host, failure.unreachable] > 0:
+            left[failure.host, failure.unreachable] -= 1
+            chosen.append(failure)
+    return chosen[::-1]

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks of Ansible that failed, as values, and what is told of them."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fault_middleware.text import as_text, clean_all, last_line
+
+#: How much of a failure is told, in bytes of UTF-8.
+MESSAGE_BYTES, STDOUT_BYTES = 4096, 16384
+_TRACEBACK = "Traceback (most recent call last)"
+
+
+@dataclasses.dataclass(slots=True)
+class Failure:
+    """A task that failed on a host.
+
+    :ivar task: its name, None where the output does not say it
+    :ivar results: what the module returned; several are those of a loop's items
+    :ivar ignored: the playbook goes on whatever the task does
+    """
+
+    host: str
+    task: str | None
+    results: list[Mapping[str, Any]]
+    unreachable: bool = False
+    is_loop: bool = False
+    ignored: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """What is known of a run.
+
+    :ivar failures: those that count: neither ignored nor rescued
+    :ivar last_task: the one that began last, None where no task has begun
+    :ivar has_ended: the run came to its end, whatever failed
+    """
+
+    failures: Sequence[Failure]
+    last_task: str | None = None
+    has_ended: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of one result of a failure: as attributes of a problem, and as a sentence."""
+
+    attributes: Mapping[str, str | None]
+    sentence: str
+
+
+def tell(failure: Failure, result: Mapping[str, Any]) -> Told:
+    """What is told of a failure and one of its results; without secrets, within limits."""
+    message = _message(failure, result)
+    cause = _cause(result)
+    sentence = [_what(failure), message.strip().partition("\n")[0], last_line(cause)]
+    whole = f"{message.rstrip()}: {cause}" if cause else message
+    attributes = {
+        "host": clean_all(failure.host, 256),
+        "task": clean_all(failure.task, 1024),
+        "message": clean_all(whole, MESSAGE_BYTES),
+        "stdout": clean_all(_text(result, "stdout", "module_stdout"), STDOUT_BYTES),
+    }
+    return Told(attributes, ": ".join(part for part in sentence if part))
+
+
+def _what(failure: Failure) -> str:
+    if failure.task and failure.unreachable:
+        return f"task '{failure.task}' found {failure.host} unreachable"
+    if failure.task:
+        return f"task '{failure.task}' failed"
+    if failure.unreachable:
+        return f"a task found {failure.host} unreachable"
+    return f"a task failed on {failure.host}"
+
+
+def _message(failure: Failure, result: Mapping[str, Any]) -> str:
+    if "censored" in result:
+        return as_text(result["censored"])
+    message = result.get("msg", result.get("reason", ""))
+    if not isinstance(message, str):
+        message = json.dumps(message, ensure_ascii=False)
+    modules = result.get("failed_modules")
+    if isinstance(modules, Mapping):
+        message = " ".join([message, *_reasons(modules)]).strip()
+    if failure.is_loop and "item" in result:
+        label = result.get("_ansible_item_label", result["item"])
+        return f"item {label}: {message}"
+    return message
+
+
+def _reasons(modules: Mapping[str, Any]) -> Iterable[str]:
+    """Why each module failed, of a task that runs several, as the gathering of facts does."""
+    for name, result in modules.items():
+        if not isinstance(result, Mapping):
+            continue
+        reasons = [as_text(result.get("msg")).strip(), last_line(_cause(result))]
+        yield f"{name}: {': '.join(reason for reason in reasons if reason)}"
+
+
+def _cause(result: Mapping[str, Any]) -> str:
+    """What was written to stderr; of a module that crashed, its traceback."""
+    if "censored" in result:
+        return ""
+    for name in ("module_stdout", "module_stderr"):
+        text = as_text(result.get(name))
+        if _TRACEBACK in text:
+            return text.strip()
+    return _text(result, "stderr", "module_stderr")
+
+
+def _text(result: Mapping[str, Any], *names: str) -> str:
+    """The first of some texts that is not empty."""
+    if "censored" in result:
+        return ""
+    for name in names:
+        if result.get(name):
+            return as_text(result[name])
+    return ""
