@@ -16,7 +16,7 @@ from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import Any, Self
 
 from fault_middleware.drivers import ansible_output, events
-from fault_middleware.drivers.failures import MESSAGE_BYTES, STDOUT_BYTES, Run, tell
+from fault_middleware.drivers.failures import MESSAGE_BYTES, STDOUT_BYTES, Run, Told, tell
 from fault_middleware.drivers.problem import ManagementDriverException
 from fault_middleware.text import as_text, clean_all, last_line
 
@@ -72,23 +72,27 @@ class AnsiblePlaybookError(ManagementDriverException):
 
         :param fate: what became of a run that did not end by itself
         """
-        pairs = [(failure, result) for failure in run.failures for result in failure.results]
-        told = [tell(failure, result) for failure, result in pairs[:FAILURES]]
+        told: list[Told] = []
+        number = 0
+        for failure in run.failures:
+            for result in failure.results[: FAILURES - len(told)]:
+                told.append(tell(failure, result))
+            number += len(failure.results)
         if told and not fate:
             detail = told[0].sentence
-            if len(pairs) > 1:
-                detail += f", and {len(pairs) - 1} more"
+            if number > 1:
+                detail += f", and {number - 1} more"
         else:
             detail = f"the playbook {fate or _fate(run, stderr, returncode)}"
             if run.last_task:
                 detail += f" (in task '{run.last_task}')"
-        failed = [one_told.attributes for one_told in told]
+        first = told[0].attributes if told else {"task": None, "stdout": ""}
         return cls(
             detail=clean_all(f"{vdu}: {detail}", 1024),
             vdu=vdu,
-            failed=failed,
-            failed_task=failed[0]["task"] if failed else None,
-            stdout=failed[0]["stdout"] if failed else "",
+            failed=[failure.attributes for failure in told],
+            failed_task=first["task"],
+            stdout=first["stdout"],
             returncode=returncode,
         )
 
@@ -176,10 +180,12 @@ def _fate(run: Run, stderr: str, returncode: int | None) -> str:
         return f"was ended by signal {-returncode}"
     error = _ERROR.search(ansible_output.plain(stderr))
     reason = " ".join(error[1].split()) if error else last_line(stderr)
-    reason = reason or f"ansible-playbook returned {returncode}"
-    if run.has_ended and not run.last_task:
-        return f"failed, and its output has a form that is not read: {reason}"
+    if not reason:
+        reason = f"ansible-playbook returned {returncode}"
     if run.last_task:
         return f"stopped: {reason}"
-    what = "parsed" if error and returncode == 4 else "run"
-    return f"could not be {what}: {reason}"
+    if run.has_ended:
+        return f"failed, and its output has a form that is not read: {reason}"
+    if error and returncode == 4:
+        return f"could not be parsed: {reason}"
+    return f"could not be run: {reason}"

@@ -60,24 +60,21 @@ class ProblemDetails:
     additional: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in _MEMBERS:
-            value = getattr(self, name)
-            if name == "status":
-                if not isinstance(value, int) or not 100 <= value <= 599:
-                    raise _wrong(name, value, "no HTTP status code (100 to 599)")
-            elif not isinstance(value, str | None if name in ("title", "instance") else str):
-                raise _wrong(name, value, "no text")
-            elif name in ("type", "instance") and not _URI_REFERENCE.fullmatch(value or ""):
-                raise _wrong(name, value, "no URI reference")
-            object.__setattr__(self, name, _as_json(name, value))
-        if self.title is None and self.type != ABOUT_BLANK:
+        if not isinstance(self.status, int) or not 100 <= self.status <= 599:
+            raise _wrong("status", self.status, "not an HTTP status code (100 to 599)")
+        _check_text("detail", self.detail)
+        _check_text("type", self.type)
+        _check_uri_reference("type", self.type)
+        if self.title is not None:
+            _check_text("title", self.title)
+        elif self.type != ABOUT_BLANK:
             raise _wrong("title", None, f"required with the type {self.type[:100]}")
-        additional = {}
-        for name, value in self.additional.items():
-            if not isinstance(name, str) or name in _MEMBERS:
-                raise _wrong(str(name), value, "no name for an additional attribute")
-            additional[_as_json(name, name)] = _as_json(name, value)
-        object.__setattr__(self, "additional", additional)
+        if self.instance is not None:
+            _check_text("instance", self.instance)
+            _check_uri_reference("instance", self.instance)
+        for name in _MEMBERS:
+            object.__setattr__(self, name, _as_json(name, getattr(self, name)))
+        object.__setattr__(self, "additional", _read_additional(self.additional))
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
@@ -85,7 +82,7 @@ class ProblemDetails:
         with contextlib.suppress(*_NOT_JSON):
             data = json.loads(data) if isinstance(data, str | bytes) else data
         if not isinstance(data, Mapping):
-            raise _wrong("problem", data, "no JSON object")
+            raise _wrong("problem", data, "not a JSON object")
         members: Any = {"status": None, "detail": None}
         members |= {name: data[name] for name in _MEMBERS if name in data}
         return cls(**members, additional={k: v for k, v in data.items() if k not in _MEMBERS})
@@ -192,13 +189,33 @@ def lift(error: Mapping[str, Any]) -> ProblemDetails | None:
     return None
 
 
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise _wrong(name, value, "not a text")
+
+
+def _check_uri_reference(name: str, value: str) -> None:
+    if not _URI_REFERENCE.fullmatch(value):
+        raise _wrong(name, value, "not a URI reference")
+
+
+def _read_additional(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Additional attributes as whoever reads their JSON text has them."""
+    additional = {}
+    for name, value in given.items():
+        if not isinstance(name, str) or name in _MEMBERS:
+            raise _wrong(str(name), value, "not a name for an additional attribute")
+        additional[_as_json(name, name)] = _as_json(name, value)
+    return additional
+
+
 def _as_json(name: str, value: Any) -> Any:
     """The value as whoever reads its JSON text has it."""
     with contextlib.suppress(*_NOT_JSON):
         read = json.loads(text := json.dumps(value, allow_nan=False))
         if json.dumps(read) == text:
             return read
-    raise _wrong(name, value, "no JSON value")
+    raise _wrong(name, value, "not a JSON value")
 
 
 def _wrong(name: str, value: Any, what: str) -> ProblemError:

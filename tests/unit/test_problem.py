@@ -126,25 +126,25 @@ def test_lone_surrogates_stay_and_pairs_are_the_character():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"detail": "x"}, "status: no HTTP status code (100 to 599): None"),
-        ({"status": "404", "detail": "x"}, "status: no HTTP status code (100 to 599): '404'"),
-        ({"status": True, "detail": "x"}, "status: no HTTP status code (100 to 599): True"),
-        ({"status": 404.0, "detail": "x"}, "status: no HTTP status code (100 to 599): 404.0"),
-        ({"status": 600, "detail": "x"}, "status: no HTTP status code (100 to 599): 600"),
-        ({"status": 10**5000, "detail": "x"}, "status: no HTTP status code (100 to 599): int"),
-        ({"status": 404}, "detail: no text: None"),
-        ({"status": 404, "detail": ["x"]}, "detail: no text: ['x']"),
-        ({"status": 404, "detail": "x", "title": 1}, "title: no text: 1"),
-        ({"status": 404, "detail": "x", "type": None}, "type: no text: None"),
+        ({"detail": "x"}, "status: not an HTTP status code (100 to 599): None"),
+        ({"status": "404", "detail": "x"}, "status: not an HTTP status code (100 to 599): '404'"),
+        ({"status": True, "detail": "x"}, "status: not an HTTP status code (100 to 599): True"),
+        ({"status": 404.0, "detail": "x"}, "status: not an HTTP status code (100 to 599): 404.0"),
+        ({"status": 600, "detail": "x"}, "status: not an HTTP status code (100 to 599): 600"),
+        ({"status": 10**5000, "detail": "x"}, "status: not an HTTP status code (100 to 599): int"),
+        ({"status": 404}, "detail: not a text: None"),
+        ({"status": 404, "detail": ["x"]}, "detail: not a text: ['x']"),
+        ({"status": 404, "detail": "x", "title": 1}, "title: not a text: 1"),
+        ({"status": 404, "detail": "x", "type": None}, "type: not a text: None"),
         ({"status": 404, "detail": "x", "type": "u:x"}, "title: required with the type u:x: None"),
-        ({"status": 404, "detail": "x", "type": "a b"}, "type: no URI reference: 'a b'"),
-        ({"status": 404, "detail": "x", "instance": "%4"}, "instance: no URI reference: '%4'"),
-        ({"status": 404, "detail": "x", "size": float("nan")}, "size: no JSON value: nan"),
-        ('{"status": 404, "detail": "x", "size": 1e999}', "size: no JSON value: inf"),
-        ({"status": 404, "detail": "x", "made": {1}}, "made: no JSON value: {1}"),
-        ("[]", "problem: no JSON object: []"),
-        ("x" * 200, "problem: no JSON object: '" + "x" * 99),
-        (None, "problem: no JSON object: None"),
+        ({"status": 404, "detail": "x", "type": "a b"}, "type: not a URI reference: 'a b'"),
+        ({"status": 404, "detail": "x", "instance": "%4"}, "instance: not a URI reference: '%4'"),
+        ({"status": 404, "detail": "x", "size": float("nan")}, "size: not a JSON value: nan"),
+        ('{"status": 404, "detail": "x", "size": 1e999}', "size: not a JSON value: inf"),
+        ({"status": 404, "detail": "x", "made": {1}}, "made: not a JSON value: {1}"),
+        ("[]", "problem: not a JSON object: []"),
+        ("x" * 200, "problem: not a JSON object: '" + "x" * 99),
+        (None, "problem: not a JSON object: None"),
     ],
 )
 def test_what_is_no_problem_is_refused_by_name_and_value(data, message):
@@ -157,7 +157,9 @@ def test_what_is_no_problem_is_refused_by_name_and_value(data, message):
 
 @pytest.mark.parametrize("name", problem._MEMBERS)
 def test_an_additional_attribute_that_clashes_is_named(name):
-    with pytest.raises(ProblemError, match=f"{name}: no name for an additional attribute: 'mine'"):
+    with pytest.raises(
+        ProblemError, match=f"{name}: not a name for an additional attribute: 'mine'"
+    ):
         ProblemDetails(500, "x", additional={name: "mine"})
 
 
@@ -185,7 +187,7 @@ def test_uri_references_are_taken(uri):
     ],
 )
 def test_what_is_no_uri_reference_is_refused(uri):
-    with pytest.raises(ProblemError, match="instance: no URI reference"):
+    with pytest.raises(ProblemError, match="instance: not a URI reference"):
         ProblemDetails(500, "x", instance=uri)
 
 
