@@ -3,14 +3,14 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fault_middleware import fault, models, report
 from fault_middleware.archive import Archive
 from fault_middleware.cmd import arguments, formats
-from fault_middleware.cmd.manage import Command, ListCommand, ShowCommand
+from fault_middleware.cmd.manage import Command, ListCommand, ShowCommand, Table
 
 _COLUMNS = [str(column.name) for column in models.instance_faults.columns]
 # The columns of a table for people; the last one takes the room that the others leave.
@@ -67,7 +67,7 @@ class List(ListCommand):
         )
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
         rows = self._rows(parsed_args)
         _comment(len(rows), parsed_args)
         columns = _COLUMNS

@@ -123,7 +123,8 @@ class Shell(shell.ShellFormatter):
             text = ""
             if content is not None:
                 text = _lines(content)
-            stdout.write(f"{parsed_args.prefix}{name}={shlex.quote(text)}\n")
+            quoted = shlex.quote(text)
+            stdout.write(f"{parsed_args.prefix}{name}={quoted}\n")
 
 
 class Csv(commaseparated.CSVLister):
@@ -163,7 +164,9 @@ class Table(base.ListFormatter, base.SingleFormatter):
     ) -> None:
         rows = _converted(data, _cell)
         if rows:
-            _print(layout.table(column_names, rows, _width(parsed_args)), stdout)
+            width = _width(parsed_args)
+            lines = layout.table(column_names, rows, width)
+            _print(lines, stdout)
 
     def emit_one(
         self,
@@ -173,14 +176,17 @@ class Table(base.ListFormatter, base.SingleFormatter):
         parsed_args: argparse.Namespace,
     ) -> None:
         (cells,) = _converted([data], _cell)
-        _print(layout.record(column_names, cells, _width(parsed_args)), stdout)
+        width = _width(parsed_args)
+        lines = layout.record(column_names, cells, width)
+        _print(lines, stdout)
 
 
 def _converted(data: Iterable[_Row], convert: Callable[[Any], Any]) -> list[list[Any]]:
     """The rows, with each of their values converted."""
     rows = []
     for row in data:
-        rows.append([convert(content) for content in row])
+        converted = [convert(content) for content in row]
+        rows.append(converted)
     return rows
 
 

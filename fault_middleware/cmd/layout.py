@@ -29,29 +29,33 @@ def table(names: _Cells, rows: _Rows, width: int) -> Iterator[str]:
     :param width: characters in a line
     """
     widths = _column_widths(names, rows)
+    text_width = widths.pop()
     frame = 3 * len(names) + 1
-    room = width - frame - sum(widths[:-1])
-    if room >= min(_NARROWEST, widths[-1]):
+    room = width - frame - sum(widths)
+    if room >= min(_NARROWEST, text_width):
         yield _framed(names, rows, room)
         return
-    longest = max(widths[:-1], default=0)
-    is_simple = longest <= width - len(_INDENT)
-    if is_simple and not _has_line_breaks(rows):
-        yield from _Stack(widths, width).lines(names, rows)
+    longest = max(widths, default=0)
+    has_room = longest + len(_INDENT) <= width
+    if has_room and not _has_line_breaks(rows):
+        stack = _Stack(widths, width)
+        yield from stack.lines(names, rows)
         return
-    for number, row in enumerate(rows):
-        if number:
-            yield ""
+    yield from record(names, rows[0], width)
+    for row in rows[1:]:
+        yield ""
         yield from record(names, row, width)
 
 
 def record(names: _Cells, cells: _Cells, width: int) -> Iterator[str]:
     """A line for each value, with its name; a long value goes on in the next lines."""
-    margin = len(max(names, key=len)) + len(_GAP)
+    longest = max(names, key=len)
+    margin = len(longest) + len(_GAP)
     for name, cell in zip(names, cells, strict=True):
         head = name
-        for line in wrap(cell, width - margin, keep_words=True):
-            yield (head.ljust(margin) + line).rstrip()
+        for text in wrap(cell, width - margin, keep_words=True):
+            line = head.ljust(margin) + text
+            yield line.rstrip()
             head = ""
 
 
@@ -75,22 +79,23 @@ def wrap(text: str, width: int, keep_words: bool = False) -> list[str]:
 
 
 class _Stack:
-    """A table without a frame, whose rows have several lines: the columns, and the text below.
+    """A table without a frame, whose rows have several lines: the columns, and the text below."""
 
-    :ivar groups: the numbers of the columns that share a line
-    """
+    def __init__(self, widths: list[int], width: int) -> None:
+        """Decide which columns share a line.
 
-    def __init__(self, widths: Sequence[int], width: int) -> None:
+        :param widths: of all columns but the text
+        """
         self._widths = widths
         self._width = width
-        self._groups: list[list[int]] = [[]]
-        used = 0
-        for number, column_width in enumerate(widths[:-1]):
-            if used + column_width > width:
+        self._groups: list[list[int]] = []
+        used = width
+        for number, column_width in enumerate(widths):
+            used += len(_GAP) + column_width
+            if used > width:
                 self._groups.append([])
-                used = len(_INDENT)
+                used = column_width + len(_INDENT)
             self._groups[-1].append(number)
-            used += column_width + len(_GAP)
 
     def lines(self, names: _Cells, rows: _Rows) -> Iterator[str]:
         """The head, a rule, and the rows."""
@@ -103,10 +108,12 @@ class _Stack:
         line = ""
         for group in self._groups:
             for number in group:
-                line += cells[number].ljust(self._widths[number]) + _GAP
+                width = self._widths[number]
+                line += cells[number].ljust(width) + _GAP
             yield line.rstrip()
             line = _INDENT
-        for text in wrap(cells[-1], self._width - len(_INDENT), keep_words=True):
+        room = self._width - len(_INDENT)
+        for text in wrap(cells[-1], room, keep_words=True):
             yield _INDENT + text
 
 
@@ -115,8 +122,9 @@ def _framed(names: _Cells, rows: _Rows, room: int) -> str:
     framed = prettytable.PrettyTable(names)
     framed.align = "l"
     for row in rows:
-        text = "\n".join(wrap(row[-1], room))
-        framed.add_row([*row[:-1], text])
+        *others, text = row
+        lines = wrap(text, room)
+        framed.add_row([*others, "\n".join(lines)])
     return framed.get_string()
 
 

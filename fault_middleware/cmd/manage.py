@@ -23,6 +23,9 @@ from fault_middleware import deploy, options
 from fault_middleware.deploy import Deployment
 from fault_middleware.store import Store
 
+#: The names of a list's columns, and its rows.
+Table = tuple[list[str], list[list[Any]]]
+
 PROGRAM = "fault-middleware-manage"
 _CONFIG_FILE = (
     "A configuration file; may be given several times. Default: those of the project "
@@ -106,7 +109,7 @@ class Command(command.Command):
         try:
             return int(super().run(parsed_args))
         except (db_exception.DBError, SQLAlchemyError) as exc:
-            reason = str(exc).splitlines()[0]
+            reason, *_ = str(exc).splitlines()
             raise RuntimeError(f"The database: {reason} ({self.advice})") from exc
 
 
@@ -127,19 +130,24 @@ def main(arguments: list[str] | None = None) -> int:
 
     :returns: the exit code: 0, 1 if the command failed, 2 if it was misspelt
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        arguments = sys.argv[1:]
+    if not arguments:
+        arguments = ["--help"]
     # oslo.db would log a traceback for an error that the command prints in one line.
     logging.getLogger("oslo_db").setLevel(logging.CRITICAL)
     if sys.stdout is None:  # it was closed
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     try:
         try:
-            return int(Manage().run(given or ["--help"]))
+            program = Manage()
+            return int(program.run(arguments))
         finally:
             sys.stdout.flush()
     except OSError as exc:
         # Otherwise Python's last flush would complain once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
         if isinstance(exc, BrokenPipeError):
             return _BROKEN_PIPE
         print(f"{PROGRAM}: standard output: {exc}", file=sys.stderr)

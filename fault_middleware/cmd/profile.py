@@ -5,7 +5,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,7 @@ from oslo_config import cfg
 
 from fault_middleware import clock, deploy, fault, migration, options, package_data, profile
 from fault_middleware.cmd import formats
-from fault_middleware.cmd.manage import Command, ListCommand
-from fault_middleware.fault import Fault
+from fault_middleware.cmd.manage import Command, ListCommand, Table
 from fault_middleware.instances import ShownInstances
 from fault_middleware.options import ConfigurationError
 from fault_middleware.profile import RouteTable
@@ -41,13 +40,15 @@ class List(ListCommand):
 
     examples = ("profile list",)
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
         columns = ["profile", "routes", "events", "exchanges"]
         rows = []
         for name in profile.shipped():
             loaded = profile.load(name)
+            routes = len(loaded.routes)
+            events = len(loaded.events)
             exchanges = ", ".join(loaded.exchanges)
-            rows.append((name, len(loaded.routes), len(loaded.events), exchanges))
+            rows.append([name, routes, events, exchanges])
         return columns, rows
 
 
@@ -137,10 +138,12 @@ class Try(_ProfileCommand, ListCommand):
             return super().run(parsed_args)
         if parsed_args.notification or not has_request:
             raise ConfigurationError("name either a --notification, or a --path and a --body")
-        print(formats.printable_json(_try_request(self.configuration(), parsed_args)))
+        conf = self.configuration()
+        body = _try_request(conf, parsed_args)
+        print(formats.printable_json(body))
         return 0
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], Iterable[Any]]:
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
         tried = profile.load(parsed_args.profile)
         notification = _read_notification(parsed_args.notification)
         extracted = tried.extract(notification)
@@ -149,19 +152,20 @@ class Try(_ProfileCommand, ListCommand):
             obstacles = "\n".join(tried.obstacles(notification))
             reason = extracted.reason or obstacles or "The profile ignores it on purpose."
             print(reason, file=sys.stderr)
-            return _TRIED, [(action, None, None, None, None, None)]
+            nothing = [None] * len(_TRIED)
+            return _TRIED, [[action, *nothing[1:]]]
         if action == "success":
             print("A success; it clears where clear_on_success is set.", file=sys.stderr)
-            settings = options.read_settings(self.configuration(), {}, "")
+            conf = self.configuration()
+            settings = options.read_settings(conf, {}, "")
             action = "ignore"
             if settings.clear_on_success:
                 action = "clear"
-        return _TRIED, [_tried_row(action, row) for row in extracted.faults]
-
-
-def _tried_row(action: str, row: Fault) -> list[Any]:
-    created = formats.Time(row.created)
-    return [action, row.instance_id, row.message, row.details, created, row.request_id]
+        rows = []
+        for row in extracted.faults:
+            cells = [formats.column(name, getattr(row, name)) for name in _TRIED[1:]]
+            rows.append([action, *cells])
+        return _TRIED, rows
 
 
 def _read_notification(file: str) -> dict[str, Any]:
