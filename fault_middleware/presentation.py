@@ -57,7 +57,7 @@ class Form(abc.ABC):
         """Whether to show a fault takes its details or its problem, which lists read last."""
 
     @abc.abstractmethod
-    def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any]:
+    def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any] | str:
         """A fault of the table in this form."""
 
     @abc.abstractmethod
@@ -91,12 +91,14 @@ class FaultForm(Form):
 
     :ivar created: the format of its time, as for strftime
     :ivar members: what every fault of ours has besides
+    :ivar value: "object", or "text" where the service's clients take nothing but texts there
     """
 
     details: ClassVar[str] = "details"
 
     created: str = ""
     members: Mapping[str, Any] | None = None
+    value: str = "object"
 
     def __post_init__(self) -> None:
         if clock.parse_time(_SAMPLE.strftime(self.created)) != _SAMPLE:
@@ -108,17 +110,17 @@ class FaultForm(Form):
     def needs_long_texts(self, visible: Visibility) -> bool:
         return visible.details
 
-    def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any]:
+    def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any] | str:
         view = dict(self.members or {})
         view["created"] = fault.created.strftime(self.created)
         view["message"] = fault.message
         if visible.details:
             view[self.details] = fault.details
-        return view
+        return json.dumps(view) if self.value == "text" else view
 
     def _theirs(self, existing: Any, visible: Visibility) -> Any:
         if self._hides_theirs(visible):
-            return _without(self.details, existing)
+            return _without(self.details, existing, in_texts=self.value == "text")
         return existing
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from fault_middleware import body, clock, fault, presentation
+from fault_middleware import body, clock, fault, presentation, vocabulary
 from fault_middleware.body import Span
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
@@ -20,8 +20,8 @@ _TAIL = r"(?:\.json)?[/\s\0]*+"
 # Services show times without their fractions.
 _TRUNCATION = timedelta(seconds=1)
 
-#: Members of an instance, and the values of which each must have one.
-Members = Mapping[str, Sequence[str]]
+#: Members of an instance, and what the text of each must match.
+Members = Mapping[str, re.Pattern[str]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Route:
     names: Sequence[Field]
     owners: Mapping[str, Field]
     form: Form
-    query: Members
+    query: Mapping[str, Sequence[str]]
     when: Members
     parent: Parent | None
 
@@ -246,7 +246,7 @@ def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
         names=_names(data),
         owners=_owners(data),
         form=presentation.build(section),
-        query=_members(data, "query"),
+        query=_query(data),
         when=_members(data, "when"),
         parent=_parent(data),
     )
@@ -290,12 +290,22 @@ def _pattern(path: str, many: bool) -> str:
 
 
 def _has(instance: Instance, members: Members) -> bool:
-    found = instance.members
-    return all(found.get(name) in values for name, values in members.items())
+    for name, wanted in members.items():
+        value = instance.members.get(name)
+        if not (isinstance(value, str) and wanted.fullmatch(value)):
+            return False
+    return True
 
 
-def _members(data: Mapping[str, Any], name: str) -> dict[str, list[str]]:
+def _query(data: Mapping[str, Any]) -> dict[str, list[str]]:
+    parameters = {}
+    for name, values in data.get("query", {}).items():
+        parameters[name] = texts(values)
+    return parameters
+
+
+def _members(data: Mapping[str, Any], section: str) -> Members:
     members = {}
-    for member, values in data.get(name, {}).items():
-        members[member] = texts(values)
+    for name, values in data.get(section, {}).items():
+        members[name] = vocabulary.globs(values)
     return members

@@ -62,7 +62,9 @@ def word(report: Report, safe: re.Pattern[str] | None, vocabulary: Vocabulary) -
     report = _tidy(report)
     names = _classes(report)
     is_safe = safe is None or (names != () and all(map(safe.fullmatch, names)))
-    if is_safe and (report.message or report.details):
+    # A message that is but the class is what a service itself says in place of the text.
+    is_told = report.message not in {exception.label(name) for name in names}
+    if is_safe and is_told and (report.message or report.details):
         kind, message, details = Kind.TEXT, report.message, report.details
     else:
         kind, message = _instead(report, names, vocabulary)
@@ -75,13 +77,12 @@ def word(report: Report, safe: re.Pattern[str] | None, vocabulary: Vocabulary) -
 def _tidy(report: Report) -> Report:
     """Put what belongs into the details there, and leave out what says nothing."""
     message, is_remote, trace = report.message.partition(_TRACE)
+    message = message.rstrip()
     details = report.details
     if details.strip() == exception.NOTHING:
         details = ""
     if is_remote and trace not in details:
         details = f"{details}{is_remote}{trace}".lstrip("\n")
-    if not message.strip():
-        message = ""
     # Of a repr() without a text, the class says as much.
     raised = exception.read(message) if message and message == report.exception else None
     if raised is not None:
@@ -123,9 +124,11 @@ def _instead(report: Report, names: tuple[str, ...], vocabulary: Vocabulary) -> 
 
 def _with_text(report: Report, names: tuple[str, ...]) -> str:
     """The details with the text that is not the message, and with the class."""
-    text = report.message
-    if names and exception.label(names[0]) not in report.details:
-        text = ": ".join(filter(None, (exception.label(names[0]), text)))
-    if text in report.details:
-        return report.details
-    return f"{text}\n\n{report.details}".strip("\n")
+    name = exception.label(names[0]) if names else ""
+    text = "" if report.message == name else report.message
+    details = report.details
+    if name not in details:
+        return f"{name}: {text}\n\n{details}".strip("\n") if text else f"{name}: {details}"
+    if text in details:
+        return details
+    return f"{text}\n\n{details}".strip("\n")

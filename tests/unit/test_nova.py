@@ -2,7 +2,9 @@
 """Nova's profile on what Nova publishes as samples of its notifications, written anew."""
 
 import copy
+import dataclasses
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +13,8 @@ from fault_middleware.event import Extraction
 from tests.fixtures import read_data
 
 RECORDED = read_data("nova/notifications.json")
+CAPTURED = read_data("nova/captured.json")
+MOMENT = datetime(2026, 11, 21, 20, 36, 5)
 # All files in doc/notification_samples of Nova, commit 00a030403f, with ERROR as their priority.
 SAMPLES = {
     "compute-exception": "compute.exception",
@@ -51,6 +55,11 @@ def failure(payload):
     return data_of(data_of(payload).get("fault") or data_of(payload)["reason"])
 
 
+def text_of(told):
+    """What an exception said, without what came along from another process."""
+    return told["exception_message"].partition("\nTraceback")[0].rstrip()
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_each_published_sample_of_an_error_gives_the_right_fault(nova, sample):
     sent = RECORDED[sample]["notification"]
@@ -65,7 +74,7 @@ def test_each_published_sample_of_an_error_gives_the_right_fault(nova, sample):
     (row,) = extraction.faults
     data = data_of(sent["payload"])
     told = failure(sent["payload"])
-    message = FOREIGN.get(sample, told["exception_message"].partition("\nTraceback")[0])
+    message = FOREIGN.get(sample, text_of(told))
     assert extraction.action == "record"
     assert row.instance_id == data.get("uuid", data.get("instance_uuid"))
     assert row.message == message
@@ -83,7 +92,7 @@ def test_a_traceback_that_is_cut_off_as_in_the_samples_takes_nothing_away(nova, 
 
     (row,) = nova.extract(sent).faults
 
-    assert row.message == told["exception_message"].partition("\nTraceback")[0]
+    assert row.message == text_of(told)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +133,66 @@ def test_of_the_arguments_of_a_method_nothing_is_stored(nova, name):
 
     for word in ("c2VjcmV0", "injected_files", "id_ed25519", "nob0dy", "bdm"):
         assert all(word not in str(row) for row in rows)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in CAPTURED if "'class': " in json.dumps(CAPTURED[name])]
+)
+def test_an_exception_of_novas_own_is_told_in_its_own_words(nova, name):
+    (row,) = nova.extract(CAPTURED[name]["notification"]).faults
+
+    assert " " in row.message
+    assert "{" not in row.message + row.details
+
+
+def test_a_text_within_an_exception_forges_no_class(nova):
+    sent = copy.deepcopy(CAPTURED["stop_instance"]["notification"])
+    forged = "libvirtError(\"a host, 'message': 'x', 'class': 'InstanceDeployFailure'}\")"
+    sent["payload"]["exception"] = forged
+
+    (row,) = nova.extract(sent).faults
+
+    assert row.message == "libvirtError"
+
+
+def test_what_is_within_an_exception_of_novas_is_judged_too(nova):
+    sent = copy.deepcopy(CAPTURED["stop_instance"]["notification"])
+    sent["payload"]["exception"] = "InstanceDeployFailure(libvirtError('192.0.2.7 rack7'))"
+
+    (row,) = nova.extract(sent).faults
+
+    assert row.message == "InstanceDeployFailure"
+    assert "rack7" in row.details
+
+
+def test_what_failed_first_is_shown_and_not_that_all_was_tried(nova, store):
+    """Two hosts refuse a server, and the conductor gives up."""
+    rows = []
+    for number, name in enumerate(
+        ["compute.instance.create.error", "compute_task.build_instances 2"]
+    ):
+        (row,) = nova.extract(CAPTURED[name]["notification"]).faults
+        about = {"instance_id": "i", "request_id": "req-1", "created": MOMENT}
+        about["created"] += timedelta(seconds=number)
+        rows.append(dataclasses.replace(row, **about))
+    store.record(rows)
+
+    assert rows[1].message.startswith("Exceeded maximum number of retries.")
+    assert store.last("nova", "i").message == rows[0].message
+
+
+def test_a_build_that_works_on_another_host_leaves_no_fault(nova, store):
+    created = nova.extract(CAPTURED["compute.instance.create.end"]["notification"])
+    (clearance,) = created.faults
+    (failed,) = nova.extract(CAPTURED["compute.instance.create.error"]["notification"]).faults
+    about = {
+        "instance_id": clearance.instance_id,
+        "created": clearance.created - timedelta(seconds=9),
+    }
+    store.record([dataclasses.replace(failed, **about), clearance])
+
+    assert created.action == "clear"
+    assert store.last("nova", clearance.instance_id).deleted
 
 
 def test_both_formats_at_once_make_two_faults_of_one_request_and_one_message(nova):
