@@ -33,7 +33,7 @@ class Field:
         """Read a field of a profile: a dotted path, a list of alternatives, or with a form."""
         form = ""
         if isinstance(value, dict):
-            form = value["form"]
+            form = value.get("form", "")
             value = value["path"]
         paths = []
         for path in texts(value):
