@@ -155,7 +155,11 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
         """What reads from the broker."""
         reader = super()._create_listener()._poll_style_listener
         if self._is_rabbit:
-            _RabbitLink(reader.conn, self._batch_size)
+            try:
+                _RabbitLink(reader.conn, self._batch_size)
+            except Exception:
+                reader.cleanup()  # else it would keep messages that nobody stores
+                raise
         gathering = _Gathering(reader)
         return base.PollStyleListenerAdapter(gathering, self._batch_size, self._batch_timeout)
 

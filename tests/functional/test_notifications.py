@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 
 import amqp
+import kombu
 import pytest
 from oslo_messaging._drivers import impl_rabbit
 
@@ -270,3 +271,26 @@ def test_while_the_database_is_away_the_broker_hears_of_us(start, broker):
     with store.writer.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
     wait_until(lambda: len(rows(store)) == 5)
+
+
+def test_where_kombu_has_changed_nothing_is_consumed_and_the_broker_keeps_it(
+    broker, sqlite_url, tmp_path, monkeypatch
+):
+    """Versions that setup.cfg does not allow: to go on without could lose notifications."""
+    topic = uuid.uuid4().hex
+    close(make_store(sqlite_url))
+    file = write_configuration(
+        tmp_path / "x.conf", sqlite_url, transport_url=broker.url, topics=topic
+    )
+    deployment = deploy(parse(file))
+    monkeypatch.delattr(kombu.Connection, "drain_events")
+
+    deployment.consumer.ensure()
+
+    wait_until(lambda: "AttributeError" in deployment.metrics.health.failures.get("broker", ""))
+    notify(broker, topic, "kept", "trove")
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        queue = connection.channel().queue_declare(f"{topic}.info", passive=True)
+        assert queue.message_count == 1
+    deployment.consumer.close()
+    close(deployment.store)
