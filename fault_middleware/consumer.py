@@ -13,7 +13,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 # In the main thread, and not when the first request comes: eventlet, which both bring along, makes
@@ -23,7 +23,7 @@ import futurist  # noqa: F401
 from oslo_utils import eventletutils  # noqa: F401
 
 from fault_middleware.health import Part
-from fault_middleware.listener import Handler, Listener
+from fault_middleware.listener import Handler, Listener, Notifications
 from fault_middleware.metrics import Metrics, Site
 from fault_middleware.process import PerProcess, starts_no_threads
 from fault_middleware.recorder import Recorder
@@ -202,7 +202,7 @@ class Consumer:
                 self._metrics.health.works(Part.BROKER)
                 return
 
-    def _store(self, notifications: Sequence[Mapping[str, Any]]) -> bool:
+    def _store(self, notifications: Notifications) -> bool:
         """Store what notifications say; False for giving them back."""
         state = self._state.get()
         if state.is_guest:

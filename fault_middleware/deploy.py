@@ -74,7 +74,8 @@ class Deployment:
     @functools.cached_property
     def recorder(self) -> Recorder:
         """What stores the contents of notifications."""
-        return Recorder(self.consumed, self.store, self.metrics, self.settings.clear_on_success)
+        clears = self.settings.clear_on_success
+        return Recorder(self.consumed, self.store, self.metrics, clears)
 
     @functools.cached_property
     def writer(self) -> PerProcess[Writer]:
@@ -130,13 +131,8 @@ class Deployment:
         """The rules on who may see what."""
         file = self.settings.policy_file
         credentials = self.settings.credentials
-        return _share(
-            lambda: Policy(self.conf, file, credentials, self.metrics),
-            "policy",
-            _identity(self.conf),
-            file,
-            credentials,
-        )
+        make = functools.partial(Policy, self.conf, file, credentials, self.metrics)
+        return _share(make, "policy", _identity(self.conf), file, credentials)
 
     def filter(self, application: WSGIApplication) -> FaultFilter:
         """The filter around an application."""
@@ -164,27 +160,22 @@ def deploy(
     settings = options.read_settings(conf, local or {}, source)
     consumed = _consumed(conf, settings)
     database = options.read_database_options(conf)
+    database_key = sorted(database.items())
     identity = _identity(conf)
 
     def make() -> Deployment:
         metrics = _share(Metrics, "metrics", identity)
+        # A filter's look-ups keep to its own timeout, so there is a store for each.
         timeout = settings.lookup_timeout
-        store = _share(
-            # A filter's look-ups keep to its own timeout, so there is a store for each.
-            lambda: Store(database, timeout, metrics),
-            "store",
-            identity,
-            timeout,
-            *sorted(database.items()),
-        )
+        make_store = functools.partial(Store, database, timeout, metrics)
+        store = _share(make_store, "store", identity, timeout, *database_key)
         consumed_profiles = _load_profiles(consumed)
         profiles = _load_profiles(settings.profiles)
         made = Deployment(conf, settings, profiles, consumed_profiles, store, metrics)
         _compare_with_others(made, source)
         return made
 
-    inputs = (identity, settings, consumed, *sorted(database.items()))
-    return _share(make, "deployment", *inputs)
+    return _share(make, "deployment", identity, settings, consumed, *database_key)
 
 
 def deployed(conf: cfg.ConfigOpts) -> list[Deployment]:
@@ -198,7 +189,11 @@ def deployed(conf: cfg.ConfigOpts) -> list[Deployment]:
 def _known(conf: cfg.ConfigOpts) -> list[Deployment]:
     """What this process has deployed of a configuration, with whatever options on top."""
     wanted = ("deployment", _identity(conf))
-    return [part for key, part in list(_shared.items()) if key[:2] == wanted]
+    found = []
+    for key, part in list(_shared.items()):
+        if key[:2] == wanted:
+            found.append(part)
+    return found
 
 
 def _consumed(conf: cfg.ConfigOpts, settings: Settings) -> tuple[str, ...]:
@@ -282,7 +277,8 @@ def metrics_factory(global_conf: Mapping[str, str] | None, **local_conf: str) ->
 
     def application(*wsgi: Any) -> Any:
         # Looked for when it is asked: the filter may be built after it.
-        return prometheus.make_wsgi_app(deployed(conf)[0].metrics.exposed)(*wsgi)
+        metrics = deployed(conf)[0].metrics
+        return prometheus.make_wsgi_app(metrics.exposed)(*wsgi)
 
     return application
 
@@ -333,7 +329,8 @@ def _load_profiles(names: Sequence[str]) -> tuple[Profile, ...]:
     """
     profiles: list[Profile] = []
     for name in names:
-        loaded = _share(functools.partial(profile.load, name), "profile", name)
+        load = functools.partial(profile.load, name)
+        loaded = _share(load, "profile", name)
         if loaded.service in _services(profiles):
             raise ConfigurationError(
                 f"[{options.GROUP}] profiles = {','.join(names)}: two profiles describe the "

@@ -65,7 +65,8 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
                 name = _name(event, message)
                 text = _serialize(ctxt, message)
                 rows = functools.partial(_rows, deployment.recorder, text)
-                deployment.writer.get().put(Work(name, len(text), rows))
+                writer = deployment.writer.get()
+                writer.put(Work(name, len(text), rows))
         except Exception as exc:
             deployment.metrics.error(Site.DRIVER, f"{name} is lost", exc)
 
@@ -82,9 +83,10 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
 
 def _name(event: Event, message: Mapping[str, Any]) -> str:
     """A notification for the log. Whoever notifies chooses its texts."""
-    instance_ids = ", ".join(map(str, event.records[0].ids(message)))
+    ids = event.records[0].ids(message)
+    instances = ", ".join(map(str, ids))
     event_type = str(message["event_type"])
-    return printable(f"{event_type[:_LONGEST_NAME]} of {instance_ids[:_LONGEST_NAME]}")
+    return printable(f"{event_type[:_LONGEST_NAME]} of {instances[:_LONGEST_NAME]}")
 
 
 def _serialize(ctxt: Any, message: Mapping[str, Any]) -> str:
@@ -96,7 +98,8 @@ def _serialize(ctxt: Any, message: Mapping[str, Any]) -> str:
     context = ctxt
     if hasattr(ctxt, "to_dict"):
         context = ctxt.to_dict()
-    text: str = jsonutils.dumps({**message, "context": context}, _to_primitive)
+    whole = {**message, "context": context}
+    text: str = jsonutils.dumps(whole, _to_primitive)
     return text
 
 

@@ -78,7 +78,8 @@ class Health:
     @property
     def failures(self) -> dict[str, str]:
         """What fails now, and why, by the name of the part."""
-        return {part.label: text for part, text in list(self._failures.items())}
+        now = list(self._failures.items())  # another thread may change it
+        return {part.label: text for part, text in now}
 
     def starting(self, part: Part) -> None:
         """Note that a part does not work yet, which is not an error so far."""
@@ -91,9 +92,10 @@ class Health:
         :param text: what follows from it, with the ids that help
         :param exc: why; only its kind and first line are told: SQL with parameters may follow
         """
-        self._failures[part] = f"{text}: {describe(exc)}"
+        failure = f"{text}: {describe(exc)}"
+        self._failures[part] = failure
         self._show(part, 1)
-        self._journal.write(part, logging.ERROR, f"{part.label}: {self._failures[part]}")
+        self._journal.write(part, logging.ERROR, f"{part.label}: {failure}")
 
     def works(self, part: Part) -> None:
         """Note that a part works."""

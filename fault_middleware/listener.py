@@ -41,8 +41,10 @@ _WRONG_URL = (
     "[ as %5B and ] as %5D"
 )
 
-#: Is given notifications as profiles read them; returns whether they are done with.
-Handler = Callable[[Sequence[Mapping[str, Any]]], bool]
+#: Notifications as profiles read them.
+Notifications = Sequence[Mapping[str, Any]]
+#: Is given notifications; returns whether they are done with.
+Handler = Callable[[Notifications], bool]
 
 
 def start(
@@ -93,7 +95,8 @@ def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.Tr
 
     :raises ConfigurationError: naming the option, but no password
     """
-    conf.register_opts(dict(messaging_opts.list_opts())[_MESSAGING_GROUP], group=_MESSAGING_GROUP)
+    messaging_options = dict(messaging_opts.list_opts())
+    conf.register_opts(messaging_options[_MESSAGING_GROUP], group=_MESSAGING_GROUP)
     group = "DEFAULT"
     text = None  # oslo.messaging's own default
     if settings.transport_url:
@@ -138,11 +141,14 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
         is_rabbit: bool,
     ) -> None:
         # oslo.messaging calls the method of an endpoint that is named like a priority.
-        methods = {name: functools.partial(_on_messages, handle, name) for name in priorities}
+        endpoint = types.SimpleNamespace()
+        for priority in priorities:
+            method = functools.partial(_on_messages, handle, priority)
+            setattr(endpoint, priority, method)
         super().__init__(
             transport,
             targets,
-            dispatcher.BatchNotificationDispatcher([types.SimpleNamespace(**methods)], None),
+            dispatcher.BatchNotificationDispatcher([endpoint], None),
             allow_requeue=True,
             pool=settings.pool,
             batch_size=settings.batch_size,
@@ -192,7 +198,7 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
         return False
 
 
-def _on_messages(handle: Handler, priority: str, messages: Sequence[Mapping[str, Any]]) -> str:
+def _on_messages(handle: Handler, priority: str, messages: Notifications) -> str:
     """The method of the endpoint for a priority."""
     notifications = []
     for message in messages:

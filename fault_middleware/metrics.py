@@ -20,6 +20,7 @@ from fault_middleware.text import describe
 
 LOG = logging.getLogger(__name__)
 
+_Registry = prometheus.CollectorRegistry
 _PREFIX = "fault_middleware"
 # Of processes that share a folder, a gauge shows the value that was set last.
 _MODE = "mostrecent"
@@ -53,12 +54,7 @@ class _Series(Generic[_Kind]):
     """A metric of prometheus_client; it counts nothing where it could not be made."""
 
     def __init__(
-        self,
-        kind: type[_Kind],
-        registry: prometheus.CollectorRegistry,
-        name: str,
-        help: str,
-        **arguments: Any,
+        self, kind: type[_Kind], registry: _Registry, name: str, help: str, **arguments: Any
     ) -> None:
         self._series: _Kind | None = None
         with _raising_nothing():
@@ -68,7 +64,7 @@ class _Series(Generic[_Kind]):
 class Counter(_Series[prometheus.Counter]):
     """Counts."""
 
-    def __init__(self, registry: prometheus.CollectorRegistry, name: str, help: str) -> None:
+    def __init__(self, registry: _Registry, name: str, help: str) -> None:
         super().__init__(prometheus.Counter, registry, name, help)
 
     def inc(self, amount: float = 1) -> None:
@@ -81,7 +77,7 @@ class Counter(_Series[prometheus.Counter]):
 class Gauge(_Series[prometheus.Gauge]):
     """Holds a value; of processes that share a folder, the value that was set last."""
 
-    def __init__(self, registry: prometheus.CollectorRegistry, name: str, help: str) -> None:
+    def __init__(self, registry: _Registry, name: str, help: str) -> None:
         super().__init__(prometheus.Gauge, registry, name, help, multiprocess_mode=_MODE)
 
     def set(self, value: float) -> None:
@@ -97,9 +93,7 @@ class Counters(_Series[prometheus.Counter], Generic[_Label]):
     Each is there at 0 before it counts: Prometheus sees no increase of what was not there.
     """
 
-    def __init__(
-        self, registry: prometheus.CollectorRegistry, name: str, help: str, labels: type[_Label]
-    ) -> None:
+    def __init__(self, registry: _Registry, name: str, help: str, labels: type[_Label]) -> None:
         names = [labels.__name__.lower()]
         super().__init__(prometheus.Counter, registry, name, help, labelnames=names)
         for label in labels:
@@ -109,15 +103,14 @@ class Counters(_Series[prometheus.Counter], Generic[_Label]):
         """Add to the counter of a label."""
         if self._series is not None:
             with _raising_nothing():
-                self._series.labels(label.label).inc(amount)
+                series = self._series.labels(label.label)
+                series.inc(amount)
 
 
 class Gauges(_Series[prometheus.Gauge], Generic[_Label]):
     """A gauge for each member of ``labels``; as :class:`Gauge` and :class:`Counters`."""
 
-    def __init__(
-        self, registry: prometheus.CollectorRegistry, name: str, help: str, labels: type[_Label]
-    ) -> None:
+    def __init__(self, registry: _Registry, name: str, help: str, labels: type[_Label]) -> None:
         names = [labels.__name__.lower()]
         super().__init__(
             prometheus.Gauge, registry, name, help, labelnames=names, multiprocess_mode=_MODE
@@ -131,7 +124,8 @@ class Gauges(_Series[prometheus.Gauge], Generic[_Label]):
         """Set the gauge of a label."""
         if self._series is not None:
             with _raising_nothing():
-                self._series.labels(label.label).set(value)
+                series = self._series.labels(label.label)
+                series.set(value)
 
 
 class Metrics:
@@ -213,7 +207,8 @@ class Metrics:
         told = []
         for metric in metrics:
             for sample in metric.samples:
-                if sample.name.endswith("_created") or (sample.labels and not sample.value):
+                is_empty = sample.labels and not sample.value
+                if is_empty or sample.name.endswith("_created"):
                     continue
                 name = sample.name.removeprefix(f"{_PREFIX}_")
                 labels = "".join(f"[{value}]" for value in sample.labels.values())

@@ -199,7 +199,8 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     ours = []
     for field in dataclasses.fields(Settings):
         kind = field.metadata["kind"]
-        ours.append(kind(field.name, **field.metadata["arguments"]))
+        arguments = field.metadata["arguments"]
+        ours.append(kind(field.name, **arguments))
     return [(GROUP, ours), (DATABASE_GROUP, DATABASE_OPTIONS)]
 
 
@@ -210,7 +211,8 @@ def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -
     :param source: the name of the paste file, for messages
     :raises ConfigurationError: for an unknown key or a value that does not fit
     """
-    options = {option.dest: option for option in list_opts()[0][1]}
+    ours = list_opts()[0][1]
+    options = {option.dest: option for option in ours}
     _refuse_unknown(local, options, source)
     values: dict[str, Any] = {}
     for name, option in options.items():
@@ -222,9 +224,10 @@ def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -
             value = tuple(value or ())
         values[name] = value
     settings = Settings(**values)
-    for name, listed in (("profiles", settings.profiles), ("topics", settings.topics)):
-        if not listed:
-            raise ConfigurationError(f"[{GROUP}] {name} is empty; name at least one")
+    if not settings.profiles:
+        raise ConfigurationError(f"[{GROUP}] profiles is empty; name at least one")
+    if not settings.topics:
+        raise ConfigurationError(f"[{GROUP}] topics is empty; name at least one")
     return settings
 
 

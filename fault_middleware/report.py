@@ -76,7 +76,8 @@ def record(
     :raises Exception: of the database
     """
     if conf is None:
-        conf = deploy.configuration(None, os.environ.get(ENVIRONMENT), None)
+        file = os.environ.get(ENVIRONMENT)
+        conf = deploy.configuration(None, file, None)
     deployment = deploy.deploy(conf)
     service = _service(service, deployment)
     arguments = _texts(error, details)
@@ -84,7 +85,8 @@ def record(
     made = fault.make(service, str(instance_id or ""), **arguments)
     if skip_delta and _has_fresher(deployment.store, made, skip_delta):
         return False
-    deployment.metrics.stored.inc(deployment.store.record([made]))
+    new = deployment.store.record([made])
+    deployment.metrics.stored.inc(new)
     return True
 
 

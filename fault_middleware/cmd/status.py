@@ -33,9 +33,14 @@ _PARTS = ("configuration", "database", "policy")
 def _deployment(conf: cfg.ConfigOpts, _: object) -> Result:
     """What the doctor says of what an upgrade meets."""
     options.register_opts(conf)
-    found = list(doctor.examine(conf, {"parts": _PARTS}))
-    told = [f"{what} {remedy}" for severity, _, what, remedy in found if _CODES[severity]]
-    return Result(max(_CODES[severity] for severity, *_ in found), " ".join(told) or None)
+    worst = Code.SUCCESS
+    texts = []
+    for severity, _, what, remedy in doctor.examine(conf, {"parts": _PARTS}):
+        code = _CODES[severity]
+        worst = max(worst, code)
+        if code is not Code.SUCCESS:
+            texts.append(f"{what} {remedy}")
+    return Result(worst, " ".join(texts) or None)
 
 
 def _tables(conf: cfg.ConfigOpts, _: object) -> Result:
