@@ -74,6 +74,10 @@ def wrap(text: str, width: int, keep_words: bool = False) -> list[str]:
     wrapper = textwrap.TextWrapper(width, break_on_hyphens=False, break_long_words=not keep_words)
     lines = []
     for line in text.split("\n"):
+        unindented = line.lstrip()
+        # What is wrapped stays below its beginning, but keeps half of the line to itself.
+        indent = min(len(line) - len(unindented), width // 2)
+        wrapper.subsequent_indent = " " * indent
         lines += wrapper.wrap(line) or [""]
     return lines
 

@@ -232,6 +232,18 @@ def test_a_text_of_several_columns_gets_a_record_of_its_own(manage, monkeypatch)
     assert '           File "x.py", line 1' in lines
 
 
+def test_a_line_that_is_wrapped_keeps_its_indentation():
+    text = "Traceback:\n    raise TroveError(message)\n" + " " * 50 + "far right"
+
+    assert layout.wrap(text, 20) == [
+        "Traceback:",
+        "    raise",
+        "    TroveError(messa",
+        "    ge)",
+        "          far right",
+    ]
+
+
 def test_an_empty_list_prints_nothing(manage):
     assert manage("fault", "list") == ""
 
