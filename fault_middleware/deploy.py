@@ -16,7 +16,7 @@ from wsgiref.types import WSGIApplication
 import prometheus_client as prometheus
 from oslo_config import cfg
 
-from fault_middleware import options, profile, queues
+from fault_middleware import masking_file, options, profile, queues
 from fault_middleware.archive import Archive
 from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
@@ -158,6 +158,8 @@ def deploy(
     """
     options.register_opts(conf)
     settings = options.read_settings(conf, local or {}, source)
+    if settings.masking_rules:
+        masking_file.use(settings.masking_rules)
     consumed = _consumed(conf, settings)
     database = options.read_database_options(conf)
     database_key = sorted(database.items())

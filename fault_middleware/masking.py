@@ -5,7 +5,6 @@ A second line: the first is that only administrators see details.  The shapes ar
 data: ``masking-rules.yaml`` has ours, and a deployer may add a file of the same form.
 """
 
-import functools
 import importlib.util
 import json
 import math
@@ -101,29 +100,51 @@ class Masker:
         return "".join([*pieces, text[end:]]) if pieces else text
 
 
+class Chosen:
+    """Which masker this process uses: that of the package, until a deployer's file is read.
+
+    Every text of a process is masked by the same rules, wherever it comes from: a part that would
+    have to be told of them could be forgotten, and let a secret out.
+
+    :ivar source: the file of a deployer, None without one
+    """
+
+    def __init__(self) -> None:
+        self._masker: Masker | None = None
+        self.source: str | None = None
+
+    def choose(self, masker: Masker, source: str) -> None:
+        """Use a masker from now on."""
+        self._masker = masker
+        self.source = source
+
+    def masker(self) -> Masker:
+        """The one to use; the rules of the package are read when they are first needed."""
+        if self._masker is None:
+            self._masker = build({})
+        return self._masker
+
+
+#: The choice of this process.
+chosen = Chosen()
+
+
 def mask(text: str) -> str:
-    """Replace what looks like a secret with ``***``, by the rules of this package. Idempotent.
+    """Replace what looks like a secret with ``***``, by the rules of this process. Idempotent.
 
     What it does not find are words of a language as secrets in prose ("bind with swordfish").
     """
-    return shipped().mask(text)
+    return chosen.masker().mask(text)
 
 
-@functools.lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
-    """Whether what has this name is a secret, by the rules of this package."""
-    return shipped().is_secret_name(name)
+    """Whether what has this name is a secret."""
+    return chosen.masker().is_secret_name(name)
 
 
 def mask_arguments(arguments: list[str]) -> list[str]:
-    """See :meth:`Masker.mask_arguments`; by the rules of this package."""
-    return shipped().mask_arguments(arguments)
-
-
-@functools.cache
-def shipped() -> Masker:
-    """The masker that has the rules of this package and no others."""
-    return build({})
+    """See :meth:`Masker.mask_arguments`."""
+    return chosen.masker().mask_arguments(arguments)
 
 
 def build(added: Mapping[str, Any]) -> Masker:

@@ -155,6 +155,12 @@ class Settings:
         help="The policy file with our rules, fault_middleware:show and "
         "fault_middleware:show:details. Unset: the service's own, [oslo_policy] policy_file.",
     )
+    masking_rules: str | None = _option(
+        cfg.StrOpt,
+        help="A YAML file with rules of your own for what is a secret, and exceptions, which are "
+        "added to those of fault_middleware. It is for the whole process, and read when that "
+        "starts. Unset: none.",
+    )
     metrics_port: int | None = _option(
         cfg.PortOpt,
         help="The port on which fault-middleware-consumer serves its counters to Prometheus, at "

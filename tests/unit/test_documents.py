@@ -154,7 +154,7 @@ def test_the_readme_has_exactly_two_commands_to_begin_with():
 
 
 def test_the_policy_of_the_manual_lets_owners_see_details(configure, tmp_path):
-    (text,) = blocks(MANUAL / "security.rst", "yaml")
+    text, _ = blocks(MANUAL / "security.rst", "yaml")
     file = tmp_path / "policy.yaml"
     file.write_text(text)
     policy = Policy(configure(), str(file), "headers", Metrics())

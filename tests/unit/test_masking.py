@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oslo_utils import strutils
 
-from fault_middleware import masking, masking_rules, package_data
+from fault_middleware import masking, masking_file, masking_rules, package_data
+from fault_middleware.deploy import deploy
+from fault_middleware.options import ConfigurationError
+from tests.documents import MANUAL, blocks
 from tests.fixtures import read_data
 
 CORPORA = [read_data("secrets.json"), read_data("secrets-2.json")]
@@ -325,3 +328,78 @@ class TestAddedRules:
             masking.build(added)
 
         assert caught.value.place == place
+
+
+FILE = """
+rules:
+  - id: badge
+    description: the badges of the company
+    regex: badge-(\\d{6})
+    keywords: [badge-]
+allowlists:
+  - description: the password of the documentation
+    stopwords: [changeme]
+"""
+
+
+@pytest.fixture
+def chosen(monkeypatch):
+    """The choice of a process that has just begun."""
+    monkeypatch.setattr(masking, "chosen", masking.Chosen())
+
+
+@pytest.mark.usefixtures("chosen")
+class TestAFileOfRules:
+    def test_its_rules_and_exceptions_hold_in_the_whole_process(self, configure, tmp_path):
+        path = tmp_path / "rules.yaml"
+        path.write_text(FILE)
+
+        deploy(configure(masking_rules=str(path)))
+
+        assert masking.mask("badge-123456 pwd=changeme") == "badge-*** pwd=changeme"
+        assert masking.mask("pwd=S3cr3t") == "pwd=***"
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("rules:\n- id: x\n  regex: (\n  keywords: [x]\n", ":3: rules[0].regex: not a reg"),
+            ("rules:\n- id: x\n  regex: x\n", ":2: rules[0]: 'keywords' is a required"),
+            ("rules:\n- id: x\n  regexp: x\n", ":3: rules[0].regexp: "),
+            ("extend:\n  disabledRules: [nope]\n", ":2: extend.disabledRules[0]: there is no"),
+            ("rules: [\n", ": not YAML"),
+            ("", ":1: the document is empty"),
+        ],
+    )
+    def test_a_mistake_is_named_at_the_start(self, configure, tmp_path, text, said):
+        path = tmp_path / "rules.yaml"
+        path.write_text(text)
+
+        with pytest.raises(ConfigurationError) as caught:
+            deploy(configure(masking_rules=str(path)))
+
+        assert f"{path}" in str(caught.value)
+        assert said in str(caught.value)
+        assert masking.mask("pwd=S3cr3t") == "pwd=***"
+
+    def test_a_file_that_is_not_there_is_named(self, configure, tmp_path):
+        with pytest.raises(ConfigurationError, match=r"masking_rules: .*nowhere"):
+            deploy(configure(masking_rules=str(tmp_path / "nowhere")))
+
+    def test_the_example_of_the_manual_does_what_the_manual_says(self, tmp_path):
+        _, example = blocks(MANUAL / "security.rst", "yaml")
+        (tmp_path / "rules").write_text(example)
+        masking_file.use(str(tmp_path / "rules"))
+
+        assert masking.mask("badge-123456 pwd=changeme pwd=demo-1") == (
+            "badge-*** pwd=changeme pwd=demo-1"
+        )
+        assert masking.mask("/x?code=a1b2c3d4e5") == "/x?code=a1b2c3d4e5"
+
+    def test_a_process_has_one_file(self, tmp_path):
+        for name in ("a", "b"):
+            (tmp_path / name).write_text(FILE)
+        masking_file.use(str(tmp_path / "a"))
+        masking_file.use(str(tmp_path / "a"))
+
+        with pytest.raises(ConfigurationError, match=r"this process has .*a already"):
+            masking_file.use(str(tmp_path / "b"))
