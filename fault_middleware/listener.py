@@ -111,7 +111,8 @@ def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.Tr
         # What the parser says may hold a part of the password.
         raise ConfigurationError(f"[{group}] {_WRONG_URL}") from None
     known = metadata.entry_points(group="oslo.messaging.drivers").names
-    if url.transport not in known:
+    # What stands behind a "+" is the driver's own affair, such as kombu+memory.
+    if url.transport.partition("+")[0] not in known:
         raise ConfigurationError(
             f"[{group}] transport_url: oslo.messaging has no transport {url.transport!r}; "
             f"it has {', '.join(sorted(known))}"
