@@ -11,7 +11,8 @@ import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-from fault_middleware import package_data
+from fault_middleware.cmd.doctor import findings
+from fault_middleware.cmd.doctor.finding import Severity
 from fault_middleware.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -94,19 +95,20 @@ class MetricsTable(Directive):
 
 
 class Findings(Directive):
-    """What the doctor may say of a part, the argument, from the file that it reads."""
+    """What the doctor may say of a part, the argument, from its code."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        words, part = package_data.load("doctor.yaml"), self.arguments[0]
         table = nodes.definition_list()
-        for code, finding in (words["parts"].get(part) or words[part]).items():
-            if finding["severity"] != "ok":
-                term = nodes.term("", "", nodes.literal("", code))
-                term += nodes.Text(f" ({finding['severity']})")
-                texts = (nodes.paragraph("", finding[name]) for name in ("what", "remedy"))
-                table += nodes.definition_list_item("", term, nodes.definition("", *texts))
+        for finding in findings.declared(self.arguments[0]):
+            if finding.severity is not Severity.OK:
+                term = nodes.term("", "", nodes.literal("", finding.code))
+                term += nodes.Text(f" ({finding.severity})")
+                what = nodes.paragraph("", finding.what)
+                remedy = nodes.paragraph("", finding.remedy)
+                definition = nodes.definition("", what, remedy)
+                table += nodes.definition_list_item("", term, definition)
         return [table]
 
 

@@ -16,18 +16,26 @@ from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 from oslo_utils import fileutils
 
-from fault_middleware import doctor, migration, options
+from fault_middleware import migration, options
+from fault_middleware.cmd.doctor import examination
+from fault_middleware.cmd.doctor.case import Given
+from fault_middleware.cmd.doctor.finding import Severity
 from fault_middleware.options import ConfigurationError
 from fault_middleware.store import Store
 from fault_middleware.text import describe
 
 PROGRAM = "fault-middleware-status"
 _DESCRIPTION = "Say what stands in the way of an upgrade: upgrade check."
-_CODES = {"ok": Code.SUCCESS, "warning": Code.WARNING, "error": Code.FAILURE}
+_CODES = {
+    Severity.OK: Code.SUCCESS,
+    Severity.SKIPPED: Code.WARNING,
+    Severity.WARNING: Code.WARNING,
+    Severity.ERROR: Code.FAILURE,
+}
+_PARTS = (examination.CONFIGURATION, examination.DATABASE, examination.POLICY)
 _CONVERT = "Make it YAML, with oslopolicy-convert-json-to-yaml."
 # Seconds.
 _LOOKUP_TIMEOUT = 5.0
-_PARTS = ("configuration", "database", "policy")
 
 
 def _deployment(conf: cfg.ConfigOpts, _: object) -> Result:
@@ -35,11 +43,10 @@ def _deployment(conf: cfg.ConfigOpts, _: object) -> Result:
     options.register_opts(conf)
     worst = Code.SUCCESS
     texts = []
-    for severity, _, what, remedy in doctor.examine(conf, {"parts": _PARTS}):
-        code = _CODES[severity]
-        worst = max(worst, code)
-        if code is not Code.SUCCESS:
-            texts.append(f"{what} {remedy}")
+    for finding in examination.examine(Given(conf), _PARTS):
+        worst = max(worst, _CODES[finding.severity])
+        if finding.severity is not Severity.OK:
+            texts.append(f"{finding.what} {finding.remedy}")
     return Result(worst, " ".join(texts) or None)
 
 

@@ -2,26 +2,38 @@
 """The doctor, a real broker and real databases."""
 
 import contextlib
+import shutil
 import socket
+import ssl
+import subprocess
+import threading
 import uuid
+from datetime import timedelta
 
 import oslo_messaging
 import pytest
 import sqlalchemy as sa
 
-from fault_middleware import doctor, listener, migration
+from fault_middleware import clock, fault, listener, migration, models
+from fault_middleware.cmd.doctor import examination
+from fault_middleware.cmd.doctor.case import Given
+from fault_middleware.cmd.doctor.finding import Severity
 from fault_middleware.deploy import deploy
 from fault_middleware.options import register_opts
 from fault_middleware.store import Store
+from tests.findings import texts
 from tests.fixtures import (
     close,
     database_options,
     make_store,
     new_database,
     parse,
+    require,
+    rows,
     wait_until,
     write_configuration,
 )
+from tests.services import free_port
 
 QUEUE = "fault_middleware.info"
 PUBLISHING = """\
@@ -33,23 +45,31 @@ topics = notifications,fault_middleware
 """
 # Tacker has no consumer that would purge.
 KEEP = {"retention_days": "0", "max_faults_per_instance": "0"}
+OWN_HOST = """\
+transport_url = {url}
+[DEFAULT]
+transport_url = {rpc}
+"""
 DURABLE = "[oslo_messaging_rabbit]\namqp_durable_queues = true\n"
+PLAIN = ""
 QUORUM = "[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\n"
 
 
 def examine(file, **given):
     conf = parse(file)
     register_opts(conf)
-    return list(doctor.examine(conf, given))
+    return list(examination.examine(Given(conf, **given)))
+
+
+def said(file, **given):
+    """What is said, by its codes."""
+    return texts(examine(file, **given))
 
 
 def troubles(file, **given):
     """What is not well: what is said of it, by its codes."""
-    return {
-        code: f"{what} {remedy}"
-        for severity, code, what, remedy in examine(file, **given)
-        if severity != "ok"
-    }
+    bad = (Severity.ERROR, Severity.WARNING)
+    return texts(found for found in examine(file, **given) if found.severity in bad)
 
 
 @pytest.fixture
@@ -90,27 +110,49 @@ def listen():
         yield listen
 
 
-def notify(file, topic="fault_middleware"):
+def notify(file, topic="fault_middleware", priority="info"):
     conf = parse(file)
     transport = oslo_messaging.get_notification_transport(
         conf, url=deploy(conf).settings.transport_url
     )
     sender = oslo_messaging.Notifier(transport, "x", driver="messagingv2", topics=[topic])
-    sender.prepare(retry=5).info({}, "dbaas.instance_create.error", {"instance_id": "i"})
+    send = getattr(sender.prepare(retry=5), priority)
+    send({}, "dbaas.instance_create.error", {"instance_id": "i"})
     transport.cleanup()
 
 
-@pytest.mark.parametrize("kind", [DURABLE, QUORUM])
-def test_a_right_deployment_is_well(write, listen, kind):
+@pytest.mark.parametrize("kind", [PLAIN, DURABLE, QUORUM], ids=["plain", "durable", "quorum"])
+def test_a_right_deployment_is_well(write, listen, host, kind):
     file = write(kind)
     listen(file)
 
-    findings = examine(file, readers=1)
+    found = said(file, readers=1)
 
-    assert {severity for severity, *_ in findings} == {"ok"}
-    said = {code: what for _, code, what, _ in findings}
-    assert said["queue-well"] == f"The queue {QUEUE} has 1 readers; 0 messages wait."
-    assert "broker-well" in said
+    assert troubles(file, readers=1) == {}
+    where = host.partition("@")[2].replace("/", " (virtual host ") + ")"
+    assert f"The queue {QUEUE} at {where} has 1 reader; 0 messages wait." in found["queue-well"]
+    assert "broker-well" in found
+    assert ("queue-not-durable" in found) == (kind == PLAIN)
+
+
+@pytest.mark.parametrize("query", ["", "?amqp_durable_queues=true", "?rabbit_quorum_queue=true"])
+def test_a_virtual_host_for_notifications_alone_is_well(write, listen, broker, host, query):
+    listen(write(PLAIN, name="rpc.conf", topics="rpc"))
+    theirs = broker.new_host(uuid.uuid4().hex)
+    file = write(OWN_HOST.format(url=theirs + query, rpc=host), transport_url="")
+    listen(file)
+
+    assert troubles(file, readers=1) == {}
+
+
+def test_a_driver_without_a_broker_is_well(write):
+    file = write(PLAIN, consumer="external", transport_url="rabbit://g:g@127.0.0.1:1/")
+    file.write_text(file.read_text().replace("driver = messagingv2", "driver = fault_middleware"))
+
+    found = said(file)
+
+    assert "broker-not-needed" in found
+    assert not [code for code in found if code.startswith(("queue", "exchange", "broker-un"))]
 
 
 def test_before_anything_was_started_there_are_warnings(write, broker, host):
@@ -135,7 +177,7 @@ def test_a_queue_without_a_reader(write, listen):
     wait_until(lambda: "queue-unread" in troubles(file))
     found = troubles(file)
     assert set(found) == {"queue-unread"}
-    assert "in which 1 messages wait. Start the consumer" in found["queue-unread"]
+    assert "in which 1 message waits. Start the consumer" in found["queue-unread"]
 
 
 def test_a_queue_with_a_reader_too_many(write, listen):
@@ -146,7 +188,7 @@ def test_a_queue_with_a_reader_too_many(write, listen):
     found = troubles(file, readers=1)
 
     assert set(found) == {"queue-shared"}
-    assert "has 2 readers, and 1 of them are yours" in found["queue-shared"]
+    assert "has 2 readers, and only 1 of them yours" in found["queue-shared"]
     assert troubles(file, readers=2) == troubles(file) == {}
 
 
@@ -162,27 +204,174 @@ def test_a_pool_needs_a_reader_of_the_topic_too(write, listen):
     assert other is not None
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("", DURABLE), (QUORUM, DURABLE), (DURABLE, "")])
-def test_a_queue_of_another_kind(write, listen, ours, theirs):
+@pytest.mark.parametrize(
+    ("ours", "theirs", "codes"),
+    [
+        (PLAIN, DURABLE, {"exchange-more-durable", "queue-more-durable"}),
+        (PLAIN, QUORUM, {"exchange-more-durable", "queue-more-durable"}),
+        (DURABLE, PLAIN, {"exchange-less-durable", "queue-less-durable"}),
+        (DURABLE, QUORUM, {"queue-more-durable"}),
+        (QUORUM, PLAIN, {"exchange-less-durable", "queue-less-durable"}),
+        (QUORUM, DURABLE, {"queue-less-durable"}),
+    ],
+)
+def test_a_queue_of_another_kind(write, listen, ours, theirs, codes):
     listen(write(theirs, name="theirs.conf"))
 
-    found = troubles(write(ours))
-
-    assert "queue-different" in found
-    assert "amqp_durable_queues" in found["queue-different"]
-    different = {"exchange-different"} if bool(ours) != bool(theirs) else set()
-    warned = set() if ours else {"queue-not-durable"}
-    assert set(found) == {"queue-different"} | different | warned
+    assert set(troubles(write(ours))) == codes
 
 
-def test_queues_that_are_not_durable(write, listen):
-    file = write("")
+def test_what_is_wanted_durable_and_exists_otherwise_is_no_reason_to_delete(write, listen):
+    listen(write(PLAIN, name="theirs.conf"))
+
+    found = troubles(write(DURABLE))
+
+    ways = found["exchange-less-durable"]
+    assert "To leave all as it is: remove amqp_durable_queues" in ways
+    assert "virtual host of their own" in ways
+    assert "migration of every service" in ways
+
+
+def test_options_that_do_not_fit_the_rpc_beside_notifications(write, listen, broker, host):
+    listen(write(PLAIN, name="rpc.conf", topics="rpc"))
+    theirs = broker.new_host(uuid.uuid4().hex)
+    file = write(OWN_HOST.format(url=theirs, rpc=host) + DURABLE, transport_url="")
     listen(file)
+
+    assert set(troubles(file, readers=1)) == {"rpc-exchange-different"}
+
+
+def test_a_topic_that_nobody_reads_fills_the_broker(write, listen):
+    file = write()
+    listen(file)
+    notify(file, "notifications")
+    wait_until(lambda: "topic-unread" in troubles(file))
 
     found = troubles(file)
 
-    assert set(found) == {"queue-not-durable"}
-    assert "amqp_durable_queues = true" in found["queue-not-durable"]
+    assert set(found) == {"topic-unread"}
+    assert "notifications.info" in found["topic-unread"]
+    assert "1 message waits" in found["topic-unread"]
+
+
+def test_a_priority_that_nobody_reads_fills_the_broker(write, listen):
+    file = write()
+    listen(file)
+    notify(file, priority="error")
+    wait_until(lambda: "topic-unread" in troubles(file))
+
+    assert "fault_middleware.error" in troubles(file)["topic-unread"]
+
+
+def test_a_consumer_in_another_virtual_host_than_the_publishers(write, listen, broker, host):
+    theirs = broker.new_host(uuid.uuid4().hex)
+    publishing = write(transport_url="", name="publishers.conf")
+    publishing.write_text(f"[DEFAULT]\ntransport_url = {theirs}\n{publishing.read_text()}")
+    file = write()
+    file.write_text(f"[DEFAULT]\ntransport_url = {theirs}\n{file.read_text()}")
+    listen(file)
+    notify(publishing)
+    wait_until(lambda: "topic-unread" in troubles(file))
+
+    found = troubles(file)
+
+    assert set(found) == {"publisher-elsewhere", "topic-unread"}
+    assert theirs.rpartition("/")[2] in found["publisher-elsewhere"]
+    assert host.rpartition("/")[2] in found["publisher-elsewhere"]
+
+
+def test_each_host_of_a_cluster_is_asked(write, listen, broker, host):
+    listen(write(name="theirs.conf"))
+    dead = free_port()
+    both = host.replace("@", f"@127.0.0.1:{dead},guest:guest@")
+
+    found = said(write(transport_url=both))
+
+    assert f"127.0.0.1:{dead}, one of several" in found["broker-host-unreachable"]
+    assert found["broker-well"].strip() == f"The broker at 127.0.0.1:{broker.port} answers."
+
+
+def test_a_url_that_is_not_set_is_told_so(write):
+    found = said(write(transport_url=""))
+
+    text = found.get("broker-unreachable") or found.get("broker-refused") or found["broker-well"]
+    assert "localhost:5672, since no transport_url is set" in text
+
+
+TLS = "[oslo_messaging_rabbit]\nssl = true\n"
+
+
+def test_tls_on_a_plain_port(write):
+    found = troubles(write(TLS))
+
+    assert set(found) == {"broker-without-tls"}
+    assert "usually 5671" in found["broker-without-tls"]
+
+
+def test_a_certificate_file_that_is_not_there_is_named(write):
+    found = troubles(write(f"{TLS}ssl_ca_file = /nowhere/ca.pem\n"))
+
+    assert set(found) == {"broker-file-missing"}
+    assert "ssl_ca_file names /nowhere/ca.pem" in found["broker-file-missing"]
+
+
+def test_a_certificate_that_nobody_trusts(write, tls_port, certificate):
+    _, other = certificate("other")
+
+    url = f"rabbit://g:g@localhost:{tls_port}/"
+    found = troubles(write(f"{TLS}ssl_ca_file = {other}\n", transport_url=url))
+
+    assert set(found) == {"broker-certificate"}
+
+
+def test_no_tls_on_a_port_for_it(write, tls_port):
+    found = troubles(write(transport_url=f"rabbit://g:g@127.0.0.1:{tls_port}/"))
+
+    assert set(found) == {"broker-with-tls"}
+    assert "ssl = true" in found["broker-with-tls"]
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Makes a key and a certificate that it signed itself; their files."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        require("openssl", "it is not installed")
+
+    def certificate(name):
+        key, file = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
+        command = [
+            openssl,
+            *["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost"],
+        ]
+        command += ["-keyout", str(key), "-out", str(file)]
+        subprocess.run(command, check=True, capture_output=True)
+        return key, file
+
+    return certificate
+
+
+@pytest.fixture
+def tls_port(certificate):
+    """The port of a server that speaks TLS, and hangs up on all that does not."""
+    key, file = certificate("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file, key)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), connection:
+                context.wrap_socket(connection, server_side=True).close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listening.getsockname()[1]
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
 
 
 def test_a_user_who_may_not_listen(write, listen, broker, host):
@@ -251,10 +440,8 @@ def test_each_database_from_nothing_to_the_right_table(tacker, empty, database_u
 
     migration.sync(empty.writer)
 
-    findings = examine(tacker(database_url))
-    assert {severity for severity, *_ in findings} == {"ok"}
-    (what,) = (what for _, code, what, _ in findings if code == "database-well")
-    assert f"at revision {migration.newest()}" in what
+    assert troubles(tacker(database_url)) == {}
+    assert f"at revision {migration.newest()}" in said(tacker(database_url))["database-well"]
 
 
 def test_a_foreign_table(tacker, empty, database_url):
@@ -342,3 +529,168 @@ def test_a_database_that_is_away_or_mute(tacker, server):
 
     assert set(slow) == set(away) == {"database-unreachable"}
     assert "s3cret" not in str(slow) + str(away)
+
+
+@pytest.fixture
+def consumer(tmp_path):
+    """Writes a configuration of who consumes, with a broker that is not looked at."""
+
+    def write(url, text="", **values):
+        values = {"transport_url": "kombu+memory:////", **values}
+        file = write_configuration(tmp_path / "trove.conf", url, PUBLISHING, **values)
+        file.write_text(file.read_text() + text)
+        file.chmod(0o600)
+        return file
+
+    return write
+
+
+FULL = {
+    "instance_faults": "SELECT, INSERT, UPDATE, DELETE",
+    "fault_middleware_retention": "SELECT, UPDATE",
+    "fault_middleware_alembic_version": "SELECT",
+}
+
+
+def rights(**instead):
+    return FULL | instead
+
+
+@pytest.mark.parametrize("server", ["mariadb", "postgresql"])
+class TestRights:
+    """What the user of the database may do, tried on real servers."""
+
+    @pytest.fixture
+    def grant(self, request, server):
+        """Makes a user with rights on tables; returns the URL with it."""
+        with new_database(request.getfixturevalue(server)) as url:
+            owner = make_store(url)
+            user = f"u{uuid.uuid4().hex[:20]}"
+
+            def grant(tables):
+                login = "IDENTIFIED BY 's3cret'" if server == "mariadb" else "LOGIN"
+                execute(owner, f"CREATE USER {user} {login}")
+                for table, what in tables.items():
+                    execute(owner, f"GRANT {what} ON {table} TO {user}")
+                own = sa.make_url(url).set(username=user, password="s3cret")
+                return own.render_as_string(hide_password=False)
+
+            yield grant
+            if server == "postgresql":
+                execute(owner, f"DROP OWNED BY {user}")
+            execute(owner, f"DROP USER {user}")
+            close(owner)
+
+    def test_all_that_is_needed_is_well(self, consumer, grant):
+        assert troubles(consumer(grant(FULL))) == {}
+
+    def test_who_consumes_and_may_only_read(self, consumer, grant, server):
+        url = grant(rights(instance_faults="SELECT"))
+
+        found = troubles(consumer(url))["rights-missing"]
+
+        assert "may not INSERT into instance_faults" in found
+        assert ("UPDATE instance_faults" in found) == (server == "mariadb")
+        assert "no fault is stored" in found
+        assert "s3cret" not in found
+
+    def test_who_inserts_and_may_not_update(self, consumer, grant, server):
+        url = grant(rights(instance_faults="SELECT, INSERT, DELETE"))
+
+        found = troubles(consumer(url))
+
+        # Where a row that is there already is passed over by an UPDATE of nothing.
+        assert set(found) == ({"rights-missing"} if server == "mariadb" else set())
+
+    def test_who_may_not_purge(self, consumer, grant, server):
+        url = grant(rights(instance_faults="SELECT, INSERT, UPDATE"))
+
+        found = troubles(consumer(url))["rights-missing"]
+
+        assert "may not DELETE from instance_faults, so old faults are never removed" in found
+
+    def test_who_keeps_all_faults_needs_no_right_to_purge(self, consumer, grant, server):
+        url = grant({**rights(instance_faults="SELECT, INSERT, UPDATE")})
+
+        assert troubles(consumer(url, **KEEP)) == {}
+
+    def test_an_api_whose_consumer_is_elsewhere_may_only_read(self, consumer, grant, tmp_path):
+        url = grant(rights(instance_faults="SELECT"))
+        (tmp_path / "paste.ini").write_text("")
+
+        file = consumer(url, consumer="external")
+        found = said(file, paste=str(tmp_path / "paste.ini"))
+
+        assert "rights-of-filter" in found
+        assert "rights-missing" not in found
+        assert "rights-missing" in said(file)  # the consumer's own
+
+    def test_a_driver_that_records_has_to_write(self, consumer, grant, tmp_path):
+        url = grant(rights(instance_faults="SELECT"))
+        (tmp_path / "paste.ini").write_text("")
+        file = consumer(url, consumer="external")
+        text = file.read_text().replace("driver = messagingv2", "driver = fault_middleware")
+        file.write_text(text)
+
+        assert "rights-missing" in said(file, paste=str(tmp_path / "paste.ini"))
+
+
+def test_nothing_is_left_of_what_was_tried(consumer, any_store, database_url):
+    any_store.record([fault.make("trove", "i", message="m")])
+
+    assert troubles(consumer(database_url)) == {}
+
+    assert [row["message"] for row in rows(any_store)] == ["m"]
+
+
+@pytest.mark.parametrize("server", ["mariadb", "postgresql"])
+class TestReplica:
+    """What slave_connection leads to."""
+
+    @pytest.fixture
+    def primary(self, request, server):
+        """The URL of a database with an old row."""
+        with new_database(request.getfixturevalue(server)) as url:
+            store = make_store(url)
+            record_old(store)
+            close(store)
+            yield url
+
+    @pytest.fixture
+    def other(self, request, server):
+        """The URL of another, empty database."""
+        with new_database(request.getfixturevalue(server)) as url:
+            yield url
+
+    def test_the_same_database_is_well(self, consumer, primary):
+        assert troubles(consumer(primary, f"slave_connection = {primary}\n")) == {}
+
+    def test_a_database_without_the_table(self, consumer, primary, other):
+        found = troubles(consumer(primary, f"slave_connection = {other}\n"))
+
+        assert set(found) == {"table-missing"}
+        assert "slave_connection" in found["table-missing"]
+
+    def test_another_database_with_the_table(self, consumer, primary, other):
+        close(make_store(other))
+
+        found = troubles(consumer(primary, f"slave_connection = {other}\n"))
+
+        assert set(found) == {"replica-other"}
+
+    def test_a_wrong_password(self, consumer, primary, server):
+        name = sa.make_url(primary).username
+        wrong = primary.replace(f"{name}@", "unknown:s3cret@")
+
+        found = troubles(consumer(primary, f"slave_connection = {wrong}\n"))
+
+        assert set(found) == {"database-unreachable"}
+        assert "slave_connection" in found["database-unreachable"]
+        assert "s3cret" not in found["database-unreachable"]
+
+
+def record_old(store):
+    store.record([fault.make("trove", "i", message="m")])
+    past = clock.utcnow() - timedelta(hours=1)
+    with store.writer.begin() as connection:
+        connection.execute(models.instance_faults.update().values(updated=past))

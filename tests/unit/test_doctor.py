@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The doctor finds what was planted, names its remedy, and finds nothing else."""
 
+import dataclasses
 import json
 import os
 import re
@@ -11,18 +12,23 @@ import sys
 
 import pytest
 
-from fault_middleware import doctor, package_data
+from fault_middleware import deploy
+from fault_middleware.cmd.doctor import examination, findings, pipeline
+from fault_middleware.cmd.doctor.case import Given
+from fault_middleware.cmd.doctor.finding import Severity
 from fault_middleware.options import register_opts
 from tests.documents import MANUAL, README, ROOT, blocks
-from tests.findings import ON_SERVERS
+from tests.findings import ON_SERVERS, texts
 from tests.fixtures import close, make_store, parse
+from tests.paste import complete
 
-WORDS = package_data.load("doctor.yaml")
 OPTIONS = ("--paste", "--uwsgi", "--readers")
+FRAGMENTS = sorted((ROOT / "etc/fault_middleware/api-paste").iterdir())
 CONF = """\
 [DEFAULT]
 transport_url = kombu+memory:////
 control_exchange = trove
+api_paste_config = {folder}/api-paste.ini
 
 [fault_middleware]
 policy_file = {folder}/policy.yaml
@@ -58,10 +64,17 @@ paste.app_factory = trove.common.api:app_factory
 """
 UWSGI = "[uwsgi]\nmaster = true\nenable-threads = true\nenv = NO_EVENTLET_MONKEYPATCH=1\n"
 DETAILS = '"fault_middleware:show:details": "role:admin"\n'
+# What is said of every such deployment: Trove is not installed here, and there is no broker.
+UNSEEN = {"code-elsewhere", "broker-unchecked"}
+
+
+def one_line(text):
+    """A paste file whose pipelines have a line each."""
+    return re.sub(r"\n[ \t]+", " ", text)
 
 
 class Deployment:
-    """The files of a deployment as the README has it, in a folder."""
+    """The files of a deployment as the README has it, in a folder, which is the user's home."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -69,7 +82,7 @@ class Deployment:
         self.database = folder / "faults.sqlite"
         _, paste, _ = blocks(README, "ini")
         self.write("trove.conf", CONF.format(folder=folder))
-        self.write("api-paste.ini", paste + PASTE)
+        self.write("api-paste.ini", complete(one_line(paste) + PASTE))
         self.write("uwsgi.ini", UWSGI)
         self.write("policy.yaml", DETAILS)
         close(make_store(f"sqlite:///{self.database}"))
@@ -80,8 +93,12 @@ class Deployment:
 
     def change(self, name, old, new):
         text = (self.folder / name).read_text()
+        old = old.format(folder=self.folder)
         assert old in text
         self.write(name, text.replace(old, new.format(folder=self.folder)))
+
+    def add(self, name, text):
+        self.write(name, (self.folder / name).read_text() + text.format(folder=self.folder))
 
     def execute(self, statement):
         with sqlite3.connect(self.database) as connection:
@@ -94,36 +111,61 @@ class Deployment:
 
     def examine(self, **given):
         """All that the doctor says."""
+        deploy.configuration.cache_clear()  # of files of another test
         conf = parse(self.conf)
         register_opts(conf)
-        return list(doctor.examine(conf, self.given | given))
+        return list(examination.examine(Given(conf, **self.given | given)))
+
+    def said(self, **given):
+        """What is said by the codes."""
+        return texts(self.examine(**given))
 
     def troubles(self, **given):
-        """What is not well: the remedies by their codes."""
-        return {
-            code: f"{what} {remedy}"
-            for severity, code, what, remedy in self.examine(**given)
-            if severity != "ok"
-        }
+        """What is not well: the words by the codes."""
+        bad = (Severity.ERROR, Severity.WARNING)
+        return texts(found for found in self.examine(**given) if found.severity in bad)
 
 
 @pytest.fixture
-def deployment(tmp_path):
+def deployment(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))  # where oslo_config_project finds its file
     return Deployment(tmp_path)
 
 
 def test_a_right_deployment_is_well(deployment):
-    severities, codes, whats, _ = zip(*deployment.examine(), strict=True)
+    found = deployment.examine()
 
-    assert set(severities) == {"ok"}
-    assert set(codes) == {
-        *("configuration-well", "database-well", "policy-meaning", "broker-unchecked"),
-        *("paste-well", "uwsgi-well"),
+    assert {finding.severity for finding in found} == {Severity.OK, Severity.SKIPPED}
+    assert {finding.code for finding in found} == UNSEEN | {
+        *("configuration-well", "filter-reading-well", "database-well", "policy-meaning"),
+        *("publishing-well", "uwsgi-well"),
     }
     assert (
         "By the policy a member of the instance's project sees created and message; an admin "
         "sees created, message and details."
-    ) in whats
+    ) in {finding.what for finding in found}
+
+
+def test_a_right_deployment_without_a_broker_is_well(deployment):
+    without_a_broker(deployment)
+
+    found = deployment.examine()
+
+    assert {finding.severity for finding in found} == {Severity.OK}
+    assert "broker-not-needed" in {finding.code for finding in found}
+    assert not [
+        finding.code for finding in found if finding.code.startswith(("queue", "exchange"))
+    ]
+
+
+def without_a_broker(deployment):
+    """The driver records, and all code of the pipeline is installed here."""
+    deployment.change("trove.conf", "driver = messagingv2", "driver = fault_middleware")
+    deployment.change("trove.conf", "transport_url = kombu+memory:////", "")
+    deployment.change("trove.conf", "policy_file", "consumer = external\npolicy_file")
+    for name in ("trove.common.api:", "trove.common.extensions:", "trove.versions:"):
+        deployment.change("api-paste.ini", name, "oslo_middleware.healthcheck:")
+    deployment.change("api-paste.ini", "trove.common.wsgi:", "oslo_middleware.healthcheck:")
 
 
 CONNECTION = "connection = sqlite:///{folder}/faults.sqlite"
@@ -131,7 +173,7 @@ PIPELINE = "authtoken authorization contextwrapper ratelimit fault extensions tr
 PLANTS = [
     ("paste-unreadable", "--paste", "api-paste.ini", "[pipeline:troveapi]", "no section"),
     (
-        "paste-configuration",
+        "filter-file-missing",
         "oslo_config_file",
         "api-paste.ini",
         "oslo_config_project = trove",
@@ -139,8 +181,14 @@ PLANTS = [
     ),
     # code, a word of the remedy, the file, what to exchange in it, for what
     ("configuration-wrong", "Correct", "api-paste.ini", "profiles =", "profils ="),
-    ("configuration-wrong", "profiles", "api-paste.ini", "= trove\n", "= nothing\n"),
-    ("configuration-wrong", "shop.yaml", "api-paste.ini", "= trove\n", "= {folder}/shop.yaml\n"),
+    ("configuration-wrong", "profiles", "api-paste.ini", "profiles = trove", "profiles = nothing"),
+    (
+        "configuration-wrong",
+        "shop.yaml",
+        "api-paste.ini",
+        "profiles = trove",
+        "profiles = {folder}/shop.yaml",
+    ),
     (
         "option-unknown",
         "spelling",
@@ -195,7 +243,7 @@ PLANTS = [
     ),
     ("topic-shared", "pool", "trove.conf", "policy_file", "topics=notifications\npolicy_file"),
     ("broker-memory", "rabbit://", "trove.conf", "kombu+memory:////", "fake://"),
-    ("check-failed", "names", "trove.conf", "kombu+memory:////", "carrier-pigeon://"),
+    ("transport-wrong", "URL", "trove.conf", "kombu+memory:////", "carrier-pigeon://"),
     ("filter-missing", "egg:fault_middleware", "api-paste.ini", "egg:fault_", "egg:other_"),
     ("filter-unused", "pipeline", "api-paste.ini", "ratelimit fault ", "ratelimit "),
     (
@@ -214,10 +262,10 @@ PLANTS = [
         "fault trove",
     ),
     (
-        *("filter-bypassed", "before extensions", "api-paste.ini"),
+        *("filter-bypassed", "before that one", "api-paste.ini"),
         *("fault extensions troveapp", "extensions fault troveapp"),
     ),
-    ("profile-other", "profiles = trove", "api-paste.ini", "= trove\n", "= nova\n"),
+    ("profile-other", "profiles = trove", "api-paste.ini", "profiles = trove", "profiles = nova"),
     ("profile-other", "profiles = tacker", "api-paste.ini", "trove.common.api:", "tacker.api:"),
     ("uwsgi-threads", "enable-threads", "uwsgi.ini", "enable-threads = true\n", ""),
     (
@@ -227,12 +275,113 @@ PLANTS = [
         "env = NO_EVENTLET_MONKEYPATCH=1",
         "",
     ),
+    # What the filter reads is not what was given.
+    (
+        "filter-project-without-file",
+        "trove.conf",
+        "api-paste.ini",
+        "_project = trove",
+        "_project = trov",
+    ),
+    (
+        *("filter-configuration-wrong", "oslo_config_file", "api-paste.ini"),
+        *("oslo_config_project = trove", "oslo_config_file = {folder}/uwsgi.ini"),
+    ),
+    # The paste file.
+    (
+        "paste-duplicate",
+        "Remove",
+        "api-paste.ini",
+        "[filter:fault]",
+        "[filter:fault]\n[filter:fault]",
+    ),
+    ("paste-other", "--paste", "trove.conf", "{folder}/api-paste.ini", "/etc/trove/other.ini"),
+    ("section-missing", "Add the section", "api-paste.ini", "[filter:cors]", "[filter:corse]"),
+    (
+        *("section-broken", "use = egg:fault_middleware", "api-paste.ini"),
+        *(
+            "use = egg:fault_middleware",
+            "paste.filter_factory = fault_middleware.filter:filter_factory",
+        ),
+    ),
+    (
+        *("section-broken", "use = egg:fault_middleware", "api-paste.ini"),
+        *("use = egg:fault_middleware", "use = egg:fault_middleware#filter"),
+    ),
+    (
+        *("section-broken", "cannot be loaded", "api-paste.ini"),
+        *(
+            "paste.filter_factory = keystonemiddleware.auth_token:",
+            "paste.filter_factory = keystonemiddleware.auth_tokn:",
+        ),
+    ),
+    (
+        "section-broken",
+        "neither use",
+        "api-paste.ini",
+        "paste.filter_factory = keystonemiddleware",
+        "factory = keystonemiddleware",
+    ),
+    (
+        "filter-last",
+        "before the application",
+        "api-paste.ini",
+        "fault extensions troveapp",
+        "extensions troveapp fault",
+    ),
+    ("filter-twice", "one of them", "api-paste.ini", "fault extensions", "fault fault extensions"),
+    # The configuration.
+    (
+        "section-unknown",
+        "[fault_middleware]",
+        "trove.conf",
+        "[oslo_messaging_n",
+        "[fault-middleware]\nconsumer = external\n[oslo_messaging_n",
+    ),
+    (
+        "section-unknown",
+        "[fault_middleware]",
+        "trove.conf",
+        "[oslo_messaging_n",
+        "[fault_midleware]\nconsumer = external\n[oslo_messaging_n",
+    ),
+    (
+        "policy-missing",
+        "[oslo_policy]",
+        "trove.conf",
+        "policy_file = {folder}/policy.yaml",
+        "[oslo_policy]\npolicy_file = {folder}/nope.yaml",
+    ),
+    (
+        "database-relative",
+        "four slashes",
+        "trove.conf",
+        "sqlite:///{folder}/faults.sqlite",
+        "sqlite:///../../../../../../{folder}/faults.sqlite",
+    ),
+    (
+        *("publisher-elsewhere", "transport_url", "trove.conf"),
+        *("policy_file", "transport_url = kombu+memory:////faults\npolicy_file"),
+    ),
+    (
+        *("publisher-other-hosts", "one cluster", "trove.conf"),
+        *("policy_file", "transport_url = kombu+memory://other.example.org/\npolicy_file"),
+    ),
+    (
+        "replica-renamed",
+        "is the replica",
+        "trove.conf",
+        "connection =",
+        "slave_connection = sqlite:///{folder}/replica.sqlite\nconnection =",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("code", "word", "file", "old", "new"), PLANTS)
 def test_what_is_wrong_in_a_file_is_found_and_nothing_else(deployment, code, word, file, old, new):
-    deployment.change(file, old.format(folder=deployment.folder), new)
+    if code == "replica-renamed":
+        close(make_store(f"sqlite:///{deployment.folder}/replica.sqlite"))
+    deployment.change(file, old, new)
     if code == "file-readable":
         deployment.conf.chmod(0o644)
 
@@ -258,6 +407,14 @@ TABLES = [
 ]
 
 
+#: Codes of findings that a test of their own plants here.
+ELSEWHERE_HERE = {
+    *("no-purge", "publisher-level", "filter-database-other", "filter-options-other"),
+    *("metrics-port-taken", "rights-missing", "pipeline-not-given", "part-skipped"),
+    *("code-elsewhere", "broker-unchecked", "check-failed"),
+}
+
+
 @pytest.mark.parametrize(("code", "word", "statements"), TABLES)
 def test_what_is_wrong_with_the_table_is_found_and_nothing_else(
     deployment, code, word, statements
@@ -272,29 +429,38 @@ def test_what_is_wrong_with_the_table_is_found_and_nothing_else(
 
 
 def test_every_finding_is_planted():
-    planted = {code for code, *_ in [*PLANTS, *TABLES]} | {NO_PURGE}
-    codes = {
-        code
-        for findings in [*WORDS["parts"].values(), WORDS["always"]]
-        for code, finding in findings.items()
-        if finding["severity"] != "ok"
-    }
+    planted = {code for code, *_ in [*PLANTS, *TABLES]} | ON_SERVERS | ELSEWHERE_HERE
+    codes = {finding.code for finding in declared() if finding.severity != Severity.OK}
 
-    assert planted | ON_SERVERS == codes
-    assert len(codes) >= 18
+    assert planted == codes
 
 
-def test_every_error_and_warning_has_a_remedy():
-    for findings in WORDS["parts"].values():
-        for code, finding in findings.items():
-            assert finding["severity"] in ("ok", "warning", "error"), code
-            assert (finding["severity"] == "ok") != bool(finding.get("remedy")), code
+def declared():
+    return [finding for part in findings.PARTS for finding in findings.declared(part)]
+
+
+def test_what_is_not_well_has_a_remedy():
+    for finding in declared():
+        assert finding.what, finding.code
+        assert bool(finding.remedy) == (finding.severity != Severity.OK), finding.code
+
+
+def test_every_remedy_of_durability_says_what_runs_and_breaks_nothing():
+    said = {finding.code: finding for finding in declared()}
+
+    for code in ("exchange-less-durable", "queue-less-durable", "rpc-exchange-different"):
+        remedy = said[code].remedy
+        assert "remove amqp_durable_queues and rabbit_quorum_queue" in remedy
+        assert "virtual host of their own" in remedy
+        assert "migration" in remedy
+    for finding in declared():
+        assert "Set amqp_durable_queues" not in finding.remedy
 
 
 def test_each_pipeline_is_told_once(deployment):
     deployment.change("api-paste.ini", PIPELINE, "fault authtoken extensions troveapp")
 
-    codes = [code for severity, code, _, _ in deployment.examine() if severity == "error"]
+    codes = [found.code for found in deployment.examine() if found.severity == Severity.ERROR]
 
     assert codes == ["filter-before-authtoken"]
 
@@ -327,27 +493,31 @@ def test_a_file_that_is_not_there_is_told(deployment, name):
 
 
 def test_files_that_are_not_named_are_not_looked_at(deployment):
-    codes = {code for _, code, _, _ in deployment.examine(paste=None, uwsgi=None)}
+    codes = set(deployment.said(paste=None, uwsgi=None))
 
     assert not [code for code in codes if code.startswith(("paste", "filter", "uwsgi"))]
+    assert "pipeline-not-given" in codes
 
 
-def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(deployment, monkeypatch):
-    monkeypatch.setattr(doctor, "_LIMIT", 0.5)
+def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(deployment):
+    policy = dataclasses.replace(examination.POLICY, limit=0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
         deployment.change("policy.yaml", "role:admin", url)
 
-        troubles = deployment.troubles()
+        conf = parse(deployment.conf)
+        register_opts(conf)
+        (found,) = examination.examine(Given(conf), [policy])
 
-    assert "The policy could not be looked at: no end" in troubles["check-failed"]
+    assert found.code == "check-failed"
+    assert "The policy could not be looked at: no end" in found.what
 
 
 def test_owners_who_see_the_details_of_their_own_faults_are_no_trouble(deployment):
     (text,) = blocks(MANUAL / "security.rst", "yaml")
     deployment.write("policy.yaml", text)
 
-    said = {code: what for _, code, what, _ in deployment.examine()}
+    said = deployment.said()
 
     assert deployment.troubles() == {}
     assert "project sees created, message and details; an admin" in said["policy-meaning"]
@@ -356,12 +526,9 @@ def test_owners_who_see_the_details_of_their_own_faults_are_no_trouble(deploymen
 def test_a_policy_that_hides_faults_is_told(deployment):
     deployment.write("policy.yaml", '"fault_middleware:show": "role:auditor"\n')
 
-    said = {code: what for _, code, what, _ in deployment.examine()}
+    said = deployment.said()
 
     assert "project sees nothing; an admin sees nothing." in said["policy-meaning"]
-
-
-NO_PURGE = "no-purge"
 
 
 def tacker(deployment, pipeline):
@@ -369,23 +536,20 @@ def tacker(deployment, pipeline):
     service = re.sub("mysql.*", f"sqlite:///{deployment.database}", service)
     _, paste = blocks(MANUAL / "install/tacker.rst", "ini")
     deployment.write("trove.conf", service)
-    deployment.write(
-        "api-paste.ini",
-        paste.replace("authtoken keystonecontext fault", pipeline)
-        + "[composite:vnflcm]\nuse = egg:Paste#urlmap\n/v1: vnflcm_v1\n/v2: vnflcm_v2\n"
-        "[filter:authtoken]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\n"
-        "[app:vnflcmaapp_v1]\npaste.app_factory = tacker.api.vnflcm.v1.router:Router.factory\n",
-    )
+    paste = paste.replace("authtoken keystonecontext fault", pipeline)
+    paste += "[composite:vnflcm]\nuse = egg:Paste#urlmap\n/v1: vnflcm_v1\n/v2: vnflcm_v2\n"
+    paste += "[composite:tacker]\nuse = egg:Paste#urlmap\n/vnflcm: vnflcm\n"
+    paste += "[app:vnflcmaapp_v1]\n"
+    paste += "paste.app_factory = tacker.api.vnflcm.v1.router:Router.factory\n"
+    deployment.write("api-paste.ini", complete(paste))
+    (deployment.folder / "tacker.conf").symlink_to(deployment.conf)
 
 
 def test_the_advice_for_tacker_is_well(deployment):
     tacker(deployment, "authtoken keystonecontext fault")
 
-    findings = deployment.examine()
-
     # It is in the advice, but not to be seen in a file.
-    assert set(deployment.troubles()) == {NO_PURGE}
-    assert "paste-well" in {code for _, code, _, _ in findings}
+    assert set(deployment.troubles()) == {"no-purge"}
 
 
 def test_where_all_faults_are_kept_nothing_has_to_remove_them(deployment):
@@ -400,15 +564,15 @@ def test_where_all_faults_are_kept_nothing_has_to_remove_them(deployment):
 def test_in_each_pipeline_of_tacker_the_place_is_looked_at(deployment):
     tacker(deployment, "fault authtoken keystonecontext")
 
-    found = [row for row in deployment.examine() if row[1] == "filter-before-authtoken"]
+    found = [row.what for row in deployment.examine() if row.code == "filter-before-authtoken"]
 
-    assert ["_v1" in what for _, _, what, _ in found] == [True, False]
+    assert ["_v1" in what for what in found] == [True, False]
 
 
 def test_a_filter_around_a_pipeline_is_before_what_is_in_it(deployment):
     deployment.change("api-paste.ini", "ratelimit fault ", "ratelimit ")
-    text = (deployment.folder / "api-paste.ini").read_text()
-    deployment.write("api-paste.ini", f"{text}\n[pipeline:main]\npipeline = fault troveapi\n")
+    deployment.change("api-paste.ini", "/v1.0: troveapi", "/v1.0: around")
+    deployment.add("api-paste.ini", "\n[pipeline:around]\npipeline = fault troveapi\n")
 
     assert set(deployment.troubles()) == {"filter-before-authtoken"}
 
@@ -453,18 +617,36 @@ def manage(*arguments, **environ):
     return ended.returncode, ended.stdout, ended.stderr
 
 
-def test_the_command_ends_well_where_all_is_well(deployment):
+def test_the_command_ends_with_0_where_all_was_looked_at_and_is_well(deployment):
+    without_a_broker(deployment)
     arguments = ("--config-file", str(deployment.conf), "--paste", deployment.given["paste"])
 
-    code, out, err = manage(*arguments, CLIFF_MAX_TERM_WIDTH="80")
+    code, out, err = manage(*arguments)
 
     assert (code, err) == (0, "")
-    assert max(map(len, out.splitlines())) == 80
-    assert "ERROR" not in out
-    assert "WARNING" not in out
+    assert {line.split()[0] for line in out.splitlines() if re.match("[A-Z]", line)} == {"OK"}
 
 
-def test_the_command_ends_badly_with_an_error_and_says_it_first(deployment):
+def test_the_command_ends_with_3_where_something_was_not_looked_at(deployment):
+    without_a_broker(deployment)
+
+    code, out, _ = manage("--config-file", str(deployment.conf))
+
+    assert code == 3
+    assert out.startswith("SKIPPED   pipeline-not-given\n")
+
+
+def test_the_command_ends_with_3_where_there_are_warnings_only(deployment):
+    without_a_broker(deployment)
+    deployment.change("trove.conf", "policy_file", "credentials = headers\npolicy_file")
+    arguments = ("--config-file", str(deployment.conf), "--paste", deployment.given["paste"])
+
+    code, out, _ = manage(*arguments)
+
+    assert (code, out.count("WARNING")) == (3, 1)
+
+
+def test_the_command_ends_with_1_where_there_is_an_error_and_says_it_first(deployment):
     deployment.change("trove.conf", "messagingv2", "noop")
 
     code, out, err = manage("--config-file", str(deployment.conf), "--format", "json")
@@ -473,31 +655,57 @@ def test_the_command_ends_badly_with_an_error_and_says_it_first(deployment):
     assert (code, err) == (1, "")
     assert list(first) == ["severity", "code", "what", "remedy"]
     assert (first["severity"], first["code"]) == ("error", "publisher-silent")
-    assert {row["severity"] for row in others} == {"ok"}
+    assert {row["severity"] for row in others} == {"skipped", "ok"}
+
+
+@pytest.mark.parametrize("text", [None, "no INI file", "[DEFAULT]\nx = \xff"])
+def test_the_command_ends_with_2_where_its_configuration_cannot_be_read(tmp_path, text):
+    file = tmp_path / "trove.conf"
+    if text is not None:
+        file.write_bytes(text.encode("latin-1"))
+
+    code, out, err = manage("--config-file", str(file))
+
+    assert (code, out) == (2, "")
+    assert str(file) in err
+
+
+@pytest.mark.parametrize("arguments", [("--readers", "two"), ("--nothing",)])
+def test_a_misspelt_command_ends_with_2(arguments):
+    code, _, err = manage(*arguments)
+
+    assert code == 2
+    assert arguments[0] in err
+
+
+def test_piped_text_has_80_columns_and_breaks_no_name(deployment):
+    deployment.change("trove.conf", "/faults.sqlite", "/others.sqlite")
+    arguments = ("--config-file", str(deployment.conf), "--paste", deployment.given["paste"])
+
+    _, out, _ = manage(*arguments)
+
+    longest = len(f"sqlite:///{deployment.folder}/others.sqlite") + 10
+    assert max(map(len, out.splitlines())) <= max(80, longest)
+    for name in (
+        "--config-file.",
+        "broker-unchecked",
+        f"sqlite:///{deployment.folder}/others.sqlite",
+    ):
+        assert re.search(rf"(^|\s){re.escape(name)}(\s|$)", out)
 
 
 def test_the_manual_shows_what_is_printed_and_has_all_findings(deployment):
-    page = MANUAL / "operations/doctor.rst"
-    (example,) = blocks(page, "console")
-    shown = [line for line in example.splitlines() if line.startswith(("+", "|"))]
+    page = (MANUAL / "operations/doctor.rst").read_text()
+    (example,) = blocks(MANUAL / "operations/doctor.rst", "console")
     deployment.change("trove.conf", "messagingv2", "noop")
-    arguments = ("--config-file", str(deployment.conf), "--paste", deployment.given["paste"])
 
-    _, out, _ = manage(*arguments, CLIFF_MAX_TERM_WIDTH="98")
+    _, out, _ = manage("--config-file", str(deployment.conf))
 
-    assert len(shown) == 12
-    assert set(shown) <= set(out.splitlines())
-    parts = re.findall(r"^\.\. findings:: (\w+)$", page.read_text(), re.MULTILINE)
-    assert parts == [*WORDS["parts"], "always"]
-    assert all(f"``{name} " in page.read_text() for name in OPTIONS)
-
-
-def test_warnings_alone_end_well(deployment):
-    deployment.change("trove.conf", "policy_file", "credentials = headers\npolicy_file")
-
-    code, out, _ = manage("--config-file", str(deployment.conf))
-
-    assert (code, out.count("WARNING")) == (0, 1)
+    shown = [line.rstrip() for line in example.splitlines() if not line.startswith("#")]
+    assert "\n".join(shown[:6]) in out
+    parts = re.findall(r"^\.\. findings:: (\w+)$", page, re.MULTILINE)
+    assert parts == list(findings.PARTS)
+    assert all(f"``{name} " in page for name in OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -530,13 +738,6 @@ def test_no_secret_is_printed(deployment, old, new):
     assert err == ""
 
 
-def test_a_number_that_is_none_is_a_misspelt_command(deployment):
-    code, _, err = manage("--readers", "two")
-
-    assert code == 2
-    assert "--readers: 'two' is no whole number" in err
-
-
 def test_the_help_says_what_the_options_are_for():
     _, out, _ = manage("--help")
 
@@ -544,19 +745,177 @@ def test_the_help_says_what_the_options_are_for():
     assert "Changes nothing" in out
 
 
-@pytest.mark.parametrize("sample", sorted((ROOT / "etc/fault_middleware/api-paste").iterdir()))
-def test_the_place_in_each_sample_is_right(deployment, sample):
-    deployment.write("api-paste.ini", sample.read_text())
+@pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.stem)
+def test_the_place_in_each_fragment_is_right(deployment, fragment):
+    service = fragment.stem
+    deployment.write("api-paste.ini", complete(fragment.read_text(), examined_root(service)))
+    file = re.search(r"^oslo_config_program = (\S+)$", fragment.read_text(), re.MULTILINE)
+    name = file[1] if file else service
+    if name != "trove":
+        (deployment.folder / f"{name}.conf").symlink_to(deployment.conf)
 
-    found = [row for row in deployment.examine(uwsgi=None) if row[0] != "ok"]
+    found = deployment.troubles(uwsgi=None)
 
-    # Of no driver that is Nova's alone, and of topics, these samples know nothing.
-    unread = {NO_PURGE} if sample.stem in ("designate", "tacker") else set()
-    assert {code for _, code, _, _ in found if not code.startswith("publisher")} == unread
+    # Of topics these fragments know nothing, which are in the service's configuration.
+    unread = {"no-purge"} if service == "tacker" else set()
+    assert {code for code in found if not code.startswith("publisher")} == unread
+
+
+def examined_root(service):
+    """The name of the application that a service loads."""
+    return pipeline.APPLICATIONS[service] if service != "magnum" else "main"
 
 
 def test_a_cache_of_glance_before_the_filter_answers_itself(deployment):
     text = (ROOT / "etc/fault_middleware/api-paste/glance.ini").read_text()
-    deployment.write("api-paste.ini", text.replace("fault cache ", "cache fault "))
+    text = text.replace("fault cache ", "cache fault ")
+    deployment.write("api-paste.ini", complete(text, "glance-api"))
+    deployment.add("trove.conf", "[paste_deploy]\nflavor = keystone+caching\n")
 
     assert "filter-bypassed" in deployment.troubles(uwsgi=None)
+
+
+def test_a_pipeline_that_the_strategy_does_not_choose_does_not_count(deployment):
+    text = one_line((ROOT / "etc/fault_middleware/api-paste/cinder.ini").read_text())
+    text = text.replace(" fault ", " ").replace("keystone =", "noauth = fault apiv3\nkeystone =")
+    text = text.replace("_project = cinder", "_project = trove")
+    deployment.write("api-paste.ini", complete(text, "osapi_volume"))
+    deployment.add("trove.conf", "[DEFAULT]\nauth_strategy = keystone\n")
+
+    assert "filter-unused" in deployment.troubles(uwsgi=None)
+
+
+def test_a_filter_in_a_pipeline_that_no_composite_leads_to_never_runs(deployment):
+    deployment.change("api-paste.ini", "ratelimit fault ", "ratelimit ")
+    deployment.add("api-paste.ini", "\n[pipeline:other]\npipeline = authtoken fault troveapp\n")
+
+    troubles = deployment.troubles()
+
+    assert set(troubles) == {"filter-unused"}
+    assert "[composite:trove]" in troubles["filter-unused"]
+
+
+def test_the_database_of_the_filter_is_compared_with_the_one_given(deployment):
+    text = deployment.conf.read_text().replace("/faults.sqlite", "/empty.sqlite")
+    deployment.write("copy.conf", text)
+    deployment.change("api-paste.ini", "_project = trove", "_file = {folder}/copy.conf")
+
+    troubles = deployment.troubles()
+
+    assert set(troubles) == {"filter-database-other"}
+    assert "/copy.conf" in troubles["filter-database-other"]
+    assert "/empty.sqlite" in troubles["filter-database-other"]
+
+
+def test_other_options_that_the_filter_reads_are_named(deployment):
+    text = deployment.conf.read_text().replace("policy_file", "lookup_timeout = 1\npolicy_file")
+    deployment.write("copy.conf", text)
+    deployment.change("api-paste.ini", "_project = trove", "_file = {folder}/copy.conf")
+
+    troubles = deployment.troubles()
+
+    assert set(troubles) == {"filter-options-other"}
+    assert "[fault_middleware] lookup_timeout" in troubles["filter-options-other"]
+
+
+def test_a_copy_that_says_the_same_is_well(deployment):
+    deployment.write("copy.conf", deployment.conf.read_text())
+    deployment.change("api-paste.ini", "_project = trove", "_file = {folder}/copy.conf")
+
+    assert deployment.troubles() == {}
+
+
+def test_a_filter_without_a_file_reads_what_the_service_read(deployment):
+    deployment.change("api-paste.ini", "oslo_config_project = trove\n", "")
+
+    assert deployment.troubles() == {}
+
+
+def test_the_file_of_the_program_is_found_as_the_service_finds_it(deployment):
+    deployment.change(
+        "api-paste.ini", "_project = trove", "_project = shop\noslo_config_program = trove"
+    )
+
+    assert deployment.troubles() == {}
+
+
+def test_what_the_file_says_for_all_sections_counts(deployment):
+    deployment.change("api-paste.ini", "oslo_config_project = trove\n", "")
+    deployment.add("api-paste.ini", "\n[DEFAULT]\noslo_config_project = trov\n")
+
+    assert set(deployment.troubles()) == {"filter-project-without-file"}
+
+
+def test_a_filter_by_another_name_is_one_of_ours(deployment):
+    deployment.change("api-paste.ini", "ratelimit fault ", "ratelimit fault_v1 ")
+    deployment.add("api-paste.ini", "\n[filter:fault_v1]\nuse = fault\n")
+
+    assert set(deployment.troubles()) == {"filter-unused"}
+
+
+def test_a_filter_around_an_application_is_in_its_chain(deployment):
+    deployment.change("api-paste.ini", "ratelimit fault extensions", "ratelimit extensions")
+    deployment.change("api-paste.ini", "extensions troveapp", "around")
+    deployment.change("api-paste.ini", "[filter:fault]", "[filter-app:around]\nnext = troveapp")
+
+    assert deployment.troubles() == {}
+
+
+def test_ironic_without_its_level_publishes_nothing(deployment):
+    ironic(deployment, "")
+
+    assert "publisher-level" in deployment.troubles(paste=None)
+
+
+def test_versioned_notifications_of_ironic_are_published(deployment):
+    ironic(
+        deployment,
+        "notification_level = info\nversioned_notifications_topics = x,fault_middleware\n",
+    )
+
+    assert deployment.troubles(paste=None) == {}
+
+
+def ironic(deployment, text):
+    deployment.change("trove.conf", "[DEFAULT]\n", f"[DEFAULT]\n{text}")
+    deployment.change("trove.conf", "policy_file", "profiles = ironic\npolicy_file")
+    deployment.change("trove.conf", "control_exchange = trove\n", "")
+    deployment.change("trove.conf", "topics = notifications,fault_middleware\n", "")
+
+
+def test_masakari_publishes_to_the_topic_in_its_code(deployment):
+    deployment.change(
+        "trove.conf",
+        "policy_file",
+        "profiles = masakari\ntopics = versioned_notifications\npolicy_file",
+    )
+    deployment.change("trove.conf", "control_exchange = trove\n", "")
+
+    assert deployment.troubles(paste=None) == {}
+
+
+def test_an_exchange_that_the_service_sets_itself_is_not_asked_for(deployment):
+    deployment.change("trove.conf", "control_exchange = trove\n", "")
+
+    assert deployment.troubles() == {}
+
+
+def test_a_port_that_another_program_has_is_told(deployment):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        deployment.change("trove.conf", "policy_file", f"metrics_port = {port}\npolicy_file")
+
+        taken = deployment.troubles()
+
+    assert set(taken) == {"metrics-port-taken"}
+    assert deployment.troubles() == {}
+
+
+def test_a_database_file_that_nobody_may_write_to_is_told(deployment):
+    deployment.change("trove.conf", "/faults.sqlite", "/faults.sqlite?mode=ro&uri=true")
+    deployment.change("trove.conf", "sqlite:///", "sqlite:///file:")
+
+    troubles = deployment.troubles()
+
+    assert set(troubles) == {"rights-missing"}
+    assert "INSERT into instance_faults" in troubles["rights-missing"]

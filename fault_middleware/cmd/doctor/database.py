@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at the database of faults, at its replica, and at the rights there."""
+
+import dataclasses
+import time
+from collections.abc import Generator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from fault_middleware import clock, migration, models, options
+from fault_middleware.cmd.doctor import rights
+from fault_middleware.cmd.doctor.case import Case
+from fault_middleware.cmd.doctor.finding import Finding, Severity
+from fault_middleware.cmd.doctor.findings import database as findings
+from fault_middleware.options import DATABASE_GROUP, ConfigurationError
+from fault_middleware.store import Store
+
+# Seconds that the database may take for an answer.
+_PATIENCE = 3.0
+# Seconds by which two clocks may differ.
+_DRIFT = 5.0
+# How long ago something was stored that a replica must have by now.
+_REPLICATED = timedelta(minutes=5)
+# The seconds since 1970, by the dialect.
+_CLOCKS = {
+    "sqlite": "SELECT strftime('%s', 'now')",
+    "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
+    "postgresql": "SELECT extract(epoch FROM now())",
+}
+_T = models.instance_faults
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """A database and the option that names it.
+
+    :ivar store: reads from this database alone
+    """
+
+    option: str
+    url: sa.URL
+    store: Store
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What a database says of itself.
+
+    :ivar revision: "" where ``db sync`` never ran
+    :ivar drift: seconds by which its clock differs from ours
+    """
+
+    has_table: bool
+    revision: str
+    drift: float
+
+
+def look(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong with the database."""
+    try:
+        given = options.read_database_options(case.conf)
+        primary = _place("connection", given["connection"], case)
+        replica = None
+        if given["slave_connection"]:
+            replica = _place("slave_connection", given["slave_connection"], case)
+    except ConfigurationError as exc:
+        yield findings.database_wrong(str(exc))
+        return
+    is_usable = yield from _look_at(primary)
+    if is_usable:
+        yield from rights.look(case, primary.store, str(primary.url))
+    if replica is not None:
+        is_replica_usable = yield from _look_at(replica)
+        if is_usable and is_replica_usable:
+            yield from _compare(primary, replica)
+        replica.store.reader.dispose()
+    primary.store.reader.dispose()
+
+
+def _place(option: str, url: str, case: Case) -> Place:
+    values = options.read_database_options(case.conf)
+    values |= {"connection": url, "slave_connection": None}
+    store = Store(values, _PATIENCE)
+    return Place(f"[{DATABASE_GROUP}] {option}", sa.make_url(url), store)
+
+
+def _look_at(place: Place) -> Generator[Finding, None, bool]:
+    """Yield what is wrong; return whether the table can be read."""
+    url = str(place.url)
+    if place.url.get_backend_name() == "sqlite":
+        path = place.url.database or ""
+        is_uri = path.startswith("file:")
+        if not is_uri and not Path(path).is_absolute():
+            yield findings.database_relative(place.option, path)
+        if not is_uri and not Path(path).exists():
+            # To connect would make the file.
+            yield findings.table_missing(place.option, url)
+            return False
+    try:
+        facts = _ask(place.store)
+    except Exception as exc:
+        yield findings.database_unreachable(place.option, url, _describe(exc))
+        return False
+    found = list(_judge(place, facts))
+    yield from found
+    if any(finding.severity is Severity.ERROR for finding in found):
+        return False
+    try:
+        place.store.last("-", "-")
+    except Exception as exc:
+        yield findings.table_unreadable(place.option, url, _describe(exc))
+        return False
+    if not found:
+        yield findings.database_well(place.option, url, facts.revision)
+    return True
+
+
+def _ask(store: Store) -> Facts:
+    with store.reader.connect() as connection:
+        now = connection.scalar(sa.text(_CLOCKS[connection.dialect.name]))
+        has_table = sa.inspect(connection).has_table(_T.name)
+    drift = abs(float(now or 0) - time.time())
+    return Facts(has_table, migration.version(store.reader) or "", drift)
+
+
+def _judge(place: Place, facts: Facts) -> Iterator[Finding]:
+    url = str(place.url)
+    needed = migration.newest() or ""
+    if not facts.revision:
+        if facts.has_table:
+            yield findings.table_foreign(url)
+        else:
+            yield findings.table_missing(place.option, url)
+        return
+    if facts.revision < needed:
+        yield findings.revision_old(facts.revision, needed)
+    if facts.revision > needed:
+        yield findings.revision_newer(facts.revision, needed)
+    if facts.drift > _DRIFT:
+        yield findings.database_clock(f"{facts.drift:.1f}")
+
+
+def _compare(primary: Place, replica: Place) -> Iterator[Finding]:
+    """Whether a replica has what its primary has had for some time, and nothing else."""
+    ours = _newest(primary.store)
+    theirs = _newest(replica.store)
+    names = str(replica.url), str(primary.url)
+    if ours is None and theirs is None:
+        if primary.url.database != replica.url.database:
+            yield findings.replica_renamed(*names)
+        return
+    is_in_replica = ours is None or _has(replica.store, ours)
+    is_in_primary = theirs is None or _has(primary.store, theirs)
+    if not (is_in_replica and is_in_primary):
+        yield findings.replica_other(*names)
+
+
+def _newest(store: Store) -> str | None:
+    """The id of the newest of the rows that every replica should have."""
+    query = sa.select(_T.c.id).where(_T.c.updated < clock.utcnow() - _REPLICATED)
+    with store.reader.connect() as connection:
+        found: str | None = connection.scalar(query.order_by(_T.c.created.desc()).limit(1))
+    return found
+
+
+def _has(store: Store, row_id: str) -> bool:
+    with store.reader.connect() as connection:
+        return connection.scalar(sa.select(_T.c.id).where(_T.c.id == row_id)) is not None
+
+
+def _describe(exc: Exception) -> str:
+    """The database's own words; SQLAlchemy's have the statement in them."""
+    return f"{type(exc).__name__}: {str(getattr(exc, 'orig', exc)).splitlines()[0]}"

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database, a replica, the table, and what our user may do there."""
+
+from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+
+
+@error
+def database_wrong(error: str) -> Words:
+    return Words(
+        what=error,
+        remedy=(
+            "Set connection in [fault_middleware_database] to the URL of a database on a "
+            "server, or of a file: mysql+pymysql://fault:PASSWORD@HOST/fault_middleware. If it "
+            "is the driver that is missing: pip install PyMySQL, or pip install "
+            "'psycopg[binary]' for postgresql+psycopg."
+        ),
+    )
+
+
+@error
+def database_relative(option: str, path: str) -> Words:
+    return Words(
+        what=(
+            f"{option} names the file {path} without a folder: each process takes the one in the "
+            "folder that it was started in."
+        ),
+        remedy=f"Write the whole path, with four slashes: sqlite:////var/lib/fault/{path}",
+    )
+
+
+@error
+def database_unreachable(option: str, url: str, error: str) -> Words:
+    return Words(
+        what=f"The database {url} of {option} cannot be asked: {error}",
+        remedy=(
+            "See whether the server runs, whether this machine may connect, and whether the "
+            "URL's user and password are the server's. The filter shows nothing of ours until "
+            "then."
+        ),
+    )
+
+
+@error
+def table_missing(option: str, url: str) -> Words:
+    return Words(
+        what=f"The database {url} of {option} has no table instance_faults.",
+        remedy=(
+            "Make it: fault-middleware-manage db sync, with the same --config-file. If the "
+            "table is elsewhere, correct the URL instead. A replica gets the table from its "
+            "primary."
+        ),
+    )
+
+
+@error
+def table_foreign(url: str) -> Words:
+    return Words(
+        what=(
+            f"The database {url} has a table instance_faults that is not ours. Trove's own "
+            "schema has one of that name."
+        ),
+        remedy=(
+            "Give fault_middleware a database of its own: name it in "
+            "[fault_middleware_database] connection, then run fault-middleware-manage db sync. "
+            "It leaves the other one alone."
+        ),
+    )
+
+
+@error
+def revision_old(revision: str, needed: str) -> Words:
+    return Words(
+        what=f"The table is at revision {revision}, and this release needs {needed}.",
+        remedy=(
+            "Bring it up to date: fault-middleware-manage db sync. Services may go on running."
+        ),
+    )
+
+
+@warning
+def revision_newer(revision: str, needed: str) -> Words:
+    return Words(
+        what=f"The table is at revision {revision}, of a later release than this one ({needed}).",
+        remedy=(
+            "That is right while an upgrade is under way. Otherwise install the later release "
+            "here too; this one has no use for what is new in the table."
+        ),
+    )
+
+
+@error
+def table_unreadable(option: str, url: str, error: str) -> Words:
+    return Words(
+        what=f"The table in the database {url} of {option} cannot be read: {error}",
+        remedy=(
+            "Grant the URL's user SELECT on instance_faults. If the table was dropped, drop "
+            "fault_middleware_alembic_version too, and run fault-middleware-manage db sync."
+        ),
+    )
+
+
+@warning
+def database_clock(seconds: str) -> Words:
+    return Words(
+        what=f"The clocks of the database and of this machine differ by {seconds} seconds.",
+        remedy=(
+            "Let NTP set the clocks of all hosts. The newest fault is the one that is shown, "
+            "and which is newest is told by the clocks of those who notify."
+        ),
+    )
+
+
+@error
+def replica_other(url: str, primary: str) -> Words:
+    return Words(
+        what=(
+            f"slave_connection leads to {url}, which does not have what {primary} has had for "
+            "some time: it is another database, or its replication stands still."
+        ),
+        remedy=(
+            "Name the replica of the database in connection, or remove slave_connection: then "
+            "the filter looks up in connection. A restart of the service puts it in force."
+        ),
+    )
+
+
+@warning
+def replica_renamed(url: str, primary: str) -> Words:
+    return Words(
+        what=(
+            f"slave_connection leads to {url}, whose name is not that of {primary}. Both are "
+            "empty, so it could not be seen whether it is a replica of it."
+        ),
+        remedy="See that it is the replica: what the filter shows is looked up there.",
+    )
+
+
+@error
+def rights_missing(rights: str, purpose: str, url: str, error: str) -> Words:
+    return Words(
+        what=f"The user of {url} may not {rights}, so {purpose}: {error}",
+        remedy=(
+            "Grant it, as the manual's page on the database lists for each kind of process. "
+            "This was tried in a transaction that was rolled back. Services need no restart for "
+            "it."
+        ),
+    )
+
+
+@ok
+def rights_of_filter(url: str) -> Words:
+    return Words(
+        f"The user of {url} may read, and not write. That is enough for an API with consumer = "
+        "external. Look at the configuration of the consumer too."
+    )
+
+
+@ok
+def database_well(option: str, url: str, revision: str) -> Words:
+    return Words(
+        f"The database {url} of {option} answers, and its table is at revision {revision}."
+    )

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at the filter's place in the pipelines that the API uses."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from fault_middleware import profile
+from fault_middleware.cmd.doctor import factories
+from fault_middleware.cmd.doctor.case import Case, Option, Setup
+from fault_middleware.cmd.doctor.finding import Finding
+from fault_middleware.cmd.doctor.findings import pipeline as findings
+from fault_middleware.cmd.doctor.paste_file import (
+    Chain,
+    PasteFile,
+    Section,
+    Step,
+    alternatives,
+    is_absolute,
+)
+
+#: The application that a service loads from its paste file.
+APPLICATIONS = {
+    "cinder": "osapi_volume",
+    "designate": "osapi_dns",
+    "glance": "glance-api",
+    "heat": "heat-api",
+    "magnum": "main",
+    "manila": "osapi_share",
+    "masakari": "masakari_api",
+    "nova": "osapi_compute",
+    "tacker": "tacker",
+    "trove": "trove",
+}
+# The services' options with the name of their paste file; and by which they take one of several
+# pipelines.
+_PASTE_OPTIONS = ("api_paste_config", "config_file")
+_STRATEGIES = ("auth_strategy", "flavor")
+_AUTHTOKEN = re.compile(
+    r"authtoken\b|.*keystonemiddleware\.(auth_token|external_oauth2_token)", re.DOTALL
+)
+_URLMAP = re.compile(r"(?=.*urlmap)(?=.*'/[^']+': )", re.DOTALL)
+# Filters that answer some requests themselves, in the services that have them.
+_ANSWERING = {"trove": ("extensions",), "glance": ("cache", "cachemanage")}
+_SERVED = re.compile(r"'paste\.app_factory': '(\w+)")
+
+
+def look(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong with the paste file."""
+    if case.paste is None or case.given.paste is None:
+        yield findings.pipeline_not_given()
+        return
+    if not isinstance(case.paste, PasteFile):
+        yield findings.paste_unreadable(case.given.paste, case.paste.error)
+        return
+    found = list(_troubles(case, case.paste))
+    yield from found or [findings.pipeline_well(case.paste.name)]
+
+
+def _troubles(case: Case, file: PasteFile) -> Iterator[Finding]:
+    if file.duplicate:
+        yield findings.paste_duplicate(file.name, file.duplicate)
+    for option in case.find_options(*_PASTE_OPTIONS):
+        if _names_another(case, option, file.name):
+            yield findings.paste_other(file.name, str(option), option.value)
+    services = case.setup.services if isinstance(case.setup, Setup) else []
+    roots = _roots(file, services)
+    chains = _used(case, file, roots)
+    yield from _sections(file, chains)
+    if not file.filters:
+        yield findings.filter_missing(file.name)
+        return
+    passed = {step.section.title for chain in chains for step in chain.steps if step.section}
+    unused = [section for section in file.filters if section.title not in passed]
+    last = [chain for chain in chains if _ends_with_filter(file, chain)]
+    for section in unused:
+        if not last:
+            names = ", ".join(f"[{root.title}]" for root in roots)
+            yield findings.filter_unused(file.name, section.name, names)
+    if isinstance(case.setup, Setup):
+        for chain in chains:
+            yield from _places(file, case.setup, chain)
+
+
+def _names_another(case: Case, option: Option, name: str) -> bool:
+    """Whether an option of the service names another paste file."""
+    if option.name == "config_file" and option.section != "paste_deploy":
+        return False
+    if Path(option.value).is_absolute():
+        return Path(option.value).resolve() != Path(name).resolve()
+    # Services look for it in several folders, and some in that of their code.
+    return Path(option.value).name != Path(name).name
+
+
+def _roots(file: PasteFile, services: list[str]) -> list[Section]:
+    known = [APPLICATIONS[service] for service in services if service in APPLICATIONS]
+    roots: list[Section] = []
+    for name in known:
+        roots += file.roots(name)
+    return list(dict.fromkeys(roots)) or file.roots(None)
+
+
+def _used(case: Case, file: PasteFile, roots: list[Section]) -> list[Chain]:
+    """The chains that the service uses, by its options."""
+    given = [option.value for option in case.find_options(*_STRATEGIES)]
+    strategy = given[-1] if given else "keystone"
+    # Of one composite it takes one pipeline, or the pipeline for requests without limits.
+    unused: set[str] = set()
+    for section in file.sections:
+        names = alternatives(section)
+        if strategy in names:
+            unused.update(name for name in names if name.partition("_")[0] != strategy)
+    chains = []
+    for root in roots:
+        chains += [chain for chain in file.chains(root) if chain.key not in unused]
+    return list(dict.fromkeys(chains))
+
+
+def _sections(file: PasteFile, chains: list[Chain]) -> Iterator[Finding]:
+    """Whether paste finds the sections of the pipelines, and what they name."""
+    elsewhere: list[str] = []
+    broken: dict[str, Finding] = {}
+    for chain in chains:
+        for step in chain.steps:
+            if step.section is None:
+                if not is_absolute(step.name) and not _ends_with_filter(file, chain):
+                    missing = findings.section_missing(file.name, step.name, str(chain))
+                    broken.setdefault(step.name, missing)
+                continue
+            try:
+                error = factories.check(file, step.section)
+            except factories.ElsewhereError as exc:
+                elsewhere.append(str(exc))
+                continue
+            if error:
+                title = step.section.title
+                broken[title] = findings.section_broken(file.name, title, error)
+    yield from broken.values()
+    if elsewhere:
+        yield findings.code_elsewhere(", ".join(dict.fromkeys(elsewhere)))
+
+
+def _ends_with_filter(file: PasteFile, chain: Chain) -> bool:
+    """Whether our filter is where the application belongs."""
+    last = chain.steps[-1]
+    return last.section is None and any(last.name == ours.name for ours in file.filters)
+
+
+def _places(file: PasteFile, setup: Setup, chain: Chain) -> Iterator[Finding]:
+    """What is wrong with the places of our filters in a chain."""
+    if _ends_with_filter(file, chain):
+        yield findings.filter_last(str(chain))
+        return
+    places = []
+    for place, step in enumerate(chain.steps):
+        if step.section is not None and step.section in file.filters:
+            places.append(place)
+    if len(places) > 1:
+        yield findings.filter_twice(str(chain))
+    if places:
+        before = chain.steps[: places[0]]
+        after = chain.steps[places[-1] + 1 :]
+        yield from _authtoken(setup, chain, before, after)
+        yield from _neighbours(setup, chain, before, after)
+
+
+def _authtoken(
+    setup: Setup, chain: Chain, before: tuple[Step, ...], after: tuple[Step, ...]
+) -> Iterator[Finding]:
+    if setup.settings.credentials == "headers" or chain.key.startswith("noauth"):
+        return
+    if any(_AUTHTOKEN.match(step.about) for step in after):
+        yield findings.filter_before_authtoken(str(chain))
+    elif not any(_AUTHTOKEN.match(step.about) for step in before):
+        yield findings.filter_without_authtoken(str(chain))
+
+
+def _neighbours(
+    setup: Setup, chain: Chain, before: tuple[Step, ...], after: tuple[Step, ...]
+) -> Iterator[Finding]:
+    if any(_URLMAP.search(step.about) for step in after):
+        yield findings.filter_outside_urlmap(str(chain))
+    answering = [name for service in setup.services for name in _ANSWERING.get(service, ())]
+    for step in before:
+        if step.name in answering:
+            yield findings.filter_bypassed(str(chain), step.name)
+    served = _SERVED.search(chain.steps[-1].about)
+    if served and served[1] in profile.shipped() and served[1] not in setup.services:
+        yield findings.profile_other(served[1], ", ".join(setup.services), str(chain))

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at exchanges and queues on the broker: for the consumer, for publishers, and for RPC."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from fault_middleware import queues
+from fault_middleware.cmd.doctor import broker, publishing
+from fault_middleware.cmd.doctor.broker import Answer, Link
+from fault_middleware.cmd.doctor.case import Case, Setup
+from fault_middleware.cmd.doctor.finding import Finding
+from fault_middleware.cmd.doctor.findings import broker as findings
+from fault_middleware.cmd.doctor.publishing import Facts
+from fault_middleware.options import ConfigurationError
+
+# The priorities of oslo.messaging's notifiers, each of which has a queue of its own.
+_PRIORITIES = ("audit", "debug", "info", "warn", "error", "critical", "sample")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What to look at in one virtual host.
+
+    :ivar where: the virtual host, for people
+    :ivar exchanges: to compare
+    :ivar expected: those of them that must exist once somebody published
+    :ivar queues: that the consumer reads
+    :ivar others: queues that publishers fill, and that somebody else has to read
+    """
+
+    where: str
+    exchanges: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+def look(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong on the broker."""
+    if not isinstance(case.setup, Setup) or not case.setup.priorities:
+        return
+    try:
+        facts = publishing.gather(case, case.setup)
+    except ConfigurationError:
+        return  # which is said of the publishers
+    if not publishing.needs_broker(case.setup, facts):
+        return
+    transport = facts.consumer.transport
+    if transport == "fake":
+        yield findings.broker_memory()
+        return
+    if transport != "rabbit":
+        yield findings.broker_unchecked(transport)
+        return
+    yield from _consumer(case, case.setup, facts)
+    consumer = publishing.place(facts.consumer)
+    publishers = publishing.place(facts.publishers)
+    rpc = publishing.place(facts.rpc)
+    if facts.are_apart and publishers.transport == "rabbit":
+        yield from _publishers(case, facts)
+    if rpc not in (consumer, publishers) and rpc.transport == "rabbit" and facts.rpc.hosts:
+        yield from _rpc(case, facts)
+
+
+def _consumer(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """Where the consumer reads, and where publishers usually publish."""
+    link, found = broker.connect(case.conf, facts.consumer)
+    yield from found
+    if link is None:
+        return
+    settings = setup.settings
+    read = queues.queues(settings, setup.profiles)
+    names = [queue.name for queue in read]
+    # A pool is bound to the topic's exchange; the topic's own queue gets each message too.
+    names += [dataclasses.replace(queue, pool=None).name for queue in read]
+    names = list(dict.fromkeys(names))
+    others: list[str] = []
+    if facts.is_messaging and not facts.are_apart:
+        others = [name for name in _filled(facts) if name not in names]
+    where = publishing.place(facts.consumer)
+    wanted = Look(
+        where=str(where),
+        exchanges=facts.heard,
+        expected=settings.exchanges or facts.exchanges,
+        queues=tuple(names),
+        others=tuple(others),
+    )
+    yield from _durability(link, wanted)
+    yield from _exchanges(link, wanted)
+    yield from _queues(link, wanted, settings.pool, case.given.readers)
+    yield from _others(link, wanted)
+    link.close()
+
+
+def _publishers(case: Case, facts: Facts) -> Iterator[Finding]:
+    """Where publishers publish, if that is elsewhere."""
+    link, found = broker.connect(case.conf, facts.publishers)
+    yield from found
+    if link is None:
+        return
+    where = publishing.place(facts.publishers)
+    wanted = Look(str(where), exchanges=facts.exchanges, others=tuple(_filled(facts)))
+    yield from _durability(link, wanted)
+    yield from _exchanges(link, wanted)
+    yield from _others(link, wanted)
+    link.close()
+
+
+def _rpc(case: Case, facts: Facts) -> Iterator[Finding]:
+    """Where the service's RPC is: the same options hold there."""
+    link, _ = broker.connect(case.conf, facts.rpc)
+    if link is None:
+        return
+    where = str(publishing.place(facts.rpc))
+    for name in facts.exchanges:
+        answer = link.exchange(name)
+        if answer.reply == broker.DIFFERENT:
+            yield findings.rpc_exchange_different(name, where, answer.text)
+    link.close()
+
+
+def _filled(facts: Facts) -> list[str]:
+    """The queues that publishers fill, by whatever they notify."""
+    return [f"{topic}.{name}" for topic in facts.topics for name in _PRIORITIES]
+
+
+def _durability(link: Link, wanted: Look) -> Iterator[Finding]:
+    if not link.is_durable:
+        yield findings.queue_not_durable(wanted.where)
+
+
+def _exchanges(link: Link, wanted: Look) -> Iterator[Finding]:
+    for name in wanted.exchanges:
+        answer = link.exchange(name)
+        if answer.reply == broker.NOT_FOUND:
+            if name in wanted.expected:
+                yield findings.exchange_missing(name, wanted.where)
+        elif answer.reply == broker.DIFFERENT and answer.is_less_durable:
+            yield findings.exchange_less_durable(name, wanted.where, answer.text)
+        elif answer.reply == broker.DIFFERENT:
+            yield findings.exchange_more_durable(name, wanted.where, answer.text)
+        elif answer.reply:
+            yield findings.exchange_refused(name, wanted.where, answer.text)
+
+
+def _queues(
+    link: Link, wanted: Look, pool: str | None, processes: int | None
+) -> Iterator[Finding]:
+    for name in wanted.queues:
+        answer = link.queue(name)
+        if answer.reply:
+            yield _queue_refused(name, wanted.where, answer)
+            continue
+        # Of a pool's plain queue the readers are others.
+        ours = processes if name == (pool or name) else None
+        yield _queue(name, wanted.where, answer, ours)
+
+
+def _queue_refused(name: str, where: str, answer: Answer) -> Finding:
+    if answer.reply == broker.NOT_FOUND:
+        return findings.queue_missing(name, where)
+    if answer.reply != broker.DIFFERENT:
+        return findings.queue_refused(name, where, answer.text)
+    if answer.is_less_durable:
+        return findings.queue_less_durable(name, where, answer.text)
+    return findings.queue_more_durable(name, where, answer.text)
+
+
+def _queue(name: str, where: str, answer: Answer, ours: int | None) -> Finding:
+    messages = _count(answer.messages, "message waits", "messages wait")
+    readers = _count(answer.readers, "reader", "readers")
+    if not answer.readers and answer.messages:
+        return findings.queue_unread(name, where, messages)
+    if not answer.readers:
+        return findings.queue_idle(name, where)
+    if ours is not None and answer.readers > ours:
+        return findings.queue_shared(name, where, readers, str(ours))
+    return findings.queue_well(name, where, readers, messages)
+
+
+def _others(link: Link, wanted: Look) -> Iterator[Finding]:
+    for name in wanted.others:
+        answer = link.look_into(name)
+        if answer.messages and not answer.readers:
+            messages = _count(answer.messages, "message waits", "messages wait")
+            yield findings.topic_unread(name, wanted.where, messages)
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at the configuration of the uWSGI that serves the API."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from fault_middleware.cmd.doctor.case import Case, Setup
+from fault_middleware.cmd.doctor.finding import Finding
+from fault_middleware.cmd.doctor.findings import uwsgi as findings
+
+_THREADS = re.compile(r"enable-threads\s*[=:]\s*(true|1|yes|on)|threads\s*[=:]")
+_UNPATCHED = re.compile(r"env\s*[=:]\s*NO_EVENTLET_MONKEYPATCH=")
+
+
+def look(case: Case) -> Iterator[Finding]:
+    """Yield what keeps the consumer from running there."""
+    file = case.given.uwsgi
+    if file is None or not isinstance(case.setup, Setup):
+        return
+    lines = [line.strip() for line in Path(file).read_text("utf-8").splitlines()]
+    found = []
+    if case.setup.settings.consumer == "cohosted" and case.setup.priorities:
+        if not any(_THREADS.match(line) for line in lines):
+            found.append(findings.uwsgi_threads(file))
+        if "trove" in case.setup.services and not any(_UNPATCHED.match(line) for line in lines):
+            found.append(findings.uwsgi_patched(file))
+    yield from found or [findings.uwsgi_well(file)]
