@@ -9,6 +9,7 @@ made it.
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,6 +26,8 @@ from fault_middleware.text import CUT
 
 #: Characters of details (and of problems) that are added to one list.
 LIST_LIMIT = 4 * 1024 * 1024
+#: Seconds after which no further details are looked up for a list.
+LIST_SECONDS = 2.0
 
 _Found = TypeVar("_Found")
 
@@ -176,11 +179,14 @@ class FaultFilter:
     def _read_long_texts(self, request: ShowRequest, ids: list[str]) -> dict[str, Fault]:
         complete = {}
         room = LIST_LIMIT
+        end = time.monotonic() + LIST_SECONDS
         for start in range(0, len(ids), CHUNK):
-            if room <= 0:
+            if room <= 0 or time.monotonic() > end:
                 break
             chunk = ids[start : start + CHUNK]
-            found = self._look_up(self._store.last_many, request.service, chunk) or {}
+            found = self._look_up(self._store.last_many, request.service, chunk)
+            if found is None:
+                break
             for instance_id, fault in found.items():
                 room -= len(fault.details) + len(fault.problem or "")
                 complete[instance_id] = fault if room >= 0 else _without_long_texts(fault)

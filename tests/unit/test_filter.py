@@ -7,6 +7,7 @@ import pytest
 import webtest
 
 from fault_middleware import fault
+from fault_middleware import filter as filter_module
 from fault_middleware.deploy import FaultMiddleware, deploy
 from fault_middleware.filter import LIST_LIMIT
 from fault_middleware.store import Store
@@ -263,13 +264,21 @@ class TestALongList:
 
     def test_without_the_second_look_up_messages_are_shown(self, world, monkeypatch):
         original = Store.last_many
+        calls = []
 
         def fails_later(store, service, ids, with_details=True):
             if with_details:
+                calls.append(ids)
                 raise TimeoutError("no answer")
             return original(store, service, ids, with_details=False)
 
         monkeypatch.setattr(Store, "last_many", fails_later)
+
+        assert self.details(world, ADMIN) == [CUT] * 450
+        assert len(calls) == 1
+
+    def test_no_list_waits_long_for_details(self, world, monkeypatch):
+        monkeypatch.setattr(filter_module, "LIST_SECONDS", -1)
 
         assert self.details(world, ADMIN) == [CUT] * 450
 
@@ -327,6 +336,14 @@ class TestAFaultThatTheServiceWroteItself:
         world.service.body["instance"]["fault"].update(message=text, details=text)
 
         assert "S3cr3t" not in json.dumps(world.show(headers=ADMIN))
+
+    def test_it_commands_no_terminal(self, world):
+        world.service.body["instance"]["fault"]["message"] = "\x1b]0;owned\x07\u202eout of memory"
+
+        shown = world.show()["fault"]["message"]
+
+        assert "out of memory" in shown
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown)
 
     def test_it_is_byte_for_byte_the_services_where_nothing_is_to_hide(self, world):
         assert world.app.get(SHOW, headers=ADMIN).body == world.service.data
