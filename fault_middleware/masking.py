@@ -52,7 +52,9 @@ class Masker:
             return self._mask(text)
         plain = text.translate(_LOOK_ALIKES)
         masked = self._mask(plain)
-        return text if masked == plain else masked
+        if masked == plain:
+            return text
+        return masked
 
     def is_secret_name(self, name: str) -> bool:
         """Whether what has this name is a secret, as ``db_password`` is."""
@@ -64,8 +66,9 @@ class Masker:
             masked = json.loads(self.mask(json.dumps(arguments)))
         except ValueError:
             return arguments
-        fits = isinstance(masked, list) and len(masked) == len(arguments)
-        return masked if fits and all(isinstance(part, str) for part in masked) else arguments
+        if not isinstance(masked, list) or len(masked) != len(arguments):
+            return arguments
+        return list(map(str, masked))
 
     def _mask(self, text: str) -> str:
         lower = text.lower()
@@ -86,18 +89,25 @@ class Masker:
 
     def _apply(self, rule: Rule, text: str, lower: str) -> str:
         """The text without the secrets that a rule finds; the same object where it finds none."""
-        pieces = []
+        pieces: list[str] = []
         end = 0
-        for match in rule.pattern.finditer(lower if rule.ignores_case else text):
+        searched = lower if rule.ignores_case else text
+        for match in rule.pattern.finditer(searched):
             start, stop = rule.secret(match)
             secret = text[start:stop]
-            if not secret or secret == MASK or entropy(secret) < rule.entropy:
+            if secret in ("", MASK):
                 continue
-            if self._exceptions.cover(secret, text[match.start() : match.end()]):
+            if rule.entropy and entropy(secret) < rule.entropy:
+                continue
+            whole = text[match.start() : match.end()]
+            if self._exceptions.cover(secret, whole):
                 continue
             pieces += [text[end:start], MASK]
             end = stop
-        return "".join([*pieces, text[end:]]) if pieces else text
+        if not pieces:
+            return text
+        pieces.append(text[end:])
+        return "".join(pieces)
 
 
 class Chosen:
@@ -186,8 +196,11 @@ def fast_finder(keywords: set[str]) -> Finder:
 
 def entropy(text: str) -> float:
     """Shannon's entropy in bits for each character: 0 for "aaaa", over 3 for most tokens."""
-    shares = [count / len(text) for count in Counter(text).values()]
-    return -sum(share * math.log2(share) for share in shares)
+    bits = 0.0
+    for count in Counter(text).values():
+        share = count / len(text)
+        bits -= share * math.log2(share)
+    return bits
 
 
 def _mask_authority(url: re.Match[str]) -> str:

@@ -56,10 +56,12 @@ class Exceptions:
 
     def cover(self, secret: str, match: str) -> bool:
         """Whether one of them is about this secret."""
-        if any(pattern.search(secret) for pattern in self.secrets):
-            return True
-        if any(pattern.search(match) for pattern in self.matches):
-            return True
+        for pattern in self.secrets:
+            if pattern.search(secret):
+                return True
+        for pattern in self.matches:
+            if pattern.search(match):
+                return True
         lower = secret.lower()
         return any(word in lower for word in self.stopwords)
 
@@ -104,11 +106,15 @@ def make(shipped: Mapping[str, Any], added: Mapping[str, Any]) -> RuleBook:
         *_compile_rules(shipped["rules"], parts),
         *_compile_rules(added.get("rules", []), parts),
     ]
-    ids = {rule.id for rule in rules}
+    by_id = {rule.id: rule for rule in rules}
     for number, name in enumerate(disabled):
-        if name not in ids:
-            raise RuleError(("extend", "disabledRules", number), f"there is no rule {name!r}")
-    kept = [rule for rule in rules if rule.id not in disabled]
+        if name not in by_id:
+            place = ("extend", "disabledRules", number)
+            raise RuleError(place, f"there is no rule {name!r}")
+    kept = []
+    for rule in rules:
+        if rule.id not in disabled:
+            kept.append(rule)
     own = _compile_exceptions(shipped["allowlists"], parts)
     more = _compile_exceptions(added.get("allowlists", []), parts)
     return RuleBook(kept, own.with_more(more))
@@ -127,12 +133,16 @@ class _Parts:
 
     def keywords(self, given: str | list[str]) -> frozenset[str]:
         """The keywords of a rule: a list, or the name of one."""
-        words = self._parts[given.strip("<>")] if isinstance(given, str) else given
-        return frozenset(word.lower() for word in words)
+        if isinstance(given, str):
+            name = given.strip("<>")
+            return frozenset(self._parts[name])
+        return frozenset(map(str.lower, given))
 
     def _text(self, name: re.Match[str]) -> str:
         part = self._parts.get(name[1], name[0])
-        return part if isinstance(part, str) else _any_of(part)
+        if isinstance(part, list):
+            return _any_of(part)
+        return part
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -169,12 +179,13 @@ def _compile_exceptions(data: Iterable[Mapping[str, Any]], parts: _Parts) -> Exc
     matches: list[re.Pattern[str]] = []
     stopwords: list[str] = []
     for number, allowlist in enumerate(data):
-        of_match = allowlist.get("regexTarget") == "match"
-        patterns = matches if of_match else secrets
+        patterns = secrets
+        if allowlist.get("regexTarget") == "match":
+            patterns = matches
         for position, regex in enumerate(allowlist.get("regexes", [])):
             place = ("allowlists", number, "regexes", position)
             patterns.append(_compile_one(parts.fill(regex), place))
-        stopwords += [word.lower() for word in allowlist.get("stopwords", [])]
+        stopwords += map(str.lower, allowlist.get("stopwords", []))
     return Exceptions(secrets, matches, stopwords)
 
 
@@ -188,8 +199,10 @@ def _compile(regex: str, place: Place) -> tuple[re.Pattern[str], bool]:
     if not flags or "i" not in flags[1] or _UPPER_CASE.search(regex):
         return _compile_one(regex, place), False
     others = flags[1].replace("i", "")
-    start = f"(?{others})" if others else ""
-    return _compile_one(start + regex[flags.end() :], place), True
+    rest = regex[flags.end() :]
+    if others:
+        rest = f"(?{others}){rest}"
+    return _compile_one(rest, place), True
 
 
 def _compile_one(regex: str, place: Place) -> re.Pattern[str]:
