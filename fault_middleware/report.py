@@ -16,14 +16,15 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from fault_middleware import deploy, fault
+from fault_middleware import deploy, exception, fault
 from fault_middleware.breaker import SuspendedError
+from fault_middleware.cause import Kind, weigh
 from fault_middleware.deploy import Deployment
 from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
 from fault_middleware.fault import Fault
 from fault_middleware.options import ConfigurationError
 from fault_middleware.store import Store
-from fault_middleware.text import describe, printable
+from fault_middleware.text import as_text, describe, printable
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ def record(
     deployment = deploy.deploy(conf)
     service = _service(service, deployment)
     arguments = _texts(error, details)
+    exceptions = exception.count(as_text(arguments["details"]))
+    arguments["weight"] = weigh(Kind.TEXT, exceptions)
     arguments.update(others)
     made = fault.make(service, str(instance_id or ""), **arguments)
     if skip_delta and _has_fresher(deployment.store, made, skip_delta):

@@ -128,7 +128,10 @@ def _with_text(report: Report, names: tuple[str, ...]) -> str:
     text = "" if report.message == name else report.message
     details = report.details
     if name not in details:
-        return f"{name}: {text}\n\n{details}".strip("\n") if text else f"{name}: {details}"
+        told = [name, text or details]
+        text = ": ".join(part for part in told if part)
     if text in details:
         return details
+    if details in text:
+        return text
     return f"{text}\n\n{details}".strip("\n")
