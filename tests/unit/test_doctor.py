@@ -409,7 +409,13 @@ TABLES = [
 
 #: Codes of findings that a test of their own plants here.
 ELSEWHERE_HERE = {
-    *("no-purge", "publisher-level", "filter-database-other", "filter-options-other"),
+    *(
+        "table-different",
+        "no-purge",
+        "publisher-level",
+        "filter-database-other",
+        "filter-options-other",
+    ),
     *("metrics-port-taken", "rights-missing", "pipeline-not-given", "part-skipped"),
     *("code-elsewhere", "broker-unchecked", "check-failed"),
 }
@@ -850,7 +856,17 @@ def test_a_filter_by_another_name_is_one_of_ours(deployment):
     deployment.change("api-paste.ini", "ratelimit fault ", "ratelimit fault_v1 ")
     deployment.add("api-paste.ini", "\n[filter:fault_v1]\nuse = fault\n")
 
-    assert set(deployment.troubles()) == {"filter-unused"}
+    assert deployment.troubles() == {}
+
+
+def test_columns_that_this_release_cannot_fill_are_told(deployment):
+    deployment.execute("ALTER TABLE instance_faults ADD COLUMN extra TEXT NOT NULL DEFAULT ''")
+    deployment.execute("ALTER TABLE instance_faults DROP COLUMN problem")
+
+    troubles = deployment.troubles()
+
+    assert set(troubles) == {"table-different"}
+    assert "instance_faults.problem" in troubles["table-different"]
 
 
 def test_a_filter_around_an_application_is_in_its_chain(deployment):

@@ -2,11 +2,11 @@
 """Looks at the configuration files."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fault_middleware import options
-from fault_middleware.cmd.doctor.case import Case, Wrong
+from fault_middleware.cmd.doctor.case import Case, Option, Wrong
 from fault_middleware.cmd.doctor.finding import Finding
 from fault_middleware.cmd.doctor.findings import configuration as findings
 from fault_middleware.masking import mask
@@ -32,19 +32,27 @@ def look(case: Case) -> Iterator[Finding]:
 
 def _file(case: Case, file: str) -> Iterator[Finding]:
     inside = [option for option in case.options if option.file == file]
-    known = {(group, option.dest) for group, opts in options.list_opts() for option in opts}
-    unknown = []
-    for option in inside:
-        if option.section in _GROUPS and (option.section, option.name) not in known:
-            unknown.append(str(option))
+    unknown = _unknown(inside)
     if unknown:
-        yield findings.option_unknown(file, ", ".join(sorted(unknown)))
+        yield findings.option_unknown(file, ", ".join(unknown))
     for section in dict.fromkeys(option.section for option in inside):
         meant = _meant(section)
         if meant is not None and section not in _GROUPS:
             yield findings.section_unknown(file, section, meant)
     if _is_public(file):
         yield findings.file_readable(file)
+
+
+def _unknown(inside: Sequence[Option]) -> list[str]:
+    """The options in our groups that are not ours."""
+    known = set[tuple[str, str]]()
+    for group, opts in options.list_opts():
+        known.update((group, option.dest) for option in opts)
+    found = set()
+    for option in inside:
+        if option.section in _GROUPS and (option.section, option.name) not in known:
+            found.add(str(option))
+    return sorted(found)
 
 
 def _meant(section: str) -> str | None:

@@ -50,11 +50,13 @@ class Facts:
 
     :ivar revision: "" where ``db sync`` never ran
     :ivar drift: seconds by which its clock differs from ours
+    :ivar differences: sentences about what keeps this release from working with the tables
     """
 
     has_table: bool
     revision: str
     drift: float
+    differences: str
 
 
 def look(case: Case) -> Iterator[Finding]:
@@ -122,7 +124,11 @@ def _ask(store: Store) -> Facts:
         now = connection.scalar(sa.text(_CLOCKS[connection.dialect.name]))
         has_table = sa.inspect(connection).has_table(_T.name)
     drift = abs(float(now or 0) - time.time())
-    return Facts(has_table, migration.version(store.reader) or "", drift)
+    revision = migration.version(store.reader) or ""
+    differences = ""
+    if has_table and revision:
+        differences = " ".join(migration.differences(store.reader).sentences())
+    return Facts(has_table, revision, drift, differences)
 
 
 def _judge(place: Place, facts: Facts) -> Iterator[Finding]:
@@ -136,6 +142,8 @@ def _judge(place: Place, facts: Facts) -> Iterator[Finding]:
         return
     if facts.revision < needed:
         yield findings.revision_old(facts.revision, needed)
+    elif facts.differences:
+        yield findings.table_different(url, facts.differences)
     if facts.revision > needed:
         yield findings.revision_newer(facts.revision, needed)
     if facts.drift > _DRIFT:

@@ -61,28 +61,42 @@ def _troubles(case: Case, file: PasteFile) -> Iterator[Finding]:
     if file.duplicate:
         yield findings.paste_duplicate(file.name, file.duplicate)
     for option in case.find_options(*_PASTE_OPTIONS):
-        if _names_another(case, option, file.name):
+        if _names_another(option, file.name):
             yield findings.paste_other(file.name, str(option), option.value)
-    services = case.setup.services if isinstance(case.setup, Setup) else []
+    services: list[str] = []
+    if isinstance(case.setup, Setup):
+        services = case.setup.services
     roots = _roots(file, services)
     chains = _used(case, file, roots)
     yield from _sections(file, chains)
     if not file.filters:
         yield findings.filter_missing(file.name)
         return
-    passed = {step.section.title for chain in chains for step in chain.steps if step.section}
-    unused = [section for section in file.filters if section.title not in passed]
-    last = [chain for chain in chains if _ends_with_filter(file, chain)]
-    for section in unused:
-        if not last:
-            names = ", ".join(f"[{root.title}]" for root in roots)
-            yield findings.filter_unused(file.name, section.name, names)
+    yield from _unused(file, roots, chains)
     if isinstance(case.setup, Setup):
         for chain in chains:
             yield from _places(file, case.setup, chain)
 
 
-def _names_another(case: Case, option: Option, name: str) -> bool:
+def _unused(file: PasteFile, roots: list[Section], chains: list[Chain]) -> Iterator[Finding]:
+    """The filters that no request passes."""
+    if any(_ends_with_filter(file, chain) for chain in chains):
+        return  # which is said of its place
+    passed = set[Section | None]()
+    for chain in chains:
+        passed.update(step.section for step in chain.steps)
+    names = ", ".join(f"[{root.title}]" for root in roots)
+    for section in file.filters:
+        if section not in passed and not _is_used_by_name(section, passed):
+            yield findings.filter_unused(file.name, section.name, names)
+
+
+def _is_used_by_name(section: Section, passed: set[Section | None]) -> bool:
+    """Whether a section that requests pass takes all from this one: ``use = fault``."""
+    return any(other is not None and other.factory == section.name for other in passed)
+
+
+def _names_another(option: Option, name: str) -> bool:
     """Whether an option of the service names another paste file."""
     if option.name == "config_file" and option.section != "paste_deploy":
         return False

@@ -21,7 +21,7 @@ _SHARED = ("notifications", "versioned_notifications")
 # Services that publish versioned objects: to topics that an option of their own names, or to one
 # that is in their code, and that no option changes.
 _VERSIONED_OPTION = "versioned_notifications_topics"
-_VERSIONED_DEFAULTS = {"ironic": "ironic_versioned_notifications"}
+_VERSIONED = ("ironic",)
 _FIXED = {"masakari": "versioned_notifications"}
 # The option without which a service publishes nothing.
 _LEVELS = {"ironic": "notification_level"}
@@ -159,24 +159,32 @@ def look(case: Case) -> Iterator[Finding]:
 def _publishers(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
     for service in setup.services:
         level = _LEVELS.get(service)
-        if level and not case.find_options(level):
+        if level is not None and not case.find_options(level):
             yield findings.publisher_level(level, service)
-    if not facts.is_messaging and _DRIVER not in facts.drivers:
-        yield findings.publisher_silent(", ".join(facts.drivers))
     if _DRIVER not in facts.drivers:
-        missing = [topic for topic in setup.settings.topics if topic not in facts.topics]
-        if missing:
-            option = f"topics in [{_GROUP}]"
-            versioned = case.find_options(_VERSIONED_OPTION)
-            if versioned or any(service in _VERSIONED_DEFAULTS for service in setup.services):
-                option = _VERSIONED_OPTION
-            wanted = ",".join([*facts.topics, *missing]) if _are_read(case) else ",".join(missing)
-            yield findings.publisher_topic(", ".join(missing), option, wanted)
+        if not facts.is_messaging:
+            yield findings.publisher_silent(", ".join(facts.drivers))
+        yield from _topics(case, setup, facts)
     if facts.is_messaging and facts.retry != -1:
         yield findings.publisher_retry(str(facts.retry))
     unheard = [name for name in facts.exchanges if name not in facts.heard]
     if unheard:
         yield findings.publisher_exchange(", ".join(unheard), ", ".join(facts.heard))
+
+
+def _topics(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """The topics that the consumer reads and publishers do not name."""
+    missing = [topic for topic in setup.settings.topics if topic not in facts.topics]
+    if not missing:
+        return
+    option = f"topics in [{_GROUP}]"
+    is_versioned = any(service in _VERSIONED for service in setup.services)
+    if is_versioned or case.find_options(_VERSIONED_OPTION):
+        option = _VERSIONED_OPTION
+    wanted = list(missing)
+    if _are_named(case):
+        wanted = [*facts.topics, *missing]
+    yield findings.publisher_topic(", ".join(missing), option, ",".join(wanted))
 
 
 def _consumer(setup: Setup, facts: Facts) -> Iterator[Finding]:
@@ -193,11 +201,11 @@ def _consumer(setup: Setup, facts: Facts) -> Iterator[Finding]:
         yield findings.topic_shared(", ".join(shared))
 
 
-def _are_read(case: Case) -> bool:
+def _are_named(case: Case) -> bool:
     """Whether the deployer named topics, so that somebody is likely to read them."""
-    return any(option.section == _GROUP for option in case.find_options("topics")) or bool(
-        case.find_options(_VERSIONED_OPTION)
-    )
+    if case.find_options(_VERSIONED_OPTION):
+        return True
+    return any(option.section == _GROUP for option in case.find_options("topics"))
 
 
 def _versioned(case: Case, setup: Setup) -> list[str]:

@@ -9,8 +9,10 @@ from fault_middleware.cmd.doctor.case import Case, Setup
 from fault_middleware.cmd.doctor.finding import Finding
 from fault_middleware.cmd.doctor.findings import uwsgi as findings
 
-_THREADS = re.compile(r"enable-threads\s*[=:]\s*(true|1|yes|on)|threads\s*[=:]")
-_UNPATCHED = re.compile(r"env\s*[=:]\s*NO_EVENTLET_MONKEYPATCH=")
+_THREADS = re.compile(
+    r"^\s*(enable-threads\s*[=:]\s*(true|1|yes|on)|threads\s*[=:])", re.MULTILINE
+)
+_UNPATCHED = re.compile(r"^\s*env\s*[=:]\s*NO_EVENTLET_MONKEYPATCH=", re.MULTILINE)
 
 
 def look(case: Case) -> Iterator[Finding]:
@@ -18,11 +20,11 @@ def look(case: Case) -> Iterator[Finding]:
     file = case.given.uwsgi
     if file is None or not isinstance(case.setup, Setup):
         return
-    lines = [line.strip() for line in Path(file).read_text("utf-8").splitlines()]
+    text = Path(file).read_text("utf-8")
     found = []
     if case.setup.settings.consumer == "cohosted" and case.setup.priorities:
-        if not any(_THREADS.match(line) for line in lines):
+        if not _THREADS.search(text):
             found.append(findings.uwsgi_threads(file))
-        if "trove" in case.setup.services and not any(_UNPATCHED.match(line) for line in lines):
+        if "trove" in case.setup.services and not _UNPATCHED.search(text):
             found.append(findings.uwsgi_patched(file))
     yield from found or [findings.uwsgi_well(file)]

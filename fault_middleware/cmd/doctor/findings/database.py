@@ -89,6 +89,14 @@ def revision_newer(revision: str, needed: str) -> Words:
 
 
 @error
+def table_different(url: str, differences: str) -> Words:
+    return Words(
+        what=f"The tables in the database {url} are not as this release needs them.",
+        remedy=differences,
+    )
+
+
+@error
 def table_unreadable(option: str, url: str, error: str) -> Words:
     return Words(
         what=f"The table in the database {url} of {option} cannot be read: {error}",
