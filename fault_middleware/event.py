@@ -62,12 +62,16 @@ class Record:
         found = self.instance_id.find(notification)
         if found is None:
             return []
-        return found if isinstance(found, list) else [found]
+        if isinstance(found, list):
+            return found
+        return [found]
 
     def find(self, name: str, notification: Mapping[str, Any]) -> Any:
         """A part of the fault; None where the notification does not have it."""
         field = self.fields.get(name)
-        return None if field is None else field.find(notification)
+        if field is None:
+            return None
+        return field.find(notification)
 
     def report(self, notification: Mapping[str, Any]) -> Report:
         """What is known of the failure."""
@@ -131,11 +135,14 @@ class Event:
             if ids:
                 values = self._values(record, notification, words)
                 rows += _rows(service, ids, values, wrong)
-        if not rows and not wrong:
-            reason = "it names no instance" if self.records else ""
+        reason = ""
+        if wrong:
+            reason = f"{len(wrong)} of {count} ids: {wrong[0]}"
+        elif self.records and not rows:
+            reason = "it names no instance"
+        if not rows:
             return Extraction("ignore", reason=reason)
-        reason = f"{len(wrong)} of {count} ids: {wrong[0]}" if wrong else ""
-        return Extraction(self.action if rows else "ignore", tuple(rows), reason)
+        return Extraction(self.action, tuple(rows), reason)
 
     def _values(
         self, record: Record, notification: Mapping[str, Any], words: Vocabulary
@@ -181,11 +188,13 @@ def build(data: Mapping[str, Any]) -> Event:
     if len(actions) != 1:
         raise ValueError(f"needs exactly one of {', '.join(ACTIONS)}")
     action = actions[0]
-    is_hidden = data.get("message") == "class"
+    safe = None
+    if data.get("message") == "class":
+        safe = vocabulary.globs(data.get("safe_exceptions", []))
     return Event(
         event_type=vocabulary.globs(data["event_type"]),
         publisher_id=vocabulary.globs(data.get("publisher_id", "*")),
-        safe=vocabulary.globs(data.get("safe_exceptions", [])) if is_hidden else None,
+        safe=safe,
         priorities=frozenset(texts(data["priority"])),
         action=action,
         when=[_condition(name, value) for name, value in data.get("when", {}).items()],
@@ -196,16 +205,22 @@ def build(data: Mapping[str, Any]) -> Event:
 def _build_records(action: str, data: Any) -> tuple[Record, ...]:
     if action == "ignore":
         return ()
-    records = data if isinstance(data, list) else [data]
-    return tuple(_build_record(action, record) for record in records)
+    if isinstance(data, list):
+        return tuple(_build_record(action, record) for record in data)
+    return (_build_record(action, data),)
 
 
 def _build_record(action: str, data: Mapping[str, Any]) -> Record:
     if action == "record" and not any(name in data for name in _WORDS):
         raise ValueError(f"needs in {action!r} one of {', '.join(_WORDS)}")
-    fields = {name: _field(value) for name, value in data.items() if not _is_text(value)}
+    fields = {}
+    for name, value in data.items():
+        if not _is_text(value):
+            fields[name] = _field(value)
+    otherwise = ""
     message = data.get("message")
-    otherwise = message.get("text", "") if isinstance(message, dict) else ""
+    if isinstance(message, dict):
+        otherwise = message.get("text", "")
     return Record(fields.pop("instance_id"), fields, otherwise)
 
 

@@ -6,7 +6,7 @@ Nothing is evaluated, and nothing is read twice: texts come from whoever may sen
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 #: What Python prints as the traceback where there is no exception.
 NOTHING = "NoneType: None"
@@ -31,12 +31,12 @@ _ESCAPE = re.compile(r"""\\(?:[\\'"nrt]|x[\da-f]{2}|u[\da-f]{4}|U000[\da-f]{5})"
 _TOKEN = re.compile(
     r"""
     (?P<quote>['"])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*+)(?P=quote)
-    |(?P<open>[(\[{])
-    |(?P<close>[)\]}])
-    |(?P<other>[^'"()\[\]{}]++)
+    |[()\[\]{}]
+    |[^'"()\[\]{}]++
     """,
     re.DOTALL | re.VERBOSE,
 )
+_BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 # Behind the class of an exception that oslo.messaging made of another process's.
 _REMOTE = "_Remote"
 
@@ -79,7 +79,9 @@ def read(text: str) -> Raised | None:
         return Raised((name[0],))
     names = tuple(_OPENED.findall(around[0]))
     told = _FIRST_TEXT.match(text, around.end())
-    return Raised(names or (name[0],), _unescape(told[2]) if told else "")
+    if told is None:
+        return Raised(names or (name[0],))
+    return Raised(names or (name[0],), _unescape(told[2]))
 
 
 def raised_last(traceback: str) -> Raised | None:
@@ -87,7 +89,9 @@ def raised_last(traceback: str) -> Raised | None:
     ends = _RAISED.findall(traceback[-_LONGEST:])
     last = next((end for end in reversed(ends) if end), "")
     name = _CLASS.match(last)
-    return Raised((name[0],)) if name else None
+    if name is None:
+        return None
+    return Raised((name[0],))
 
 
 def count(traceback: str) -> int:
@@ -102,7 +106,12 @@ def _read_attributes(text: str) -> Raised | None:
 
     That is how exceptions of Nova write themselves.
     """
-    members = _members(text) if len(text) <= _LONGEST else {}
+    if len(text) > _LONGEST:
+        return None
+    try:
+        members = _members(text)
+    except ValueError:
+        return None
     name = members.get("class", "")
     if not name.isidentifier():
         return None
@@ -110,25 +119,39 @@ def _read_attributes(text: str) -> Raised | None:
 
 
 def _members(text: str) -> Mapping[str, str]:
-    """The texts in a dict that Python wrote, by their keys; none unless it is read to its end."""
+    """The texts in a dict that Python wrote, by their keys; ValueError where it is not one."""
     found: dict[str, str] = {}
-    depth = end = 0
-    key, is_value = "", False
+    key = ""
+    is_value = False
+    for depth, token in _tokens(text):
+        if depth != 1:
+            continue
+        if token["text"] is None:
+            is_value = token[0].strip() == ":"
+            continue
+        value = _unescape(token["text"])
+        if is_value:
+            found[key] = value
+        key = value
+    return found
+
+
+def _tokens(text: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """The tokens of a value, each with the number of brackets that are open behind it.
+
+    :raises ValueError: where the text is not one value from its beginning to its end
+    """
+    depth = 0
+    end = 0
     for token in _TOKEN.finditer(text):
-        if token.start() != end:
-            return {}
+        is_behind = end > 0 and depth == 0
+        if token.start() != end or is_behind:
+            raise ValueError(f"not a value at {end}")
         end = token.end()
-        depth += {"open": 1, "close": -1}.get(token.lastgroup or "", 0)
-        if depth == 1 and token["text"] is not None:
-            value = _unescape(token["text"])
-            if is_value:
-                found[key] = value
-            key = value
-        elif depth == 1 and token["other"]:
-            is_value = token["other"].strip() == ":"
-        elif depth == 0:
-            break
-    return found if depth == 0 and end == len(text) else {}
+        depth += _BRACKETS.get(token[0], 0)
+        yield depth, token
+    if depth != 0 or end != len(text):
+        raise ValueError(f"not a value at {end}")
 
 
 def _unescape(text: str) -> str:

@@ -70,7 +70,9 @@ class Vocabulary:
 
 def build(data: Mapping[str, Any]) -> Sentence:
     """Build one of a profile's ``sentences``; raises ValueError for what no schema can see."""
-    fields = {name: Field.parse(field) for name, field in data.get("fields", {}).items()}
+    fields = {}
+    for name, path in data.get("fields", {}).items():
+        fields[name] = Field.parse(path)
     places = set(_PLACE.findall(data["text"]))
     if places != fields.keys():
         wrong = ", ".join(sorted(places ^ fields.keys()))
@@ -91,10 +93,15 @@ def globs(value: str | list[str]) -> re.Pattern[str]:
 
 
 def _is_one_of(names: Iterable[str], wanted: re.Pattern[str]) -> bool:
-    spellings = ["", *names] if wanted.fullmatch("") else list(names)
-    return any(
-        wanted.fullmatch(name) or wanted.fullmatch(exception.label(name)) for name in spellings
-    )
+    # What matches anything also matches that no exception is known.
+    if wanted.fullmatch(""):
+        return True
+    return any(_is_class(name, wanted) for name in names)
+
+
+def _is_class(name: str, wanted: re.Pattern[str]) -> bool:
+    """Whether a class is meant, with its module or without."""
+    return bool(wanted.fullmatch(name) or wanted.fullmatch(exception.label(name)))
 
 
 def _plain(value: Any) -> str | None:
@@ -102,5 +109,6 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     text = str(value)
-    is_plain = _NUMBER.fullmatch(text) or fault.UUID.fullmatch(text)
-    return text if is_plain else None
+    if _NUMBER.fullmatch(text) or fault.UUID.fullmatch(text):
+        return text
+    return None
