@@ -200,10 +200,12 @@ def _explain(
     """Why a host cannot be used."""
     text = describe(exc)
     causes = list(_causes(exc))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return findings.broker_certificate(host, text)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return findings.broker_without_tls(host, text)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return findings.broker_certificate(host, text)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return findings.broker_without_tls(host, text)
     if type(exc).__name__ in ("AccessRefused", "NotAllowed"):
         return findings.broker_refused(host, text)
     is_tls_port = bool(url.hosts) and url.hosts[0].port == _TLS_PORT

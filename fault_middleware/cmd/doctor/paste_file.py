@@ -157,12 +157,20 @@ class PasteFile:
         section = self.application(known) if known else None
         if section is not None:
             return [section]
-        applications = [one for one in self.sections if one.kind in _APPLICATIONS]
-        named = {name for section in applications for name in self._inner(section)}
-        first = [section for section in applications if section.name not in named]
-        composites = [section for section in first if section.kind in _COMPOSITES]
-        main = [section for section in first if section.name == "main"]
-        return composites + [one for one in main if one not in composites] or first
+        first = self._first()
+        likely = []
+        for section in first:
+            if section.kind in _COMPOSITES or section.name == "main":
+                likely.append(section)
+        return likely or first
+
+    def _first(self) -> list[Section]:
+        """The applications to which no other one leads."""
+        applications = [section for section in self.sections if section.kind in _APPLICATIONS]
+        named = set[str]()
+        for section in applications:
+            named.update(self._inner(section))
+        return [section for section in applications if section.name not in named]
 
     def chains(self, section: Section) -> list[Chain]:
         """All ways from a section to an application."""

@@ -107,26 +107,31 @@ def _names_another(option: Option, name: str) -> bool:
 
 
 def _roots(file: PasteFile, services: list[str]) -> list[Section]:
-    known = [APPLICATIONS[service] for service in services if service in APPLICATIONS]
     roots: list[Section] = []
-    for name in known:
-        roots += file.roots(name)
+    for service in services:
+        if service in APPLICATIONS:
+            roots += file.roots(APPLICATIONS[service])
     return list(dict.fromkeys(roots)) or file.roots(None)
 
 
 def _used(case: Case, file: PasteFile, roots: list[Section]) -> list[Chain]:
     """The chains that the service uses, by its options."""
-    given = [option.value for option in case.find_options(*_STRATEGIES)]
-    strategy = given[-1] if given else "keystone"
+    strategy = "keystone"
+    for option in case.find_options(*_STRATEGIES):
+        strategy = option.value
     # Of one composite it takes one pipeline, or the pipeline for requests without limits.
     unused: set[str] = set()
     for section in file.sections:
         names = alternatives(section)
         if strategy in names:
-            unused.update(name for name in names if name.partition("_")[0] != strategy)
+            for name in names:
+                if name.partition("_")[0] != strategy:
+                    unused.add(name)
     chains = []
     for root in roots:
-        chains += [chain for chain in file.chains(root) if chain.key not in unused]
+        for chain in file.chains(root):
+            if chain.key not in unused:
+                chains.append(chain)
     return list(dict.fromkeys(chains))
 
 
@@ -194,7 +199,9 @@ def _neighbours(
 ) -> Iterator[Finding]:
     if any(_URLMAP.search(step.about) for step in after):
         yield findings.filter_outside_urlmap(str(chain))
-    answering = [name for service in setup.services for name in _ANSWERING.get(service, ())]
+    answering: list[str] = []
+    for service in setup.services:
+        answering += _ANSWERING.get(service, ())
     for step in before:
         if step.name in answering:
             yield findings.filter_bypassed(str(chain), step.name)

@@ -37,22 +37,35 @@ def look(case: Case, store: Store, url: str) -> Iterator[Finding]:
     """Yield the rights that are missing for what processes with this configuration do."""
     if not isinstance(case.setup, Setup):
         return
-    needed = list(_needed(case.setup, store.writer.dialect.name))
     is_filter_alone = case.setup.settings.consumer == "external" and case.given.paste is not None
     if publishing.has_driver(case):
         is_filter_alone = False
     try:
-        missing = [(right, error) for right in needed if (error := _try(store, right))]
+        missing = _missing(case.setup, store)
     finally:
         store.writer.dispose()
     if missing and is_filter_alone and missing[0][0].purpose == _STORES:
         yield findings.rights_of_filter(url)
         return
     for purpose in (_STORES, _PURGES):
-        lacking = [(right, error) for right, error in missing if right.purpose == purpose]
-        if lacking:
-            names = ", ".join(right.name for right, _ in lacking)
-            yield findings.rights_missing(names, purpose, url, lacking[0][1])
+        names = []
+        first_error = ""
+        for right, error in missing:
+            if right.purpose == purpose:
+                names.append(right.name)
+                first_error = first_error or error
+        if names:
+            yield findings.rights_missing(", ".join(names), purpose, url, first_error)
+
+
+def _missing(setup: Setup, store: Store) -> list[tuple[Right, str]]:
+    """The rights that are missing, and what the database says."""
+    missing = []
+    for right in _needed(setup, store.writer.dialect.name):
+        error = _try(store, right)
+        if error:
+            missing.append((right, error))
+    return missing
 
 
 def _needed(setup: Setup, dialect: str) -> Iterator[Right]:
