@@ -78,9 +78,10 @@ class Command(command.Command):
 
     def get_epilog(self) -> str:
         """The examples, as a literal block of reStructuredText: the manual shows them too."""
-        lines = ["examples::", ""]
-        lines += [f"  {PROGRAM} {example}" for example in self.examples]
-        return "\n".join(lines)
+        text = "examples::\n"
+        for example in self.examples:
+            text += f"\n  {PROGRAM} {example}"
+        return text
 
     def configuration(self) -> cfg.ConfigOpts:
         """The configuration that the options name; ConfigurationError if it cannot be read."""

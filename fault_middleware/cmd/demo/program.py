@@ -38,10 +38,12 @@ def _run(port: int, once: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="fault-middleware-demo-") as folder:
         application = story.build(Path(folder))
         with simple_server.make_server("127.0.0.1", port, application) as server:
-            is_shown = story.tell(application, f"http://127.0.0.1:{server.server_port}")
-            if is_shown and not once:
+            address = f"http://127.0.0.1:{server.server_port}"
+            if not story.tell(application, address):
+                return 1
+            if not once:
                 server.serve_forever()
-    return 0 if is_shown else 1
+    return 0
 
 
 def _end(number: int, frame: types.FrameType | None) -> None:
