@@ -41,7 +41,11 @@ _UNIXY = re.compile(
     re.MULTILINE,
 )
 _UNIXY_PART = re.compile(r"(msg|stdout|stderr): (.*)", re.DOTALL)
-_RECAP = re.compile(r"^ {0,2}(\S+) *: ok=\d+ +changed=\d+ +unreachable=(\d+) +failed=(\d+)", re.M)
+_RECAP = re.compile(
+    r"^ {0,2}(?P<host>\S+) *: ok=\d+ +changed=\d+ +unreachable=(?P<unreachable>\d+)"
+    r" +failed=(?P<failed>\d+)",
+    re.MULTILINE,
+)
 _RECAP_BEGINS = re.compile(r"^(?:PLAY RECAP \*|- Play recap -)", re.M)
 # Core 2.19 shows the place in the playbook, with a few lines before it, for most failures.
 _ORIGIN = re.compile(r"^Origin: .*\n\n(?: *\d+ .*\n)*? *\d+ +- name: (.*)\n *\^ column \d+$", re.M)
@@ -63,6 +67,14 @@ class _Task:
     hosts: set[str] = dataclasses.field(default_factory=set)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Counts:
+    """How many tasks of a host failed, and found it unreachable, and count."""
+
+    failed: int
+    unreachable: int
+
+
 @dataclasses.dataclass(slots=True)
 class _Stream:
     """What the callback wrote to a stream; the first task is for what has no banner."""
@@ -78,7 +90,8 @@ class _Stream:
 
 def read(stdout: str, stderr: str) -> Run:
     """What is known of a run by its output; linear in it."""
-    out, err = plain(stdout), plain(stderr)
+    out = plain(stdout)
+    err = plain(stderr)
     recap = _recap(out)
     ended = bool(_RECAP_BEGINS.search(out))
     document = _read_json(out)
@@ -102,24 +115,26 @@ def plain(text: str) -> str:
     return _STAMP.sub("", text)
 
 
-def _recap(out: str) -> dict[str, tuple[int, int]]:
-    """For each host how many tasks failed, and found it unreachable, and count."""
+def _recap(out: str) -> dict[str, _Counts]:
+    """What the recap counts for each host."""
     begin = 0
     for heading in _RECAP_BEGINS.finditer(out):
         begin = heading.start()
-    lines = _RECAP.findall(out, begin)
-    return {host: (int(failed), int(unreachable)) for host, unreachable, failed in lines}
+    recap = {}
+    for line in _RECAP.finditer(out, begin):
+        recap[line["host"]] = _Counts(int(line["failed"]), int(line["unreachable"]))
+    return recap
 
 
-def _that_count(failures: list[Failure], recap: Mapping[str, tuple[int, int]]) -> list[Failure]:
+def _that_count(failures: list[Failure], recap: Mapping[str, _Counts]) -> list[Failure]:
     """Those that were neither ignored nor rescued, of each host as many as the recap counts.
 
     A host goes on after what is ignored or rescued, so its last failures are those that count.
     """
     left: Counter[tuple[str, bool]] = Counter()
-    for host, (failed, unreachable) in recap.items():
-        left[host, False] = failed
-        left[host, True] = unreachable
+    for host, counts in recap.items():
+        left[host, False] = counts.failed
+        left[host, True] = counts.unreachable
     chosen = []
     for failure in reversed(failures):
         kind = failure.host, failure.unreachable
@@ -129,7 +144,7 @@ def _that_count(failures: list[Failure], recap: Mapping[str, tuple[int, int]]) -
     return chosen[::-1]
 
 
-def _read_json(text: str) -> tuple[list[Failure], dict[str, tuple[int, int]]] | None:
+def _read_json(text: str) -> tuple[list[Failure], dict[str, _Counts]] | None:
     """The failures that the json callback wrote; of each host, how many of two kinds count."""
     start = re.search(r"^\{", text, re.MULTILINE)
     try:
@@ -142,11 +157,11 @@ def _read_json(text: str) -> tuple[list[Failure], dict[str, tuple[int, int]]] | 
         return None
 
 
-def _counts(of_host: Mapping[str, Any]) -> tuple[int, int]:
-    failed, unreachable = of_host["failures"], of_host["unreachable"]
-    if not isinstance(failed, int) or not isinstance(unreachable, int):
-        raise TypeError(f"not a number of tasks: {failed!r}, {unreachable!r}")
-    return failed, unreachable
+def _counts(of_host: Mapping[str, Any]) -> _Counts:
+    counts = _Counts(of_host["failures"], of_host["unreachable"])
+    if not isinstance(counts.failed, int) or not isinstance(counts.unreachable, int):
+        raise TypeError(f"not numbers of tasks: {counts}")
+    return counts
 
 
 def _failures_in(document: Mapping[str, Any]) -> Iterator[Failure]:

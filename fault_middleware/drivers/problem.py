@@ -136,8 +136,13 @@ class ManagementDriverException(Exception):
     ) -> None:
         if detail is None and isinstance(status, str):
             status, detail = None, status
-        pairs: Any = (status, self.status), (title, self.title), (type, self.type or ABOUT_BLANK)
-        status, title, uri = (own if given is None else given for given, own in pairs)
+        if status is None:
+            status = self.status
+        if title is None:
+            title = self.title
+        uri = type
+        if uri is None:
+            uri = self.type or ABOUT_BLANK
         self.problem = ProblemDetails(status, detail, uri, title, instance, additional)
         own = {**vars(self.problem), "problem": self.problem}
         vars(self).update({k: v for k, v in additional.items() if not hasattr(Exception, k)} | own)
