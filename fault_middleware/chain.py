@@ -8,7 +8,6 @@ that failed as well.
 """
 
 import dataclasses
-import re
 import traceback
 from types import FrameType, TracebackType
 
@@ -33,10 +32,12 @@ class Cause:
     :ivar kind: its class with the module, such as ``cinder.exception.VolumeBackendAPIException``;
         of an exception that came from another process, the class that it had there
     :ivar text: what it says, without the traceback of another process
+    :ivar names: its class and those that it is derived from, with and without module
     """
 
     kind: str
     text: str
+    names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -62,29 +63,30 @@ def root(exc: BaseException) -> Cause:
 
 def describe(exc: BaseException) -> Cause:
     """An exception as texts; an exception whose text cannot be made has none."""
-    kind = f"{type(exc).__module__}.{type(exc).__qualname__}"
+    kind, text = _kind_and_text(exc)
+    names = [kind, kind.rpartition(".")[2]]
+    for base in type(exc).__mro__[1:]:
+        if base not in _TOO_GENERAL:
+            names.append(_kind_of(base))
+            names.append(base.__qualname__)
+    return Cause(kind, text.strip(), tuple(dict.fromkeys(names)))
+
+
+def _kind_and_text(exc: BaseException) -> tuple[str, str]:
+    """The class and the text that an exception had in the process that raised it."""
+    kind = _kind_of(type(exc))
     text = text_of(exc)
     if kind == _REMOTE_ERROR:
-        return _describe_remote_error(exc, text)
+        return _read_remote_error(exc, text)
     if kind.endswith(_REMOTE_SUFFIX):
         module = type(exc).__module__.removesuffix(_REMOTE_SUFFIX)
-        kind = f"{module}.{type(exc).__qualname__.removesuffix(_REMOTE_SUFFIX)}"
-        text = text.partition(_REMOTE_TRACE)[0]
-    return Cause(kind.removeprefix("builtins."), text.strip())
+        name = type(exc).__qualname__.removesuffix(_REMOTE_SUFFIX)
+        return f"{module}.{name}", text.partition(_REMOTE_TRACE)[0]
+    return kind, text
 
 
-def class_names(exc: BaseException) -> tuple[str, ...]:
-    """The names, with and without module, of an exception's class and those it is derived from.
-
-    Of an exception that came from another process there is its own class only.
-    """
-    described = describe(exc)
-    names = [described.kind, described.name]
-    for base in type(exc).__mro__:
-        if base not in _TOO_GENERAL:
-            names.append(f"{base.__module__}.{base.__qualname__}")
-            names.append(base.__qualname__)
-    return tuple(dict.fromkeys(names))
+def _kind_of(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}".removeprefix("builtins.")
 
 
 def text_of(exc: BaseException) -> str:
@@ -100,12 +102,12 @@ def trace(exc: BaseException) -> str:
     return "".join(traceback.format_exception(exc))
 
 
-def _describe_remote_error(exc: BaseException, text: str) -> Cause:
+def _read_remote_error(exc: BaseException, text: str) -> tuple[str, str]:
     kind = getattr(exc, "exc_type", None)
     value = getattr(exc, "value", None)
     if isinstance(kind, str) and isinstance(value, str):
-        return Cause(kind, value.partition(_REMOTE_TRACE)[0].strip())
-    return Cause(_REMOTE_ERROR, re.sub(r"\n.*", "", text, flags=re.DOTALL))
+        return kind, value.partition(_REMOTE_TRACE)[0]
+    return _REMOTE_ERROR, text.partition("\n")[0]
 
 
 def _cause_of(exc: BaseException) -> BaseException | None:

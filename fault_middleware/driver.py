@@ -13,6 +13,7 @@ from oslo_config import cfg
 from oslo_messaging.notify import notifier
 from oslo_serialization import jsonutils
 
+from fault_middleware import log
 from fault_middleware.deploy import Deployment, deploy
 from fault_middleware.event import Event
 from fault_middleware.fault import Fault
@@ -47,6 +48,8 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         if deployment.settings.clear_on_success:
             self._stored.add("success")
         self._deployment = deployment
+        if deployment.settings.logs:
+            log.attach(deployment)
         deployment.metrics.health.works(Part.DRIVER)
 
     def _fail(self, metrics: Metrics, exc: Exception) -> None:

@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -40,17 +40,17 @@ class Call:
     values: Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Sighting:
-    """A log record and what surrounds it, as long as it is being logged.
+    """A log record and what surrounds it. Made while it is logged, and not kept.
 
+    :ivar record: the record
     :ivar context: the oslo.context of the request that is served, if there is one
-    :ivar calls: the functions of the service's modules, the outermost first
     """
 
-    record: logging.LogRecord
-    context: object
-    calls: Sequence[Call]
+    def __init__(self, record: logging.LogRecord) -> None:
+        self.record = record
+        self.context = vars(record).get("context") or oslo_context.get_current()
+        self._calls: dict[re.Pattern[str], list[Call]] = {}
 
     @property
     def exception(self) -> BaseException | None:
@@ -58,15 +58,27 @@ class Sighting:
         given = self.record.exc_info
         return given[1] if isinstance(given, tuple) else None
 
+    def calls(self, modules: re.Pattern[str]) -> Sequence[Call]:
+        """The functions that were running in some modules, the outermost first.
+
+        Behind those of this thread come those that the exception came through.
+
+        :param modules: matches the modules' names
+        """
+        if modules not in self._calls:
+            running = _running(modules)
+            self._calls[modules] = running + _passed(self.record, modules)
+        return self._calls[modules]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Failure:
     """What a log record says of an instance, in texts.
 
     :ivar created: UTC, naive
-    :ivar function: the function of the service that named the instance, or ""
+    :ivar sources: the logger, then the service's functions that were running, the outermost
+        first, such as ``cinder.volume.manager.extend_volume``
     :ivar causes: the exception and its causes, the one that it began with last
-    :ivar classes: of each cause its class and those that it is derived from
     :ivar trace: the traceback, or ""
     """
 
@@ -74,36 +86,34 @@ class Failure:
     logger: str
     created: datetime
     text: str
-    function: str = ""
+    sources: tuple[str, ...] = ()
     causes: tuple[Cause, ...] = ()
-    classes: tuple[tuple[str, ...], ...] = ()
     trace: str = ""
     request_id: str | None = None
     project_id: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Its characters, about."""
+        return len(self.text) + len(self.trace) + sum(len(cause.text) for cause in self.causes)
 
-def sight(record: logging.LogRecord, modules: re.Pattern[str]) -> Sighting:
-    """Look at a record that is being logged by this thread.
+
+def read(sighting: Sighting, instance_id: str, modules: re.Pattern[str]) -> Failure:
+    """What the record says of the instance, in texts that outlive it.
 
     :param modules: matches the names of the service's own modules
     """
-    context = vars(record).get("context") or oslo_context.get_current()
-    return Sighting(record, context, list(_calls(record, modules)))
-
-
-def read(sighting: Sighting, instance_id: str, function: str) -> Failure:
-    """What the record says of the instance, in texts that outlive it."""
     record = sighting.record
     exc = sighting.exception
-    causes: list[BaseException] = chain.chain(exc) if exc is not None else []
+    causes = chain.chain(exc) if exc is not None else []
+    calls = sighting.calls(modules)
     return Failure(
         instance_id=instance_id,
         logger=record.name,
         created=datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None),
         text=message_of(record)[:_LONGEST_TEXT],
-        function=function,
+        sources=(record.name, *(f"{call.module}.{call.function}" for call in calls)),
         causes=tuple(chain.describe(cause) for cause in causes),
-        classes=tuple(chain.class_names(cause) for cause in causes),
         trace=chain.trace(exc) if exc is not None else "",
         request_id=text_at(sighting.context, "request_id"),
         project_id=text_at(sighting.context, "project_id"),
@@ -118,29 +128,42 @@ def message_of(record: logging.LogRecord) -> str:
         return record.msg if isinstance(record.msg, str) else ""
 
 
-def _calls(record: logging.LogRecord, modules: re.Pattern[str]) -> Iterator[Call]:
-    """The functions that are running, then those that the exception came through."""
-    stack = _stack()
+def _running(modules: re.Pattern[str]) -> list[Call]:
+    """The functions of this thread, the outermost first."""
+    calls: list[Call] = []
+    # Frames are not gathered: a list of them would be in one of them, and keep all of them alive.
+    frame = sys._getframe().f_back
+    depth = 0
+    while frame is not None and depth < _DEEPEST:
+        call = _call(frame, modules)
+        if call is not None:
+            calls.append(call)
+        frame = frame.f_back
+        depth += 1
+    calls.reverse()
+    return calls
+
+
+def _passed(record: logging.LogRecord, modules: re.Pattern[str]) -> list[Call]:
+    """The functions that the exception of a record came through, the outermost first."""
+    calls: list[Call] = []
     given = record.exc_info
     trace = given[2] if isinstance(given, tuple) else None
-    while trace is not None and len(stack) < 2 * _DEEPEST:
-        stack.append(trace.tb_frame)
+    depth = 0
+    while trace is not None and depth < _DEEPEST:
+        call = _call(trace.tb_frame, modules)
+        if call is not None:
+            calls.append(call)
         trace = trace.tb_next
-    for frame in stack:
-        module = frame.f_globals.get("__name__")
-        if isinstance(module, str) and modules.fullmatch(module):
-            yield Call(module, frame.f_code.co_name, frame.f_locals)
+        depth += 1
+    return calls
 
 
-def _stack() -> list[FrameType]:
-    """The frames of this thread, the outermost first."""
-    frames: list[FrameType] = []
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and len(frames) < _DEEPEST:
-        frames.append(frame)
-        frame = frame.f_back
-    frames.reverse()
-    return frames
+def _call(frame: FrameType, modules: re.Pattern[str]) -> Call | None:
+    module = frame.f_globals.get("__name__")
+    if isinstance(module, str) and modules.fullmatch(module):
+        return Call(module, frame.f_code.co_name, frame.f_locals)
+    return None
 
 
 def text_at(root: object, path: str) -> str | None:

@@ -8,9 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from fault_middleware import chain, fault
+from fault_middleware import cause, chain, fault
+from fault_middleware.cause import Kind
+from fault_middleware.fault import Fault
 from fault_middleware.field import texts
-from fault_middleware.log_record import Call, Sighting, follow, message_of, text_at
+from fault_middleware.log_record import Call, Failure, Sighting, follow, message_of, text_at
+from fault_middleware.vocabulary import Vocabulary
+from fault_middleware.wording import UNKNOWN
 
 LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
 
@@ -22,16 +26,8 @@ class AmbiguousError(Exception):
 class Place(Protocol):
     """Somewhere that a record may name its instance."""
 
-    def find(self, sighting: Sighting) -> "Found | None":
+    def find(self, sighting: Sighting) -> "str | None":
         """The id that is there; AmbiguousError for several."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Found:
-    """An id, and the function whose local variable held it."""
-
-    instance_id: str
-    function: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class RecordPlace:
 
     paths: tuple[str, ...]
 
-    def find(self, sighting: Sighting) -> Found | None:
+    def find(self, sighting: Sighting) -> str | None:
         return _agreed(_ids(vars(sighting.record), self.paths))
 
 
@@ -50,7 +46,7 @@ class ContextPlace:
 
     paths: tuple[str, ...]
 
-    def find(self, sighting: Sighting) -> Found | None:
+    def find(self, sighting: Sighting) -> str | None:
         return _agreed(_ids(sighting.context, self.paths))
 
 
@@ -59,15 +55,17 @@ class LocalPlace:
     """Local variables of the service's functions; the outermost function that has one counts.
 
     :ivar functions: matches the names of the functions that are asked
+    :ivar modules: matches the names of the service's own modules
     """
 
     paths: tuple[str, ...]
     functions: re.Pattern[str]
+    modules: re.Pattern[str]
 
-    def find(self, sighting: Sighting) -> Found | None:
-        for call in sighting.calls:
+    def find(self, sighting: Sighting) -> str | None:
+        for call in sighting.calls(self.modules):
             if self.functions.fullmatch(call.function):
-                found = _agreed(_ids(call.values, self.paths), call.function)
+                found = _agreed(_ids(call.values, self.paths))
                 if found is not None:
                     return found
         return None
@@ -79,7 +77,7 @@ class TextPlace:
 
     pattern: re.Pattern[str]
 
-    def find(self, sighting: Sighting) -> Found | None:
+    def find(self, sighting: Sighting) -> str | None:
         match = self.pattern.search(message_of(sighting.record))
         return None if match is None else _agreed([match[1]])
 
@@ -88,8 +86,10 @@ class TextPlace:
 class LogRule:
     """Which records are meant; ``profile-schema.yaml`` says what the parts mean.
 
-    :ivar functions: matches the outermost function of the service; None for any
+    :ivar exceptions: matches a class of the exception, or one it is derived from; None for any
+    :ivar functions: matches a function of the service that was running; None for any
     :ivar text: is found in the record's own text; None for any
+    :ivar safe: matches the exceptions whose texts owners may read
     :ivar places: where the instance's id is, in order of preference; none to ignore the record
     """
 
@@ -101,6 +101,7 @@ class LogRule:
     modules: re.Pattern[str]
     needs_user: bool
     places: tuple[Place, ...]
+    safe: re.Pattern[str]
 
     def matches_source(self, logger: str, level: int) -> bool:
         """Whether records of a logger and level may be meant."""
@@ -112,17 +113,37 @@ class LogRule:
             return False
         if self.text is not None and not self.text.search(message_of(sighting.record)):
             return False
-        if self.functions is not None and not _runs(self.functions, sighting.calls):
+        if self.exceptions is not None and not _is_raised(self.exceptions, sighting.exception):
             return False
-        return self.exceptions is None or _is_raised(self.exceptions, sighting.exception)
+        return self.functions is None or _runs(self.functions, sighting.calls(self.modules))
 
-    def find(self, sighting: Sighting) -> Found | None:
+    def find(self, sighting: Sighting) -> str | None:
         """The instance of a record that matches; AmbiguousError where several are as good."""
         for place in self.places:
             found = place.find(sighting)
             if found is not None:
                 return found
         return None
+
+
+def make_fault(service: str, rule: LogRule, failure: Failure, words: Vocabulary) -> Fault:
+    """The fault that a failure is; masking its texts may take time.
+
+    :param words: what the service's profile says of exceptions
+    """
+    kind, message = _message(rule, failure, words)
+    details = "\n\n".join(part for part in (failure.text, failure.trace) if part)
+    return fault.make(
+        service,
+        failure.instance_id,
+        message=message,
+        details=details,
+        created=failure.created,
+        event_type=f"log {failure.logger}",
+        request_id=failure.request_id,
+        project_id=failure.project_id,
+        weight=cause.weigh(kind, len(failure.causes)),
+    )
 
 
 def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
@@ -133,26 +154,56 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
     """
     if ("record" in data) == ("ignore" in data):
         raise ValueError("needs exactly one of record, ignore")
-    places = [_build_place(place) for place in data.get("record", {}).get("instance_id", [])]
+    own_modules = _globs(data.get("modules", list(modules)))
+    given = data.get("record", {}).get("instance_id", [])
+    places = [_build_place(place, own_modules) for place in given]
     return LogRule(
         loggers=_globs(data["logger"]),
         level=LEVELS[data.get("level", "error")],
         text=_pattern(data.get("text")),
         exceptions=_optional_globs(data.get("exception")),
         functions=_optional_globs(data.get("function")),
-        modules=_globs(data.get("modules", list(modules))),
+        modules=own_modules,
         needs_user=data.get("user", "required") == "required",
         places=tuple(places),
+        safe=_globs(data.get("safe_exceptions", [])),
     )
 
 
-def _build_place(data: Mapping[str, Any]) -> Place:
+def _message(rule: LogRule, failure: Failure, words: Vocabulary) -> tuple[Kind, str]:
+    """What the owner reads, and how much it tells of the cause.
+
+    The nearer to the cause the better: so the exception that it began with is asked first.
+    """
+    # Without an exception, it says that something failed, but not why.
+    is_symptom = not failure.causes or words.is_symptom(failure.causes[-1].names)
+    for found in reversed(failure.causes):
+        if rule.safe.fullmatch(found.kind) or rule.safe.fullmatch(found.name):
+            return (Kind.SYMPTOM if is_symptom else Kind.TEXT), found.text
+    sentence = _sentence(failure, words)
+    if sentence is not None:
+        return (Kind.SYMPTOM if is_symptom else Kind.TEXT), sentence
+    if failure.causes:
+        return (Kind.SYMPTOM if is_symptom else Kind.NAME), failure.causes[-1].name
+    return Kind.SYMPTOM, UNKNOWN
+
+
+def _sentence(failure: Failure, words: Vocabulary) -> str | None:
+    """The profile's sentence for the exception or one that led to it, in these functions."""
+    names: list[str] = []
+    for found in failure.causes:
+        names.extend(found.names)
+    return words.sentence(names, failure.sources, {})
+
+
+def _build_place(data: Mapping[str, Any], modules: re.Pattern[str]) -> Place:
     if "record" in data:
         return RecordPlace(tuple(texts(data["record"])))
     if "context" in data:
         return ContextPlace(tuple(texts(data["context"])))
     if "local" in data:
-        return LocalPlace(tuple(texts(data["local"])), _globs(data.get("function", "*")))
+        functions = _globs(data.get("function", "*"))
+        return LocalPlace(tuple(texts(data["local"])), functions, modules)
     pattern = _pattern(data["text"])
     if pattern is None or pattern.groups != 1:
         raise ValueError(f"{data['text']!r} needs one group, which is the id")
@@ -166,15 +217,15 @@ def _runs(wanted: re.Pattern[str], calls: Sequence[Call]) -> bool:
 def _is_raised(wanted: re.Pattern[str], exc: BaseException | None) -> bool:
     if exc is None:
         return False
-    return any(wanted.fullmatch(name) for name in chain.class_names(exc))
+    return any(wanted.fullmatch(name) for name in chain.describe(exc).names)
 
 
-def _agreed(ids: Sequence[str], function: str = "") -> Found | None:
+def _agreed(ids: Sequence[str]) -> str | None:
     """The one id that there is."""
     distinct = set(ids)
     if len(distinct) > 1:
         raise AmbiguousError(f"{len(distinct)} ids: {', '.join(sorted(distinct)[:3])}")
-    return Found(distinct.pop(), function) if distinct else None
+    return distinct.pop() if distinct else None
 
 
 def _ids(root: object, paths: Sequence[str]) -> list[str]:

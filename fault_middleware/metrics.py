@@ -36,8 +36,18 @@ class Site(Label):
     DRIVER = "driver", "driver"
     EXTRACT = "extract", "recorder"
     FILTER = "filter", "filter"
+    LOG = "log", "log"
     POLICY = "policy", "policy"
     WRITER = "writer", "writer"
+
+
+class Outcome(Label):
+    """What became of a log record that a rule of a profile means."""
+
+    TAKEN = "taken", "log"
+    NO_INSTANCE = "no instance", "log"
+    AMBIGUOUS = "several instances", "log"
+    TOO_MANY = "too many", "log"
 
 
 class Reason(Label):
@@ -144,6 +154,9 @@ class Metrics:
             registry,
             "notifications_received",
             "Notifications taken from a queue, or by the notification driver",
+        )
+        self.log_records = Counters(
+            registry, "log_records", "Log records that a profile means", Outcome
         )
         self.stored = Counter(registry, "faults_stored", "New rows in the table of faults")
         self.duplicates = Counter(registry, "duplicates", "Rows that were in the table already")

@@ -127,6 +127,14 @@ class Settings:
         help="Whether an event that the profile calls a success clears the faults of its "
         "instance. (Trove has no such event: its .end does not mean success.)",
     )
+    logs: bool = _option(
+        cfg.BoolOpt,
+        False,
+        help="Whether the notification driver also gives the log of its process a handler that "
+        "records what the profiles say of log records: most services log far more failures than "
+        "they notify of. Needs the driver: [oslo_messaging_notifications] driver = "
+        "fault_middleware, perhaps beside messagingv2.",
+    )
     retention_days: int = _option(
         cfg.IntOpt,
         30,

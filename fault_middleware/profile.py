@@ -8,16 +8,18 @@ shipped as well as a deployer's own; their format is ``profile-schema.yaml``.
 """
 
 import dataclasses
+import functools
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fault_middleware import event, package_data, route, vocabulary
+from fault_middleware import event, log_rule, package_data, route, vocabulary
 from fault_middleware.document import Document
 from fault_middleware.event import Event, Extraction
 from fault_middleware.field import Field, texts
+from fault_middleware.log_rule import LogRule
 from fault_middleware.options import GROUP, ConfigurationError
 from fault_middleware.route import Route, ShowRequest
 from fault_middleware.vocabulary import Vocabulary
@@ -39,6 +41,7 @@ class Profile:
     exchanges: tuple[str, ...]
     routes: tuple[Route, ...]
     events: tuple[Event, ...]
+    logs: tuple[LogRule, ...]
     words: Vocabulary
 
     @property
@@ -150,6 +153,8 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
     routes = _build(document, "routes", _RouteBuilder(data.get("fault", {})))
     routes.sort(key=_placeholders)
     events = _build(document, "events", event.build)
+    modules = [f"{data.get('service')}.*"]
+    logs = _build(document, "logs", functools.partial(log_rule.build, modules=modules))
     sentences = _build(document, "sentences", vocabulary.build)
     if not (data.get("routes") or data.get("events")):
         document.mistake((), "has neither routes nor events")
@@ -159,6 +164,7 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
         exchanges=tuple(texts(data.get("exchanges", []))),
         routes=tuple(routes),
         events=tuple(events),
+        logs=tuple(logs),
         words=Vocabulary(tuple(sentences), vocabulary.globs(data.get("symptoms", []))),
     )
 

@@ -20,7 +20,8 @@ class Sentence:
     """A text that users can act on, in place of an exception's own.
 
     :ivar exception: matches a class of the exception, with its module or without
-    :ivar source: matches the type of the event, or the name of the logger
+    :ivar source: matches the type of the event, the name of the logger, or a function of the
+        service that was running
     :ivar text: the sentence; ``{size}`` stands for the field ``size``
     :ivar fields: where the numbers and UUIDs in it are found
     """
@@ -30,9 +31,13 @@ class Sentence:
     text: str
     fields: Mapping[str, Field]
 
-    def says(self, names: Iterable[str], source: str, data: Mapping[str, Any]) -> str | None:
+    def says(
+        self, names: Iterable[str], sources: Iterable[str], data: Mapping[str, Any]
+    ) -> str | None:
         """The text; None where it is not about this, or a field of it has no number or UUID."""
-        if not (_is_one_of(names, self.exception) and self.source.fullmatch(source)):
+        if not any(self.source.fullmatch(source) for source in sources):
+            return None
+        if not _is_one_of(names, self.exception):
             return None
         said = self.text
         for name, field in self.fields.items():
@@ -50,15 +55,18 @@ class Vocabulary:
     sentences: tuple[Sentence, ...]
     symptoms: re.Pattern[str]
 
-    def sentence(self, names: Iterable[str], source: str, data: Mapping[str, Any]) -> str | None:
+    def sentence(
+        self, names: Iterable[str], sources: Iterable[str], data: Mapping[str, Any]
+    ) -> str | None:
         """The sentence for an exception, or for where it comes from; None if there is none.
 
         :param names: its classes, as in :class:`fault_middleware.exception.Raised`
-        :param source: the type of the event, or the name of the logger
+        :param sources: the type of the event; or the name of the logger, and of each function
+            that was running, such as ``cinder.volume.manager.extend_volume``
         :param data: the notification, in which fields of sentences are found
         """
         for sentence in self.sentences:
-            said = sentence.says(names, source, data)
+            said = sentence.says(names, sources, data)
             if said is not None:
                 return said
         return None

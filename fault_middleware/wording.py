@@ -114,7 +114,7 @@ def _classes(report: Report) -> tuple[str, ...]:
 
 def _instead(report: Report, names: tuple[str, ...], vocabulary: Vocabulary) -> tuple[Kind, str]:
     """What to say in place of a text that is not there, or that users must not read."""
-    sentence = vocabulary.sentence(names, report.source, report.data)
+    sentence = vocabulary.sentence(names, (report.source,), report.data)
     if sentence is not None:
         return Kind.TEXT, sentence
     if names:

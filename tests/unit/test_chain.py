@@ -114,13 +114,15 @@ def test_an_exception_of_another_process_has_the_class_and_text_it_had_there():
 
     found = chain.describe(NoValidHost_Remote(text))
 
-    assert found == chain.Cause("nova.exception.NoValidHost", "No valid host was found.")
+    assert (found.kind, found.text) == ("nova.exception.NoValidHost", "No valid host was found.")
 
 
 def test_a_remote_error_is_what_failed_there():
     exc = client.RemoteError("ArrayError", "no space", ["Traceback (most recent call last):"])
 
-    assert chain.describe(exc) == chain.Cause("ArrayError", "no space")
+    found = chain.describe(exc)
+
+    assert (found.kind, found.text) == ("ArrayError", "no space")
 
 
 def test_an_exception_that_cannot_say_anything_is_still_described():
@@ -135,7 +137,7 @@ def test_an_exception_that_cannot_say_anything_is_still_described():
 
 
 def test_the_classes_of_an_exception_are_those_that_tell_something():
-    names = chain.class_names(FileNotFoundError(2, "gone"))
+    names = chain.describe(FileNotFoundError(2, "gone")).names
 
     assert "FileNotFoundError" in names
     assert "OSError" in names

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The log handler: records the faults that a service tells its log alone.
+
+It looks at a record in the thread that logs, takes texts from it, and leaves the rest to the
+writer that the notification driver has too.  The service is never held up: the handler takes no
+lock, waits for nothing, raises nothing, and looks at no more records than a service has reason to
+log.
+"""
+
+import functools
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+from fault_middleware import log_record, log_rule
+from fault_middleware.deploy import Deployment, configuration, deploy
+from fault_middleware.fault import Fault
+from fault_middleware.log_record import Failure, Sighting
+from fault_middleware.log_rule import AmbiguousError, LogRule
+from fault_middleware.metrics import Outcome, Site
+from fault_middleware.options import ConfigurationError
+from fault_middleware.profile import Profile
+from fault_middleware.report import ENVIRONMENT
+from fault_middleware.writer import Work
+
+LOG = logging.getLogger(__name__)
+
+# Our own records are nobody's fault.
+_OWN_LOGGERS = "fault_middleware"
+# How many records may be looked at in a moment, and how many a second after that. Each takes up to
+# 0.3 ms, so a service that logs without end gives us a thirtieth of a processor.
+_BURST = 500
+_PER_SECOND = 100
+# Names of loggers are few; a service that makes them up does not fill the memory.
+_MOST_SOURCES = 2000
+# Seconds until a configuration that could not be read is tried again.
+_PATIENCE = 10
+
+_Meant = tuple[Profile, LogRule]
+
+
+class Handler(logging.Handler):
+    """Records what the log rules of the profiles name. Thread-safe, and safe to fork.
+
+    Without arguments it takes the configuration that the service has parsed (``cfg.CONF``), or
+    the file that the environment variable ``FAULT_MIDDLEWARE_CONFIG`` names. So it can be named in
+    a file of ``logging.config``, such as that of oslo.log's ``log_config_append``.
+
+    :param level: records below it are not looked at; those that no rule names are not either
+    :param deployment: what to use instead of a configuration
+    """
+
+    def __init__(self, level: int | str = logging.NOTSET, deployment: Deployment | None = None):
+        super().__init__(level)
+        self._level_given = self.level
+        self._deployment: Deployment | None = None
+        self._rules: list[_Meant] = []
+        self._known_sources: dict[tuple[str, int], tuple[_Meant, ...]] = {}
+        self._allowance = Allowance(_BURST, _PER_SECOND)
+        self._inside = threading.local()
+        self._try_again = 0.0
+        self._complaint = ""
+        # What a service never notifies of it does not log below this level.
+        self.setLevel(max(self.level, logging.WARNING))
+        if deployment is not None:
+            self._use(deployment)
+        else:
+            self._load()
+
+    @property
+    def deployment(self) -> Deployment | None:
+        """What it records with; None as long as there is no usable configuration."""
+        return self._deployment
+
+    def createLock(self) -> None:
+        """Have no lock: who logs may hold others, and would wait for ours."""
+        self.lock = None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record, without the lock that logging has for other handlers."""
+        wanted = bool(self.filter(record))
+        if wanted:
+            self.emit(record)
+        return wanted
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record. Raises nothing."""
+        if self._deployment is None and not self._load_again(record):
+            return
+        rules = self._rules_for(record)
+        # What we do here may log too.
+        if not rules or getattr(self._inside, "busy", False):
+            return
+        self._inside.busy = True
+        try:
+            self._take(rules, record)
+        except Exception as exc:
+            self._note_error(exc)
+        finally:
+            self._inside.busy = False
+
+    def _take(self, rules: Sequence[_Meant], record: logging.LogRecord) -> None:
+        assert self._deployment is not None  # noqa: S101 emit() has looked
+        metrics = self._deployment.metrics
+        writer = self._deployment.writer.get()
+        if writer.is_writing:
+            return
+        if writer.is_full or not self._allowance.take():
+            metrics.log_records.inc(Outcome.TOO_MANY)
+            return
+        sighting = Sighting(record)
+        for profile, rule in rules:
+            if rule.matches(sighting):
+                outcome = self._record(profile, rule, sighting)
+                if outcome is not None:
+                    metrics.log_records.inc(outcome)
+                return
+
+    def _record(self, profile: Profile, rule: LogRule, sighting: Sighting) -> Outcome | None:
+        """Have the fault of a record stored, if the rule finds whose it is."""
+        if not rule.places:
+            return None
+        try:
+            found = rule.find(sighting)
+        except AmbiguousError:
+            return Outcome.AMBIGUOUS
+        if found is None:
+            return Outcome.NO_INSTANCE
+        assert self._deployment is not None  # noqa: S101 emit() has looked
+        failure = log_record.read(sighting, found, rule.modules)
+        rows = functools.partial(_rows, profile, rule, failure)
+        name = f"a record of {failure.logger} about {failure.instance_id}"
+        has_room = self._deployment.writer.get().put(Work(name, failure.size, rows))
+        return Outcome.TAKEN if has_room else Outcome.TOO_MANY
+
+    def _rules_for(self, record: logging.LogRecord) -> tuple[_Meant, ...]:
+        """The rules that may mean a record of this logger and level."""
+        source = (record.name, record.levelno)
+        rules = self._known_sources.get(source)
+        if rules is None:
+            rules = self._find_rules(*source)
+            if len(self._known_sources) >= _MOST_SOURCES:
+                self._known_sources.clear()
+            self._known_sources[source] = rules
+        return rules
+
+    def _find_rules(self, logger: str, level: int) -> tuple[_Meant, ...]:
+        if logger.partition(".")[0] == _OWN_LOGGERS:
+            return ()
+        return tuple(pair for pair in self._rules if pair[1].matches_source(logger, level))
+
+    def _load_again(self, record: logging.LogRecord) -> bool:
+        """Load the configuration, which may not have been parsed when this was made."""
+        is_ours = record.name.partition(".")[0] == _OWN_LOGGERS
+        if is_ours or time.monotonic() < self._try_again:
+            return False
+        self._load()
+        if self._deployment is None:
+            self._try_again = time.monotonic() + _PATIENCE
+            LOG.error("The log handler records nothing: %s", self._complaint)
+        return self._deployment is not None
+
+    def _load(self) -> None:
+        try:
+            self._use(deploy(configuration(None, os.environ.get(ENVIRONMENT), None)))
+        except ConfigurationError as exc:
+            self._complaint = str(exc)
+        except Exception as exc:
+            self._complaint = f"{type(exc).__name__}: {exc}"
+
+    def _use(self, deployment: Deployment) -> None:
+        self._rules = []
+        lowest = logging.CRITICAL + 1
+        for profile in deployment.profiles:
+            for rule in profile.logs:
+                self._rules.append((profile, rule))
+                lowest = min(lowest, rule.level)
+        self.setLevel(max(self._level_given, lowest))
+        self._deployment = deployment
+
+    def _note_error(self, exc: Exception) -> None:
+        if self._deployment is not None:
+            self._deployment.metrics.error(Site.LOG, "a log record is lost", exc)
+
+
+class Allowance:
+    """How many records may still be looked at.
+
+    :param burst: how many at once
+    :param per_second: how many more each second
+    """
+
+    def __init__(self, burst: float, per_second: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._left = burst
+        self._counted = time.monotonic()
+
+    def take(self) -> bool:
+        """Take one, if there is one."""
+        # Without a lock: threads that race may look at a few more.
+        now = time.monotonic()
+        self._left = min(self._burst, self._left + (now - self._counted) * self._per_second)
+        self._counted = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def attach(deployment: Deployment) -> None:
+    """Give the root logger of this process a handler, unless it has one."""
+    root = logging.getLogger()
+    if attached() is None:
+        root.addHandler(Handler(deployment=deployment))
+
+
+def attached() -> Handler | None:
+    """The handler of this process's root logger."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Handler):
+            return handler
+    return None
+
+
+def _rows(profile: Profile, rule: LogRule, failure: Failure) -> Sequence[Fault]:
+    return [log_rule.make_fault(profile.service, rule, failure, profile.words)]

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service that logs its failures, and the handler that records them."""
+
+import gc
+import logging
+import logging.config
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+
+import pytest
+from oslo_context import context
+
+from fault_middleware import log
+from fault_middleware.deploy import deploy
+from tests.fixtures import close, make_store, rows, wait_until
+
+VOLUME = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
+REQUEST = "req-5f15e2a3-b556-4cd7-8ce4-e893e533dba9"
+PROFILE = """\
+service: volumes
+fault:
+  created: "%Y-%m-%dT%H:%M:%S"
+routes:
+  - path: /volumes/{id}
+    object: volume
+logs:
+  - logger: volumes.periodic
+    ignore: {}
+  - logger: volumes.*
+    modules: tests.unit.test_log
+    record:
+      instance_id: [{local: volume.id}, {record: resource}]
+  - logger: slow.*
+    level: warning
+    modules: tests.unit.test_log
+    record:
+      instance_id: [{local: volume.id}]
+sentences:
+  - exception: OSError
+    source: "*.extend"
+    text: The volume could not be extended.
+"""
+LOG = logging.getLogger("volumes.manager")
+
+
+@pytest.fixture
+def store(sqlite_url):
+    made = make_store(sqlite_url)
+    yield made
+    close(made)
+
+
+@pytest.fixture
+def handler(configure, tmp_path, store):
+    """The handler of the root logger of a process that serves a user's request."""
+    profile = tmp_path / "volumes.yaml"
+    profile.write_text(PROFILE)
+    deployment = deploy(configure(profiles=str(profile)))
+    log.attach(deployment)
+    made = log.attached()
+    context.RequestContext(user_id="alice", project_id="p1", request_id=REQUEST, overwrite=True)
+    yield made
+    context.RequestContext(overwrite=True)
+    logging.getLogger().removeHandler(made)
+    deployment.writer.get().end()
+    close(deployment.store)
+
+
+def extend(volume):
+    raise OSError(28, "no space on 10.1.2.3")
+
+
+def log_failure(volume=None, logger=LOG):
+    """Log what a method of a manager raised."""
+    try:
+        extend(volume or {"id": VOLUME})
+    except OSError:
+        logger.exception("Extend volume failed")
+
+
+def counts(handler):
+    found = handler.deployment.metrics.counts()
+    return {line for line in found if line.startswith("log_records")}
+
+
+def test_a_failure_that_is_only_logged_becomes_a_fault(handler, store):
+    log_failure()
+
+    wait_until(lambda: rows(store))
+    (row,) = rows(store)
+    assert (row["service"], row["instance_id"]) == ("volumes", VOLUME)
+    assert row["message"] == "The volume could not be extended."
+    assert row["details"].startswith("Extend volume failed\n\nTraceback")
+    assert row["details"].endswith("OSError: [Errno 28] no space on 10.1.2.3\n")
+    assert (row["request_id"], row["project_id"]) == (REQUEST, "p1")
+    assert counts(handler) == {"log_records_total[taken]=1"}
+
+
+def test_the_owner_reads_a_class_where_there_is_no_sentence(handler, store):
+    def shrink(volume):
+        raise KeyError("pool at 10.1.2.3")
+
+    try:
+        shrink({"id": VOLUME})
+    except KeyError:
+        LOG.exception("it failed")
+
+    wait_until(lambda: rows(store))
+    assert rows(store)[0]["message"] == "KeyError"
+
+
+def test_what_no_rule_means_is_left_alone(handler, store):
+    log_failure(logger=logging.getLogger("volumes.periodic"))
+    log_failure(logger=logging.getLogger("elsewhere"))
+    LOG.warning("not an error", extra={"resource": f"[volume-{VOLUME}] "})
+    log_failure({"name": "has no id"})
+    log_failure()
+
+    wait_until(lambda: rows(store))
+    assert len(rows(store)) == 1
+    assert counts(handler) == {"log_records_total[no instance]=1", "log_records_total[taken]=1"}
+
+
+def test_a_warning_counts_where_a_rule_says_so(handler, store):
+    def reboot(volume):
+        logging.getLogger("slow.manager").warning("it did not reboot")
+
+    reboot({"id": VOLUME})
+
+    wait_until(lambda: rows(store))
+    assert handler.level == logging.WARNING
+
+
+def test_the_same_record_of_two_handlers_is_one_fault(handler, store):
+    second = log.Handler(deployment=handler.deployment)
+    logging.getLogger().addHandler(second)
+    try:
+        log_failure()
+    finally:
+        logging.getLogger().removeHandler(second)
+
+    wait_until(lambda: "duplicates_total=1" in handler.deployment.metrics.counts())
+    assert len(rows(store)) == 1
+
+
+def test_attaching_twice_makes_one_handler(handler):
+    log.attach(handler.deployment)
+
+    handlers = [found for found in logging.getLogger().handlers if isinstance(found, log.Handler)]
+    assert handlers == [handler]
+
+
+def test_what_was_looked_at_is_not_kept_alive(handler):
+    class Volume(dict):
+        pass
+
+    def serve():
+        volume = Volume(id=VOLUME)
+        log_failure(volume)
+        return weakref.ref(volume)
+
+    gc.disable()
+    try:
+        seen = serve()
+        for other in logging.getLogger().handlers:
+            getattr(other, "records", []).clear()  # those of pytest's own handlers
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_a_record_that_cannot_be_printed_is_recorded(handler, store):
+    class Mute:
+        def __str__(self):
+            raise RuntimeError("never")
+
+    record = LOG.makeRecord(LOG.name, logging.ERROR, "f", 1, Mute(), (), None)
+    record.resource = f"[volume-{VOLUME}] "
+    handler.handle(record)
+
+    wait_until(lambda: rows(store))
+
+
+def test_an_error_of_ours_is_counted_and_the_service_goes_on(handler, store, monkeypatch, caplog):
+    monkeypatch.setattr("fault_middleware.log_record.read", lambda *arguments: 1 / 0)
+
+    log_failure()
+
+    assert "errors_total[log]=1" in handler.deployment.metrics.counts()
+    assert "a log record is lost" in caplog.text
+
+
+def test_what_is_logged_while_a_record_is_looked_at_is_not_looked_at(handler, store):
+    class Talkative(dict):
+        def __init__(self):
+            super().__init__(id=VOLUME)
+
+    class Noisy(OSError):
+        def __str__(self):
+            LOG.error("asked for its text", extra={"resource": f"[volume-{VOLUME}] "})
+            return "noisy"
+
+    def shrink(volume):
+        raise Noisy
+
+    try:
+        shrink(Talkative())
+    except OSError as exc:
+        record = LOG.makeRecord(
+            LOG.name, logging.ERROR, "f", 1, "it failed", (), (type(exc), exc, exc.__traceback__)
+        )
+        handler.handle(record)
+
+    wait_until(lambda: rows(store))
+    assert len(rows(store)) == 1
+
+
+def test_no_lock_of_logging_is_taken(handler, store):
+    other = logging.StreamHandler()
+    done = threading.Event()
+
+    def in_a_thread():
+        handler.handle(LOG.makeRecord(LOG.name, logging.ERROR, "f", 1, "x", (), None))
+        done.set()
+
+    other.acquire()
+    logging._acquireLock() if hasattr(logging, "_acquireLock") else logging._lock.acquire()
+    try:
+        threading.Thread(target=in_a_thread).start()
+        assert done.wait(10)
+    finally:
+        logging._releaseLock() if hasattr(logging, "_releaseLock") else logging._lock.release()
+        other.release()
+    assert handler.lock is None
+
+
+def test_errors_without_end_are_not_all_looked_at(handler, store):
+    for _ in range(5000):
+        LOG.error("again", extra={"resource": f"[volume-{VOLUME}] "})
+
+    found = dict(line.rsplit("=", 1) for line in counts(handler))
+    taken = int(found["log_records_total[taken]"])
+    assert taken < 2500
+    assert taken + int(found["log_records_total[too many]"]) == 5000
+
+
+def test_while_the_database_is_away_the_service_goes_on(handler, store):
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+
+    log_failure()
+    wait_until(lambda: handler.deployment.metrics.health.failures)
+    log_failure()
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+
+    wait_until(lambda: len(rows(store)) == 2, 30)
+
+
+def test_a_fork_records_by_itself(handler, store):
+    log_failure()
+
+    child = multiprocessing.get_context("fork").Process(target=_log_in_a_fork, args=(handler,))
+    child.start()
+    child.join(30)
+
+    assert child.exitcode == 0
+    wait_until(lambda: len(rows(store)) == 2)
+
+
+def _log_in_a_fork(handler):
+    log_failure()
+    handler.deployment.writer.get().end()
+
+
+SERVICE = """\
+import logging.config, signal, sys, time
+from oslo_config import cfg
+from oslo_context import context
+
+logging.config.dictConfig({
+    "version": 1,
+    "handlers": {"fault": {"class": "fault_middleware.log.Handler"}},
+    "root": {"handlers": ["fault"]},
+})
+cfg.CONF([], default_config_files=[sys.argv[1]])
+context.RequestContext(user_id="alice", overwrite=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+logging.getLogger("volumes.manager").error(
+    "it failed", extra={"resource": "[volume-5f15e2a3-b556-4cd7-8ce4-e893e533dba1] "}
+)
+print("logged", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("by_environment", [False, True], ids=["cfg.CONF", "environment"])
+def test_a_file_of_logging_names_the_handler(configure, tmp_path, store, by_environment):
+    profile = tmp_path / "volumes.yaml"
+    profile.write_text(PROFILE)
+    configure(profiles=str(profile))
+    conf = str(tmp_path / "service.conf")
+    environ = {**os.environ, **({"FAULT_MIDDLEWARE_CONFIG": conf} if by_environment else {})}
+    empty = tmp_path / "empty.conf"
+    empty.write_text("")
+    command = [sys.executable, "-c", SERVICE, str(empty) if by_environment else conf]
+
+    running = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+    assert running.stdout.readline() == "logged\n"
+    running.send_signal(signal.SIGTERM)
+
+    assert running.wait(30) == 0
+    running.stdout.close()
+    assert [row["instance_id"] for row in rows(store)] == [VOLUME]
+
+
+def test_without_a_configuration_it_says_so_once(caplog):
+    made = log.Handler()
+    record = LOG.makeRecord(LOG.name, logging.ERROR, "f", 1, "it failed", (), None)
+
+    made.handle(record)
+    made.handle(record)
+
+    (line,) = [text for text in caplog.messages if "records nothing" in text]
+    assert "connection is not set" in line
