@@ -2,7 +2,6 @@
 """The table of faults, as operators and the retention use it: lists, removals, the lease."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,28 +79,26 @@ class Archive:
         """
         with self._store.writer.connect() as connection:
             instances = connection.execute(_instances(after)).all()
-            wanted = []
-            for instance_id, oldest, number in instances:
-                is_old = before is not None and oldest < before
-                is_crowded = most is not None and number > most
-                if is_old or is_crowded:
-                    wanted.append(instance_id)
-            rows = connection.execute(_oldest_of(wanted, limit)).all() if wanted else []
+            wanted = _worth_a_look(instances, before, most)
+            rows: Sequence[sa.Row[Any]] = []
+            if wanted:
+                rows = connection.execute(_oldest_of(wanted, limit)).all()
         ids = _may_go(rows, before, most)
         if not instances:
             return Outdated(None, ids)
         if len(rows) != limit:
             return Outdated(instances[-1].instance_id, ids)
-        # There are more rows of the last instance. Go on behind the one before it, unless nothing
+        # There may be more rows of the instance that comes last. Look at it again, unless nothing
         # of it may go.
-        done = [after]
-        for instance in instances:
-            if instance.instance_id == rows[-1].instance_id:
-                break
-            done.append(instance.instance_id)
+        last = rows[-1].instance_id
         if not ids:
-            done.append(rows[-1].instance_id)
-        return Outdated(done[-1], ids)
+            return Outdated(last, ids)
+        end = after
+        for instance in instances:
+            if instance.instance_id == last:
+                break
+            end = instance.instance_id
+        return Outdated(end, ids)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove rows with one commit; how many there were."""
@@ -155,12 +152,27 @@ def _instances(after: str) -> sa.Select[Any]:
     """The next instances, the time of the oldest row of each, and how many it has."""
     instance_id = _T.c.instance_id
     return (
-        sa.select(instance_id, sa.func.min(_T.c.created), sa.func.count())
+        sa.select(
+            instance_id, sa.func.min(_T.c.created).label("oldest"), sa.func.count().label("number")
+        )
         .where(instance_id > after)
         .group_by(instance_id)
         .order_by(instance_id)
         .limit(_INSTANCES)
     )
+
+
+def _worth_a_look(
+    instances: Sequence[sa.Row[Any]], before: datetime | None, most: int | None
+) -> list[str]:
+    """The ids of the instances that may have something to remove."""
+    wanted = []
+    for instance in instances:
+        is_old = before is not None and instance.oldest < before
+        is_crowded = most is not None and instance.number > most
+        if is_old or is_crowded:
+            wanted.append(instance.instance_id)
+    return wanted
 
 
 def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
@@ -176,15 +188,17 @@ def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
 
 def _may_go(rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | None) -> list[str]:
     """The ids of the rows that may go, in the order of the rows."""
-    faults: Counter[tuple[str, str]] = Counter()
+    faults: dict[tuple[str, str], int] = {}
     found: list[str] = []
     for row in reversed(rows):
         key = (row.service, row.instance_id)
         # Or it may be, if newer ones of the instance were not looked at.
         is_shown = key not in faults and not row.deleted
-        is_surplus = most is not None and faults[key] >= most
+        is_surplus = most is not None and faults.get(key, 0) >= most
         is_old = before is not None and row.created < before
-        faults[key] += 0 if row.deleted else 1
+        faults.setdefault(key, 0)
+        if not row.deleted:
+            faults[key] += 1
         if not is_shown and (is_surplus or is_old):
             found.append(row.id)
     found.reverse()
@@ -193,7 +207,10 @@ def _may_go(rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | No
 
 def _now(connection: sa.Connection) -> datetime:
     found: Any = connection.exec_driver_sql(_CLOCKS[connection.dialect.name]).scalar()
-    return datetime.fromisoformat(found) if isinstance(found, str) else found
+    if isinstance(found, str):
+        return datetime.fromisoformat(found)
+    now: datetime = found
+    return now
 
 
 def _seconds(seconds: float) -> timedelta:

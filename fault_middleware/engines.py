@@ -4,7 +4,7 @@
 import math
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from oslo_db.sqlalchemy import engines
 from fault_middleware.options import DATABASE_GROUP, ConfigurationError
 
 _URLS = ("connection", "slave_connection")
+_BACKENDS = ("sqlite", "mysql", "postgresql")
 # An @ behind the one that to SQLAlchemy ends the password, but for one in the database's name.
 _BARE_AT = re.compile(r"://[^/@][^@]*@([^/?]*@|[^?]*@[^?]*/)")
 # Seconds after which a statement of the writer is given up: time for a busy cluster to commit, and
@@ -26,30 +27,37 @@ def check(options: Mapping[str, Any]) -> None:
     :param options: the values of group ``[fault_middleware_database]``
     :raises ConfigurationError: when a URL is wrong or its driver is not installed
     """
-    for name in filter(options.get, _URLS):
-        if _BARE_AT.search(options[name]):
-            # Without the URL, of which the password's end would not be masked.
-            text = "there is more than one @ before the host; write @ in a password as %40"
-            raise ConfigurationError(f"[{DATABASE_GROUP}] {name}: {text}")
-        try:
-            url = sa.make_url(options[name])
-            url.get_dialect().import_dbapi()
-        except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as exc:
-            text = f"[{DATABASE_GROUP}] {name}: {type(exc).__name__}: {exc}"
-            raise ConfigurationError(text) from exc
-        backend, what = url.get_backend_name(), None
+    for name in _URLS:
+        if options[name]:
+            _check_url(f"[{DATABASE_GROUP}] {name}", options[name])
+
+
+def _check_url(option: str, text: str) -> None:
+    if _BARE_AT.search(text):
+        # Without the URL, because the end of its password would not be masked.
+        raise ConfigurationError(
+            f"{option}: there is more than one @ before the host; write @ in a password as %40"
+        )
+    try:
+        url = sa.make_url(text)
+        url.get_dialect().import_dbapi()
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as exc:
+        raise ConfigurationError(f"{option}: {type(exc).__name__}: {exc}") from exc
+    backend = url.get_backend_name()
+    if backend not in _BACKENDS:
         # To oslo.db, MySQL is the name of MariaDB as well.
-        if backend not in ("sqlite", "mysql", "postgresql"):
-            what = f"use SQLite, MySQL, MariaDB (as mysql) or PostgreSQL, not {backend}"
-        elif backend == "sqlite" and url.database in (None, "", ":memory:"):
-            what = "a database in memory is seen by one connection only; name a file, e.g. "
-            what += "sqlite:////var/lib/fault/faults.sqlite"
-        if what:
-            raise ConfigurationError(f"[{DATABASE_GROUP}] {name} = {url}: {what}")
+        raise ConfigurationError(
+            f"{option} = {url}: use SQLite, MySQL, MariaDB (as mysql) or PostgreSQL, not {backend}"
+        )
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ConfigurationError(
+            f"{option} = {url}: a database in memory is seen by one connection only; name a file, "
+            "e.g. sqlite:////var/lib/fault/faults.sqlite"
+        )
 
 
 def reader(options: Mapping[str, Any], timeout: float) -> sa.Engine:
-    """An engine for look-ups: every statement by itself, in one round trip, soon given up.
+    """An engine for look-ups: every statement by itself, in one round trip, with short timeouts.
 
     :param timeout: the most seconds to wait for a free connection, for a new one, for an answer
     """
@@ -71,7 +79,7 @@ def reader(options: Mapping[str, Any], timeout: float) -> sa.Engine:
 
 
 class DisconnectedError(Exception):
-    """The connection was, or became, none."""
+    """The connection is dead."""
 
 
 class Lookup:
@@ -90,9 +98,12 @@ class Lookup:
         self._sql = str(compiled)
         self._names: list[str] | None = compiled.positiontup
         self._constants = compiled.params  # of LIMIT
-        types = (column.type.dialect_impl(dialect) for column in columns)
-        converters = (kind.result_processor(dialect, None) for kind in types)
-        self._converters = [(n, convert) for n, convert in enumerate(converters) if convert]
+        self._converters: list[tuple[int, Any]] = []
+        for number, column in enumerate(columns):
+            kind = column.type.dialect_impl(dialect)
+            convert = kind.result_processor(dialect, None)
+            if convert is not None:
+                self._converters.append((number, convert))
 
     def rows(self, values: Mapping[str, Any]) -> Iterator[list[Any]]:
         """The rows for the parameters ``values``.
@@ -100,19 +111,25 @@ class Lookup:
         :raises DisconnectedError: instead of the driver's error, when trying again may help
         :raises Exception: of the driver or the pool
         """
-        given: Any = {**self._constants, **values}
+        for found in self._fetch(values):
+            row = list(found)
+            for number, convert in self._converters:
+                row[number] = convert(row[number])
+            yield row
+
+    def _fetch(self, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows as the driver gives them."""
+        parameters: Any = {**self._constants, **values}
         if self._names is not None:
-            given = [given[name] for name in self._names]
+            parameters = [parameters[name] for name in self._names]
         pooled = self._engine.raw_connection()
         try:
             cursor = pooled.cursor()
-            cursor.execute(self._sql, given)
+            cursor.execute(self._sql, parameters)
             found = cursor.fetchall()
             cursor.close()
         except BaseException as exc:
-            dialect: Any = self._engine.dialect
-            is_error = isinstance(exc, dialect.loaded_dbapi.Error)
-            is_gone = is_error and dialect.is_disconnect(exc, pooled.dbapi_connection, None)
+            is_gone = self._is_disconnect(exc, pooled.dbapi_connection)
             # Whatever happened, an answer may still be on its way through this connection.
             pooled.invalidate(exc)
             if is_gone:
@@ -121,18 +138,24 @@ class Lookup:
             raise
         finally:
             pooled.close()
-        for row in map(list, found):
-            for number, convert in self._converters:
-                row[number] = convert(row[number])
-            yield row
+        return found
+
+    def _is_disconnect(self, exc: BaseException, connection: Any) -> bool:
+        dialect: Any = self._engine.dialect
+        if not isinstance(exc, dialect.loaded_dbapi.Error):
+            return False
+        return bool(dialect.is_disconnect(exc, connection, None))
 
 
 def writer(options: Mapping[str, Any]) -> sa.Engine:
     """An engine by oslo.db, as the options say; whoever writes decides how long to try."""
     url = sa.make_url(options["connection"])
-    given = {name: options[name] for name in options if name not in _URLS}
-    given |= {"connection_parameters": _parameters(url, options, _WRITE_TIMEOUT), "max_retries": 0}
+    given = {name: value for name, value in options.items() if name not in _URLS}
+    given["connection_parameters"] = _parameters(url, options, _WRITE_TIMEOUT)
+    given["max_retries"] = 0
     engine: sa.Engine = engines.create_engine(options["connection"], **given)
+    # oslo.db logs errors that it does not know, with the texts of faults otherwise.
+    engine.hide_parameters = True
     _bound(engine, _WRITE_TIMEOUT)
     return engine
 
@@ -142,20 +165,32 @@ def _parameters(url: sa.URL, options: Mapping[str, Any], seconds: float) -> str:
 
     What the deployer wrote in the URL, or in ``connection_parameters``, stays.
     """
+    parameters: str = options["connection_parameters"] or ""
+    given = url.update_query_string(parameters).query
+    for key, value in _defaults(url.get_backend_name(), seconds).items():
+        if key not in given:
+            separator = "&" if parameters else ""
+            parameters = f"{parameters}{separator}{key}={value}"
+    return parameters
+
+
+def _defaults(backend: str, seconds: float) -> dict[str, str]:
     whole = str(max(1, math.ceil(seconds)))
     milliseconds = str(math.ceil(seconds * 1000))
-    backend = url.get_backend_name()
     if backend == "mysql":
-        timeouts = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), whole)
-        defaults = {"charset": "utf8mb4", **timeouts}
-    elif backend == "postgresql":
-        bound = f"-c statement_timeout={milliseconds}"
-        defaults = {"connect_timeout": whole, "tcp_user_timeout": milliseconds, "options": bound}
-    else:
-        defaults = {"timeout": str(seconds)}
-    given = url.update_query_string(options["connection_parameters"] or "").query
-    added = [f"{key}={value}" for key, value in defaults.items() if key not in given]
-    return "&".join(filter(None, [options["connection_parameters"], *added]))
+        return {
+            "charset": "utf8mb4",
+            "connect_timeout": whole,
+            "read_timeout": whole,
+            "write_timeout": whole,
+        }
+    if backend == "postgresql":
+        return {
+            "connect_timeout": whole,
+            "tcp_user_timeout": milliseconds,
+            "options": f"-c statement_timeout={milliseconds}",
+        }
+    return {"timeout": str(seconds)}
 
 
 def _bound(engine: sa.Engine, seconds: float) -> None:
