@@ -58,6 +58,12 @@ class Sighting:
         given = self.record.exc_info
         return given[1] if isinstance(given, tuple) else None
 
+    @property
+    def exception_names(self) -> Sequence[str]:
+        """The class of the exception and those it is derived from; none without an exception."""
+        exc = self.exception
+        return () if exc is None else chain.describe(exc).names
+
     def calls(self, modules: re.Pattern[str]) -> Sequence[Call]:
         """The functions that were running in some modules, the outermost first.
 

@@ -8,15 +8,30 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from fault_middleware import cause, chain, fault
+from fault_middleware import cause, fault
 from fault_middleware.cause import Kind
 from fault_middleware.fault import Fault
 from fault_middleware.field import texts
-from fault_middleware.log_record import Call, Failure, Sighting, follow, message_of, text_at
+from fault_middleware.log_record import Call, Failure, follow, message_of, text_at
 from fault_middleware.vocabulary import Vocabulary
 from fault_middleware.wording import UNKNOWN
 
 LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
+
+
+class Seen(Protocol):
+    """A log record, as it is being logged or as it stands in a file."""
+
+    @property
+    def record(self) -> logging.LogRecord: ...
+
+    @property
+    def context(self) -> object: ...
+
+    @property
+    def exception_names(self) -> Sequence[str]: ...
+
+    def calls(self, modules: re.Pattern[str]) -> Sequence[Call]: ...
 
 
 class AmbiguousError(Exception):
@@ -26,7 +41,7 @@ class AmbiguousError(Exception):
 class Place(Protocol):
     """Somewhere that a record may name its instance."""
 
-    def find(self, sighting: Sighting) -> "str | None":
+    def find(self, sighting: Seen) -> "str | None":
         """The id that is there; AmbiguousError for several."""
 
 
@@ -36,7 +51,7 @@ class RecordPlace:
 
     paths: tuple[str, ...]
 
-    def find(self, sighting: Sighting) -> str | None:
+    def find(self, sighting: Seen) -> str | None:
         return _agreed(_ids(vars(sighting.record), self.paths))
 
 
@@ -46,7 +61,7 @@ class ContextPlace:
 
     paths: tuple[str, ...]
 
-    def find(self, sighting: Sighting) -> str | None:
+    def find(self, sighting: Seen) -> str | None:
         return _agreed(_ids(sighting.context, self.paths))
 
 
@@ -62,7 +77,7 @@ class LocalPlace:
     functions: re.Pattern[str]
     modules: re.Pattern[str]
 
-    def find(self, sighting: Sighting) -> str | None:
+    def find(self, sighting: Seen) -> str | None:
         for call in sighting.calls(self.modules):
             if self.functions.fullmatch(call.function):
                 found = _agreed(_ids(call.values, self.paths))
@@ -77,7 +92,7 @@ class TextPlace:
 
     pattern: re.Pattern[str]
 
-    def find(self, sighting: Sighting) -> str | None:
+    def find(self, sighting: Seen) -> str | None:
         match = self.pattern.search(message_of(sighting.record))
         return None if match is None else _agreed([match[1]])
 
@@ -107,17 +122,17 @@ class LogRule:
         """Whether records of a logger and level may be meant."""
         return level >= self.level and self.loggers.fullmatch(logger) is not None
 
-    def matches(self, sighting: Sighting) -> bool:
+    def matches(self, sighting: Seen) -> bool:
         """Whether this very record is meant, of a logger and level that are."""
         if self.needs_user and not text_at(sighting.context, "user_id"):
             return False
         if self.text is not None and not self.text.search(message_of(sighting.record)):
             return False
-        if self.exceptions is not None and not _is_raised(self.exceptions, sighting.exception):
+        if self.exceptions is not None and not _is_raised(self.exceptions, sighting):
             return False
         return self.functions is None or _runs(self.functions, sighting.calls(self.modules))
 
-    def find(self, sighting: Sighting) -> str | None:
+    def find(self, sighting: Seen) -> str | None:
         """The instance of a record that matches; AmbiguousError where several are as good."""
         for place in self.places:
             found = place.find(sighting)
@@ -214,10 +229,8 @@ def _runs(wanted: re.Pattern[str], calls: Sequence[Call]) -> bool:
     return any(wanted.fullmatch(call.function) for call in calls)
 
 
-def _is_raised(wanted: re.Pattern[str], exc: BaseException | None) -> bool:
-    if exc is None:
-        return False
-    return any(wanted.fullmatch(name) for name in chain.describe(exc).names)
+def _is_raised(wanted: re.Pattern[str], sighting: Seen) -> bool:
+    return any(wanted.fullmatch(name) for name in sighting.exception_names)
 
 
 def _agreed(ids: Sequence[str]) -> str | None:

@@ -53,7 +53,8 @@ class Manage(app.App):
 
     def build_option_parser(self, *args: Any, **options: Any) -> argparse.ArgumentParser:
         """Add the options that name the configuration, as oslo.config does."""
-        options["argparse_kwargs"] = {"prog": PROGRAM}
+        # Without abbreviations: --log of a command is not --log-file of the program.
+        options["argparse_kwargs"] = {"prog": PROGRAM, "allow_abbrev": False}
         parser: argparse.ArgumentParser = super().build_option_parser(*args, **options)
         parser.add_argument("--config-file", action="append", metavar="PATH", help=_CONFIG_FILE)
         parser.add_argument("--config-dir", action="append", metavar="DIR", help=_CONFIG_DIR)

@@ -12,12 +12,23 @@ from typing import Any
 import webob
 from oslo_config import cfg
 
-from fault_middleware import clock, deploy, fault, migration, options, package_data, profile
-from fault_middleware.cmd import formats
+from fault_middleware import (
+    clock,
+    deploy,
+    fault,
+    log_rule,
+    migration,
+    options,
+    package_data,
+    profile,
+)
+from fault_middleware.cmd import formats, recorded_log
 from fault_middleware.cmd.manage import Command, ListCommand, Table
+from fault_middleware.cmd.recorded_log import RecordedSighting
 from fault_middleware.instances import ShownInstances
+from fault_middleware.log_rule import AmbiguousError
 from fault_middleware.options import ConfigurationError
-from fault_middleware.profile import RouteTable
+from fault_middleware.profile import Profile, RouteTable
 from fault_middleware.route import ShowRequest
 
 _TRIED = ["action", "instance_id", "message", "details", "created", "request_id"]
@@ -33,6 +44,9 @@ _PARTS: Mapping[str, Any] = {
     "project_id": str,
 }
 _CONTEXT = "_context_"
+_LOG_COLUMNS = ["created", "logger", "action", "instance_id", "message"]
+# Stands for an id that only the running service knows.
+_NO_ID = "00000000-0000-0000-0000-000000000000"
 
 
 class List(ListCommand):
@@ -41,14 +55,15 @@ class List(ListCommand):
     examples = ("profile list",)
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
-        columns = ["profile", "routes", "events", "exchanges"]
+        columns = ["profile", "routes", "events", "logs", "exchanges"]
         rows = []
         for name in profile.shipped():
             loaded = profile.load(name)
             routes = len(loaded.routes)
             events = len(loaded.events)
+            logs = len(loaded.logs)
             exchanges = ", ".join(loaded.exchanges)
-            rows.append([name, routes, events, exchanges])
+            rows.append([name, routes, events, logs, exchanges])
         return columns, rows
 
 
@@ -85,7 +100,12 @@ class Check(_ProfileCommand):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         loaded = profile.load(parsed_args.profile)
-        counts = f"{len(loaded.routes)} routes, {len(loaded.events)} events"
+        parts = (
+            f"{len(loaded.routes)} routes",
+            f"{len(loaded.events)} events",
+            f"{len(loaded.logs)} rules for logs",
+        )
+        counts = ", ".join(parts)
         print(f"{parsed_args.profile}: no mistakes; service {loaded.service}, {counts}")
         return 0
 
@@ -94,11 +114,14 @@ class Try(_ProfileCommand, ListCommand):
     """Show what a profile does.
 
     With --notification: what would be stored, in one row for each fault, or "ignore".  With
-    --path and --body: the answer of the service, as a user with the role would see it.
+    --log: the records of a log file that a rule of the profile means; a file has no local
+    variables, so some ids are not known.  With --path and --body: the answer of the service, as
+    a user with the role would see it.
     """
 
     examples = (
         "profile try trove --notification notification.json",
+        "profile try cinder --log /var/log/cinder/cinder-volume.log",
         "profile try nova --path /servers/5f15e2a3-b556-4cd7-8ce4-e893e533dba1 --body body.json",
         "profile try trove --path /p1/instances/detail --body body.json --fault fault.json",
     )
@@ -109,6 +132,11 @@ class Try(_ProfileCommand, ListCommand):
             "--notification",
             metavar="FILE",
             help="a notification as JSON, with or without the envelope of oslo.messaging",
+        )
+        parser.add_argument(
+            "--log",
+            metavar="FILE",
+            help="a log file of the service, in oslo.log's own format, or - for standard input",
         )
         parser.add_argument(
             "--path", metavar="PATH", help="the path of a GET request, as the filter sees it"
@@ -134,10 +162,11 @@ class Try(_ProfileCommand, ListCommand):
         """Run the command. With --path it prints a body instead of a table."""
         has_request = bool(parsed_args.path and parsed_args.body)
         has_part_of_a_request = bool(parsed_args.path or parsed_args.body)
-        if parsed_args.notification and not has_part_of_a_request:
+        ways = [parsed_args.notification, parsed_args.log, has_part_of_a_request]
+        if sum(map(bool, ways)) != 1 or has_part_of_a_request != has_request:
+            raise ConfigurationError("name a --notification, a --log, or a --path and a --body")
+        if not has_request:
             return super().run(parsed_args)
-        if parsed_args.notification or not has_request:
-            raise ConfigurationError("name either a --notification, or a --path and a --body")
         conf = self.configuration()
         body = _try_request(conf, parsed_args)
         print(formats.printable_json(body))
@@ -145,6 +174,8 @@ class Try(_ProfileCommand, ListCommand):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         tried = profile.load(parsed_args.profile)
+        if parsed_args.log:
+            return _LOG_COLUMNS, _try_log(tried, parsed_args.log)
         notification = _read_notification(parsed_args.notification)
         extracted = tried.extract(notification)
         action = extracted.action
@@ -180,6 +211,46 @@ def _read_notification(file: str) -> dict[str, Any]:
         elif not name.startswith("_"):  # such are notes of those who recorded it
             notification[name] = value
     return notification
+
+
+def _try_log(tried: Profile, file: str) -> list[list[Any]]:
+    """A row for each record that a rule of the profile means."""
+    if not tried.logs:
+        raise ConfigurationError(f"the profile of {tried.service} has no logs")
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8", "replace")
+    except OSError as exc:
+        raise ConfigurationError(f"{file}: {exc}") from exc
+    rows = []
+    number = 0
+    for sighting in recorded_log.read(text.splitlines()):
+        number += 1
+        row = _try_record(tried, sighting)
+        if row is not None:
+            rows.append(row)
+    print(f"{number} records read, {len(rows)} meant by a rule", file=sys.stderr)
+    return rows
+
+
+def _try_record(tried: Profile, sighting: RecordedSighting) -> list[Any] | None:
+    """What becomes of a record; None where no rule means it."""
+    record = sighting.record
+    created = formats.column("created", sighting.created)
+    for rule in tried.logs:
+        if rule.matches_source(record.name, record.levelno) and rule.matches(sighting):
+            break
+    else:
+        return None
+    if not rule.places:
+        return [created, record.name, "ignore", None, None]
+    try:
+        instance_id = rule.find(sighting)
+    except AmbiguousError as exc:
+        return [created, record.name, "ignore", str(exc), None]
+    failure = sighting.failure(instance_id or _NO_ID, rule.modules)
+    made = log_rule.make_fault(tried.service, rule, failure, tried.words)
+    known = instance_id or "(not in the file)"
+    return [created, record.name, "record", known, made.message]
 
 
 def _try_request(conf: cfg.ConfigOpts, given: argparse.Namespace) -> Any:
