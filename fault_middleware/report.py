@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from fault_middleware import deploy, exception, fault
+from fault_middleware import chain, deploy, exception, fault
 from fault_middleware.breaker import SuspendedError
 from fault_middleware.cause import Kind, weigh
 from fault_middleware.deploy import Deployment
@@ -63,9 +63,10 @@ def record(
 ) -> bool:
     """What :func:`record_fault` does, but raises what goes wrong.
 
-    :param error: what to tell the user; of an exception, the text of its innermost cause, and the
-        traceback for ``details``; of a problem or a ManagementDriverException, its detail, and the
-        whole of it where the service shows problems
+    :param error: what to tell the user; of an exception, what it says, or what the one says that it
+        was raised from (``raise ... from exc``), and the traceback for ``details``; of a problem
+        or a ManagementDriverException, its detail, and the whole of it where the service shows
+        problems
     :param details: text or lines for administrators
     :param service: the profile's name, where several are configured
     :param skip_delta: seconds; a fault of the instance that is not older stays the newest
@@ -173,14 +174,20 @@ def _texts(error: Error, details: Any) -> dict[str, Any]:
     if isinstance(problem, ProblemDetails):
         return {"message": problem.detail, "details": details, "problem": problem.to_dict()}
     if isinstance(error, BaseException):
-        return {"message": _root_text(error), "details": details}
+        return {"message": _named_cause(error), "details": details}
     return {"message": error, "details": details}
 
 
-def _root_text(error: BaseException) -> str:
-    """What the exception says with which it all began."""
-    # It knows causes that go round in circles.
-    root = traceback.TracebackException.from_exception(error, compact=True)
-    while cause := root.__cause__ or root.__context__:
-        root = cause
-    return str(root) or next(root.format_exception_only()).strip()
+def _named_cause(error: BaseException) -> str:
+    """What the exception says that was named as the cause of the others.
+
+    An exception that was only being handled when another one was raised is not a cause: whoever
+    raised the other one had something to say about it.
+    """
+    found = error
+    known = {id(found)}
+    while found.__cause__ is not None and id(found.__cause__) not in known:
+        found = found.__cause__
+        known.add(id(found))
+    told = chain.describe(found)
+    return told.text or told.name

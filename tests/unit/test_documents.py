@@ -28,6 +28,7 @@ from fault_middleware import (
     event,
     fault,
     listener,
+    log,
     profile,
 )
 from fault_middleware.deploy import FaultMiddleware, deploy
@@ -398,8 +399,31 @@ def test_the_second_example_of_a_profile_lists(deliveries, query, shown):
     assert ("error" in one) is shown
 
 
+def test_the_manual_switches_the_log_handler_on_in_both_ways(tmp_path, sqlite_url):
+    _, alone, by_option, by_file = blocks(MANUAL / "recording.rst", "ini")
+    text = f"[DEFAULT]\ntransport_url = fake://\n{alone}\n"
+    file = write_configuration(tmp_path / "x.conf", sqlite_url, text, profiles="cinder")
+    file.write_text(f"{file.read_text()}{by_option}")
+    transport = oslo_messaging.get_notification_transport(parse(file))
+    oslo_messaging.Notifier(transport)
+    attached = log.attached()
+    logging.getLogger().removeHandler(attached)
+
+    named = tmp_path / "logging.conf"
+    root = "[logger_root]\nhandlers = fault\n[handlers]\nkeys = fault\n"
+    named.write_text(f"[loggers]\nkeys = root\n[formatters]\nkeys =\n{root}{by_file}")
+    command = "import logging.config, sys; logging.config.fileConfig(sys.argv[1])\n"
+    command += "from fault_middleware import log; print(log.attached())"
+    ended = subprocess.run(
+        [sys.executable, "-c", command, str(named)], capture_output=True, text=True
+    )
+
+    assert attached.level == logging.ERROR
+    assert "Handler" in ended.stdout, ended.stderr
+
+
 def test_the_manual_configures_the_driver_beside_another_and_alone(tmp_path, sqlite_url):
-    texts = blocks(MANUAL / "recording.rst", "ini")
+    texts = [text for text in blocks(MANUAL / "recording.rst", "ini") if "driver =" in text]
     (without_broker,) = [
         text for text in blocks(MANUAL / "install/trove.rst", "none") if "driver =" in text
     ]

@@ -157,9 +157,8 @@ def test_the_options_in_snippets_exist(page):
             if section in known:
                 assert set(parser.options(section)) - set(parser.defaults()) <= known[section]
             else:
-                assert re.match(
-                    r"(pipeline|composite|filter|app):|(Unit|Service|Timer|Install)$", section
-                ), section
+                others = r"(pipeline|composite|filter|app):|handler_|(Unit|Service|Timer|Install)$"
+                assert re.match(others, section), section
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMED)

@@ -39,7 +39,23 @@ def test_a_text_is_recorded(conf, table):
     assert (row["details"], row["service"]) == ("the log", "trove")
 
 
-def test_of_an_exception_the_innermost_cause_is_told_and_the_traceback_kept(conf, table):
+def test_what_was_handled_does_not_take_the_place_of_the_services_own_sentence(conf, table):
+    @reporting("instance_id", conf=conf)
+    def build(instance_id):
+        try:
+            raise OSError("HTTP 404 not here: /image/v2/images?tag=amphora")
+        except OSError:
+            raise RuntimeError("No image fits the load balancer.")  # noqa: B904 as services do
+
+    with pytest.raises(RuntimeError):
+        build(INSTANCE)
+
+    (row,) = table()
+    assert row["message"] == "No image fits the load balancer."
+    assert "HTTP 404 not here" in row["details"]
+
+
+def test_of_an_exception_the_cause_that_it_names_is_told_and_the_traceback_kept(conf, table):
     @reporting("instance_id", conf=conf)
     def attach(instance_id):
         try:
