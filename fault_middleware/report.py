@@ -63,10 +63,10 @@ def record(
 ) -> bool:
     """What :func:`record_fault` does, but raises what goes wrong.
 
-    :param error: what to tell the user; of an exception, what it says, or what the one says that it
-        was raised from (``raise ... from exc``), and the traceback for ``details``; of a problem
-        or a ManagementDriverException, its detail, and the whole of it where the service shows
-        problems
+    :param error: what to tell the user; of an exception, what it says, or what the one says that
+        it was raised from (``raise ... from exc``), and the traceback for ``details``; of a
+        problem or a ManagementDriverException, its detail, and the whole of it where the service
+        shows problems
     :param details: text or lines for administrators
     :param service: the profile's name, where several are configured
     :param skip_delta: seconds; a fault of the instance that is not older stays the newest

@@ -53,7 +53,9 @@ def lose_connections(server):
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         own = connection.scalar(sa.text("SELECT CONNECTION_ID()"))
-        found = connection.scalars(sa.text("SELECT id FROM information_schema.processlist")).all()
+        found = connection.scalars(
+            sa.text("SELECT id FROM information_schema.processlist WHERE db IS NOT NULL")
+        ).all()
         for number in found:
             if number != own:
                 with contextlib.suppress(sa.exc.DBAPIError):  # it has just ended by itself

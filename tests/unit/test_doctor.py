@@ -520,7 +520,7 @@ def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(deploym
 
 
 def test_owners_who_see_the_details_of_their_own_faults_are_no_trouble(deployment):
-    (text,) = blocks(MANUAL / "security.rst", "yaml")
+    text, _ = blocks(MANUAL / "security.rst", "yaml")
     deployment.write("policy.yaml", text)
 
     said = deployment.said()

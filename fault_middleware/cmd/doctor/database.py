@@ -91,15 +91,13 @@ def _place(option: str, url: str, case: Case) -> Place:
 def _look_at(place: Place) -> Generator[Finding, None, bool]:
     """Yield what is wrong; return whether the table can be read."""
     url = str(place.url)
-    if place.url.get_backend_name() == "sqlite":
-        path = place.url.database or ""
-        is_uri = path.startswith("file:")
-        if not is_uri and not Path(path).is_absolute():
-            yield findings.database_relative(place.option, path)
-        if not is_uri and not Path(path).exists():
-            # To connect would make the file.
-            yield findings.table_missing(place.option, url)
-            return False
+    path = _file(place.url)
+    if path is not None and not path.is_absolute():
+        yield findings.database_relative(place.option, str(path))
+    if path is not None and not path.exists():
+        # To connect would make the file.
+        yield findings.table_missing(place.option, url)
+        return False
     try:
         facts = _ask(place.store)
     except Exception as exc:
@@ -127,8 +125,24 @@ def _ask(store: Store) -> Facts:
     revision = migration.version(store.reader) or ""
     differences = ""
     if has_table and revision:
-        differences = " ".join(migration.differences(store.reader).sentences())
+        differences = _differences(store)
     return Facts(has_table, revision, drift, differences)
+
+
+def _differences(store: Store) -> str:
+    """How the table differs from ours; nothing where we may not look, which is found later."""
+    try:
+        return " ".join(migration.differences(store.reader).sentences())
+    except sa.exc.SQLAlchemyError:
+        return ""
+
+
+def _file(url: sa.URL) -> Path | None:
+    """The file of an embedded database that is named by its path."""
+    path = url.database or ""
+    if url.get_backend_name() != "sqlite" or path.startswith("file:"):
+        return None
+    return Path(path)
 
 
 def _judge(place: Place, facts: Facts) -> Iterator[Finding]:

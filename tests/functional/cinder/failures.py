@@ -334,7 +334,7 @@ FAILURES = [
         "extend, no back end",
         _extend_nowhere,
         "Cannot place volume",
-        "No storage back end can take the volume.",
+        "The storage back end of the volume has no room for the larger volume.",
     ),
     Failure(
         "delete", _delete, f"delete {ARRAY}", "The storage back end could not delete the volume."
@@ -382,7 +382,7 @@ FAILURES = [
         "retype, no back end",
         _retype_nowhere,
         "No valid backend",
-        "No storage back end can take the volume.",
+        "No storage back end fits the new type of the volume.",
     ),
     Failure(
         "migrate",
@@ -400,7 +400,7 @@ FAILURES = [
         "manage, no back end",
         _manage_nowhere,
         "Cannot place volume",
-        "No storage back end can take the volume.",
+        "The storage back end does not fit what it was to manage.",
     ),
     Failure(
         "manage a snapshot",
