@@ -30,7 +30,9 @@ def tox_before_run_commands(tox_env: ToxEnv) -> None:
 
 
 @impl
-def tox_after_run_commands(tox_env: ToxEnv, exit_code: int, outcomes: list[Outcome]) -> None:
+def tox_after_run_commands(
+    tox_env: ToxEnv, exit_code: int, outcomes: list[Outcome]
+) -> None:
     _running.discard(tox_env.conf.name)
 
 

@@ -15,10 +15,10 @@ from typing import Any
 _EXPORTS = {
     "AnsiblePlaybookError": "fault_middleware.drivers.ansible",
     "ConfigurationError": "fault_middleware.options",
-    "FaultMiddleware": "fault_middleware.deploy",
+    "FaultMiddleware": "fault_middleware.factories",
     "ManagementDriverException": "fault_middleware.drivers.problem",
     "ProblemDetails": "fault_middleware.drivers.problem",
-    "filter_factory": "fault_middleware.deploy",
+    "filter_factory": "fault_middleware.factories",
     "record_fault": "fault_middleware.report",
     "reporting": "fault_middleware.report",
 }

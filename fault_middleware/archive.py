@@ -48,7 +48,11 @@ class Archive:
         self._store = store
 
     def history(
-        self, limit: int | None, since: datetime | None, fold: bool = False, **equal: Any
+        self,
+        limit: int | None,
+        since: datetime | None,
+        fold: bool = False,
+        **equal: Any,
     ) -> list[dict[str, Any]]:
         """Rows for people, the newest first, with all columns.
 
@@ -68,7 +72,11 @@ class Archive:
             return [dict(row) for row in rows.mappings()]
 
     def outdated(
-        self, after: str, before: datetime | None, most: int | None, limit: int | None
+        self,
+        after: str,
+        before: datetime | None,
+        most: int | None,
+        limit: int | None,
     ) -> Outdated:
         """What to remove of the next 200 instances.
 
@@ -103,7 +111,9 @@ class Archive:
     def delete(self, ids: Sequence[str]) -> int:
         """Remove rows with one commit; how many there were."""
         with self._store.writer.begin() as connection:
-            return connection.execute(_T.delete().where(_T.c.id.in_(ids))).rowcount
+            return connection.execute(
+                _T.delete().where(_T.c.id.in_(ids))
+            ).rowcount
 
     def now(self) -> datetime:
         """The time by the database's clock, in UTC: one clock for all who share the table."""
@@ -118,10 +128,18 @@ class Archive:
         with self._store.writer.begin() as connection:
             now = _now(connection)
             is_due = _LEASE.c.due <= now
-            is_wrong = _LEASE.c.due.is_(None) | (_LEASE.c.due > now + _seconds(_LONGEST_LEASE))
-            taken = _LEASE.update().where(is_due | is_wrong).values(due=now + _seconds(seconds))
+            is_wrong = _LEASE.c.due.is_(None) | (
+                _LEASE.c.due > now + _seconds(_LONGEST_LEASE)
+            )
+            taken = (
+                _LEASE.update()
+                .where(is_due | is_wrong)
+                .values(due=now + _seconds(seconds))
+            )
             is_ours = connection.execute(taken).rowcount > 0
-            position: str | None = connection.scalar(sa.select(_LEASE.c.position))
+            position: str | None = connection.scalar(
+                sa.select(_LEASE.c.position)
+            )
             return position if is_ours else None
 
     def advance(self, begin: str, end: str, seconds: float) -> bool:
@@ -145,7 +163,11 @@ def _folded() -> sa.Select[Any]:
     count = sa.func.count().label("count")
     first = sa.func.min(_T.c.created).label("first")
     last = sa.func.max(_T.c.created).label("last")
-    return sa.select(*same, count, first, last).group_by(*same).order_by(last.desc())
+    return (
+        sa.select(*same, count, first, last)
+        .group_by(*same)
+        .order_by(last.desc())
+    )
 
 
 def _instances(after: str) -> sa.Select[Any]:
@@ -153,7 +175,9 @@ def _instances(after: str) -> sa.Select[Any]:
     instance_id = _T.c.instance_id
     return (
         sa.select(
-            instance_id, sa.func.min(_T.c.created).label("oldest"), sa.func.count().label("number")
+            instance_id,
+            sa.func.min(_T.c.created).label("oldest"),
+            sa.func.count().label("number"),
         )
         .where(instance_id > after)
         .group_by(instance_id)
@@ -177,7 +201,13 @@ def _worth_a_look(
 
 def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
     """The rows of instances, one instance after the other, the oldest first."""
-    columns = (_T.c.id, _T.c.instance_id, _T.c.service, _T.c.created, _T.c.deleted)
+    columns = (
+        _T.c.id,
+        _T.c.instance_id,
+        _T.c.service,
+        _T.c.created,
+        _T.c.deleted,
+    )
     return (
         sa.select(*columns)
         .where(_T.c.instance_id.in_(instance_ids))
@@ -186,7 +216,9 @@ def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
     )
 
 
-def _may_go(rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | None) -> list[str]:
+def _may_go(
+    rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | None
+) -> list[str]:
     """The ids of the rows that may go, in the order of the rows."""
     faults: dict[tuple[str, str], int] = {}
     found: list[str] = []
@@ -206,7 +238,9 @@ def _may_go(rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | No
 
 
 def _now(connection: sa.Connection) -> datetime:
-    found: Any = connection.exec_driver_sql(_CLOCKS[connection.dialect.name]).scalar()
+    found: Any = connection.exec_driver_sql(
+        _CLOCKS[connection.dialect.name]
+    ).scalar()
     if isinstance(found, str):
         return datetime.fromisoformat(found)
     now: datetime = found

@@ -57,7 +57,9 @@ class _Object(NamedTuple):
 _Reader = Callable[[str, int], Span]
 
 
-def locate(text: str, keys: Iterable[str], *, each: bool = False) -> Span | None:
+def locate(
+    text: str, keys: Iterable[str], *, each: bool = False
+) -> Span | None:
     """The value to which ``keys`` lead; None where a key is absent, or its place is not an object.
 
     :param each: let the value of an array be the spans of its elements
@@ -157,7 +159,10 @@ def _elements(text: str, start: int) -> Span:
 
 
 def _read_object(
-    text: str, start: int, special: str | None = None, read_special: _Reader = _decode
+    text: str,
+    start: int,
+    special: str | None = None,
+    read_special: _Reader = _decode,
 ) -> _Object:
     """Read an object with the places of its members.
 
@@ -172,7 +177,9 @@ def _read_object(
         if not isinstance(key.value, str):
             raise ValueError(f"the key {key.value!r} is not a text")
         if key.value in members:
-            raise ValueError(f"the key {key.value!r} stands twice in one object")
+            raise ValueError(
+                f"the key {key.value!r} stands twice in one object"
+            )
         read: _Reader = _decode
         if key.value == special:
             read = read_special

@@ -50,7 +50,11 @@ class Breaker:
             self._failed(episode, what, exc)
             raise
         if time.monotonic() - begin > self._limit:
-            self._failed(episode, what, TimeoutError(f"it took more than {self._limit} s"))
+            self._failed(
+                episode,
+                what,
+                TimeoutError(f"it took more than {self._limit} s"),
+            )
         else:
             self._succeeded(episode)
 
@@ -62,7 +66,9 @@ class Breaker:
         self._pause = min(doubled, _LONGEST_PAUSE)
         self._closed_until = time.monotonic() + self._pause
         self._metrics.suspended.set(1)
-        self._metrics.health.fails(Part.LOOK_UPS, f"faults are not shown, first of {what}", exc)
+        self._metrics.health.fails(
+            Part.LOOK_UPS, f"faults are not shown, first of {what}", exc
+        )
 
     def _succeeded(self, episode: int) -> None:
         is_news = bool(self._pause) or self._is_first

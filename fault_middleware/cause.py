@@ -55,7 +55,11 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     cleared = [row.created for row in rows if row.deleted]
     candidates = [newest]
     for row in rows:
-        is_hidden = row.deleted or any(row.created <= moment for moment in cleared)
+        is_hidden = row.deleted or any(
+            row.created <= moment for moment in cleared
+        )
         if row.request_id == newest.request_id and not is_hidden:
             candidates.append(row)
-    return min(candidates, key=lambda row: (-(row.weight or 0), row.created, row.id))
+    return min(
+        candidates, key=lambda row: (-(row.weight or 0), row.created, row.id)
+    )

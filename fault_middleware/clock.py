@@ -17,6 +17,10 @@ def parse_time(value: Any) -> datetime | None:
     """
     try:
         moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        return (
+            moment.astimezone(UTC).replace(tzinfo=None)
+            if moment.tzinfo
+            else moment
+        )
     except (TypeError, ValueError, OverflowError):
         return None

@@ -68,7 +68,9 @@ class _State:
     """
 
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
-    stopping: threading.Event = dataclasses.field(default_factory=threading.Event)
+    stopping: threading.Event = dataclasses.field(
+        default_factory=threading.Event
+    )
     listener: Listener | None = None
     running: bool = False
     started: float = float("-inf")
@@ -99,8 +101,12 @@ class Consumer:
         self._state = PerProcess(_State)
         if _UWSGI is not None:
             # The one server that tells its workers, so that they need not wait for a request.
-            with contextlib.suppress(Exception):  # there is no such hook without a master
-                importlib.import_module("uwsgidecorators").postfork(self._on_uwsgi_fork)
+            with contextlib.suppress(
+                Exception
+            ):  # there is no such hook without a master
+                importlib.import_module("uwsgidecorators").postfork(
+                    self._on_uwsgi_fork
+                )
 
     @property
     def running(self) -> bool:
@@ -126,7 +132,9 @@ class Consumer:
         """
         state = self._state.get()
         if not state.running:
-            with self._metrics.guard(Site.CONSUMER, "no notifications are consumed"):
+            with self._metrics.guard(
+                Site.CONSUMER, "no notifications are consumed"
+            ):
                 self._start(state)
 
     def run(self, wait: Callable[[], object]) -> None:
@@ -146,12 +154,16 @@ class Consumer:
         listener = self.listener
         if listener is not None:
             # In a thread, since the broker may not answer.
-            ending = threading.Thread(target=_shut_down, args=(listener,), daemon=True)
+            ending = threading.Thread(
+                target=_shut_down, args=(listener,), daemon=True
+            )
             ending.start()
             ending.join(_LONGEST_STOP)
 
     def _on_uwsgi_fork(self) -> None:
-        if _UWSGI is not None and _UWSGI.worker_id():  # neither a mule nor a spooler
+        if (
+            _UWSGI is not None and _UWSGI.worker_id()
+        ):  # neither a mule nor a spooler
             self.ensure()
 
     def _start(self, state: _State) -> None:
@@ -164,7 +176,10 @@ class Consumer:
                 state.running = True
                 return
             thread = threading.Thread(
-                target=self._run_in_thread, args=(state,), name="fault-consumer", daemon=True
+                target=self._run_in_thread,
+                args=(state,),
+                name="fault-consumer",
+                daemon=True,
             )
             thread.start()
 

@@ -13,7 +13,13 @@ from oslo_context import context
 #: What is known of a caller, by the names that oslo.policy's rules use.
 Credentials = Mapping[str, Any]
 
-_IDENTITY = ("user_id", "user_domain_id", "project_id", "project_domain_id", "domain_id")
+_IDENTITY = (
+    "user_id",
+    "user_domain_id",
+    "project_id",
+    "project_domain_id",
+    "domain_id",
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,10 +63,14 @@ def _of_external_oauth2(environ: Mapping[str, Any]) -> Credentials | None:
         return None
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
         return None
-    credentials = {name: token.get(name) for name in (*_IDENTITY, "system_scope")}
+    credentials = {
+        name: token.get(name) for name in (*_IDENTITY, "system_scope")
+    }
     roles = token.get("roles")
     if roles is not None:
-        credentials["roles"] = [role.strip() for role in roles.split(",") if role.strip()]
+        credentials["roles"] = [
+            role.strip() for role in roles.split(",") if role.strip()
+        ]
     return _known(credentials)
 
 
@@ -71,7 +81,9 @@ def _of_headers(environ: Mapping[str, Any]) -> Credentials | None:
 
 
 def _known(credentials: Credentials) -> Credentials:
-    return {name: value for name, value in credentials.items() if value is not None}
+    return {
+        name: value for name, value in credentials.items() if value is not None
+    }
 
 
 #: The choices of the option ``credentials``. Every request has a method, so the one that believes

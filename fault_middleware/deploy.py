@@ -13,7 +13,6 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from wsgiref.types import WSGIApplication
 
-import prometheus_client as prometheus
 from oslo_config import cfg
 
 from fault_middleware import masking_file, options, profile, queues
@@ -36,7 +35,12 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 # Options of a consumer that change how it works, but not what it reads and what comes of it.
-_TUNING = ("batch_size", "batch_timeout", "retention_days", "max_faults_per_instance")
+_TUNING = (
+    "batch_size",
+    "batch_timeout",
+    "retention_days",
+    "max_faults_per_instance",
+)
 _Part = TypeVar("_Part")
 
 # The only state of a module: what the filters, a health check and a direct call of one process
@@ -122,16 +126,24 @@ class Deployment:
         from fault_middleware import consumer, listener
 
         listen = functools.partial(
-            listener.start, self.conf, self.settings, self.consumed, self.metrics
+            listener.start,
+            self.conf,
+            self.settings,
+            self.consumed,
+            self.metrics,
         )
-        return consumer.Consumer(listen, self.recorder, self.retention, self.metrics)
+        return consumer.Consumer(
+            listen, self.recorder, self.retention, self.metrics
+        )
 
     @property
     def policy(self) -> Policy:
         """The rules on who may see what."""
         file = self.settings.policy_file
         credentials = self.settings.credentials
-        make = functools.partial(Policy, self.conf, file, credentials, self.metrics)
+        make = functools.partial(
+            Policy, self.conf, file, credentials, self.metrics
+        )
         return _share(make, "policy", _identity(self.conf), file, credentials)
 
     def filter(self, application: WSGIApplication) -> FaultFilter:
@@ -147,7 +159,9 @@ class Deployment:
 
 
 def deploy(
-    conf: cfg.ConfigOpts, local: Mapping[str, str] | None = None, source: str = "the arguments"
+    conf: cfg.ConfigOpts,
+    local: Mapping[str, str] | None = None,
+    source: str = "the arguments",
 ) -> Deployment:
     """The deployment of a configuration; the same one each time in a process.
 
@@ -173,11 +187,15 @@ def deploy(
         store = _share(make_store, "store", identity, timeout, *database_key)
         consumed_profiles = _load_profiles(consumed)
         profiles = _load_profiles(settings.profiles)
-        made = Deployment(conf, settings, profiles, consumed_profiles, store, metrics)
+        made = Deployment(
+            conf, settings, profiles, consumed_profiles, store, metrics
+        )
         _compare_with_others(made, source)
         return made
 
-    return _share(make, "deployment", identity, settings, consumed, *database_key)
+    return _share(
+        make, "deployment", identity, settings, consumed, *database_key
+    )
 
 
 def deployed(conf: cfg.ConfigOpts) -> list[Deployment]:
@@ -245,60 +263,6 @@ def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:
             )
 
 
-def filter_factory(
-    global_conf: Mapping[str, str] | None, **local_conf: str
-) -> Callable[[WSGIApplication], FaultFilter]:
-    """The factory for paste.deploy.
-
-    ``oslo_config_project``, ``oslo_config_file`` and ``oslo_config_program`` name the
-    configuration as in oslo.middleware; without them it is the one that the service itself has
-    parsed, ``cfg.CONF``. Every option of ``[fault_middleware]`` may stand in the section too.
-
-    :raises ConfigurationError: naming file, key and value
-    """
-    given = dict(global_conf or {})
-    conf = configuration(
-        local_conf.pop("oslo_config_project", given.get("oslo_config_project")),
-        local_conf.pop("oslo_config_file", given.get("oslo_config_file")),
-        local_conf.pop("oslo_config_program", given.get("oslo_config_program")),
-    )
-    source = given.get("__file__", "the paste file")
-    return deploy(conf, local_conf, source).filter
-
-
-def metrics_factory(global_conf: Mapping[str, str] | None, **local_conf: str) -> WSGIApplication:
-    """The paste factory of an application that shows Prometheus what was counted.
-
-    It takes the options of :func:`filter_factory` that name the configuration.
-    """
-    conf = configuration(
-        local_conf.get("oslo_config_project"),
-        local_conf.get("oslo_config_file"),
-        local_conf.get("oslo_config_program"),
-    )
-
-    def application(*wsgi: Any) -> Any:
-        # Looked for when it is asked: the filter may be built after it.
-        metrics = deployed(conf)[0].metrics
-        return prometheus.make_wsgi_app(metrics.exposed)(*wsgi)
-
-    return application
-
-
-def FaultMiddleware(  # named like a class, because callers use it as one
-    application: WSGIApplication, conf: cfg.ConfigOpts | Mapping[str, str] | None = None
-) -> FaultFilter:
-    """Wrap the application of a service without paste.deploy.
-
-    :param conf: a parsed configuration, or a dict of what would stand in the section of a paste
-        file; None for ``cfg.CONF``
-    :raises ConfigurationError: naming file, key and value
-    """
-    if isinstance(conf, cfg.ConfigOpts):
-        return deploy(conf).filter(application)
-    return filter_factory(None, **(conf or {}))(application)
-
-
 def _identity(conf: cfg.ConfigOpts) -> Hashable:
     """What tells configurations apart: their files, or the object where there are none."""
     files = getattr(conf, "config_file", None) or ()
@@ -307,14 +271,22 @@ def _identity(conf: cfg.ConfigOpts) -> Hashable:
 
 
 @functools.cache
-def configuration(project: str | None, file: str | None, program: str | None) -> cfg.ConfigOpts:
+def configuration(
+    project: str | None, file: str | None, program: str | None
+) -> cfg.ConfigOpts:
     """The configuration that paste's options name; ConfigurationError if it cannot be read."""
     if project is None and file is None:
         return cfg.CONF
     conf = cfg.ConfigOpts()
     files = [file] if file else None
     try:
-        conf([], project, program, default_config_files=files, validate_default_values=True)
+        conf(
+            [],
+            project,
+            program,
+            default_config_files=files,
+            validate_default_values=True,
+        )
     except cfg.Error as exc:
         raise ConfigurationError(str(exc)) from exc
     return conf

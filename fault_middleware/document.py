@@ -62,7 +62,9 @@ class Document:
                 known = error.schema["properties"]
                 for key in error.instance:
                     if key not in known:
-                        self.mistake((*place, key), "is not a key that is known here")
+                        self.mistake(
+                            (*place, key), "is not a key that is known here"
+                        )
             elif error.validator == "required":
                 self.mistake(place, error.message)
             else:

@@ -32,7 +32,9 @@ _LONGEST_NAME = 80
 class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no types
     """What oslo.messaging calls. Never raises; opens and starts nothing until it is used."""
 
-    def __init__(self, conf: Any = cfg.CONF, topics: Any = (), transport: Any = None) -> None:
+    def __init__(
+        self, conf: Any = cfg.CONF, topics: Any = (), transport: Any = None
+    ) -> None:
         super().__init__(conf, topics, transport)
         self._deployment: Deployment | None = None
         self._stored = {"record", "clear"}
@@ -42,7 +44,9 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
             self._fail(Metrics(), exc)
             return
         if starts_no_threads():
-            text = "under uWSGI no thread runs where eventlet has replaced them"
+            text = (
+                "under uWSGI no thread runs where eventlet has replaced them"
+            )
             self._fail(deployment.metrics, RuntimeError(text))
             return
         if deployment.settings.clear_on_success:
@@ -56,7 +60,9 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         metrics.errors.inc(Site.DRIVER)
         metrics.health.fails(Part.DRIVER, "it records nothing", exc)
 
-    def notify(self, ctxt: Any, message: Mapping[str, Any], priority: str, retry: Any) -> None:
+    def notify(
+        self, ctxt: Any, message: Mapping[str, Any], priority: str, retry: Any
+    ) -> None:
         """Take a notification if a profile wants it; ``retry`` is for drivers that send."""
         deployment = self._deployment
         if deployment is None:
@@ -73,7 +79,9 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         except Exception as exc:
             deployment.metrics.error(Site.DRIVER, f"{name} is lost", exc)
 
-    def _find(self, profiles: Sequence[Profile], message: Mapping[str, Any]) -> Event | None:
+    def _find(
+        self, profiles: Sequence[Profile], message: Mapping[str, Any]
+    ) -> Event | None:
         """The event of a profile that makes the notification worth storing."""
         for profile in profiles:
             for event in profile.events:
@@ -89,7 +97,9 @@ def _name(event: Event, message: Mapping[str, Any]) -> str:
     ids = event.records[0].ids(message)
     instances = ", ".join(map(str, ids))
     event_type = str(message["event_type"])
-    return printable(f"{event_type[:_LONGEST_NAME]} of {instances[:_LONGEST_NAME]}")
+    return printable(
+        f"{event_type[:_LONGEST_NAME]} of {instances[:_LONGEST_NAME]}"
+    )
 
 
 def _serialize(ctxt: Any, message: Mapping[str, Any]) -> str:

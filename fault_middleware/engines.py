@@ -41,8 +41,15 @@ def _check_url(option: str, text: str) -> None:
     try:
         url = sa.make_url(text)
         url.get_dialect().import_dbapi()
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as exc:
-        raise ConfigurationError(f"{option}: {type(exc).__name__}: {exc}") from exc
+    except (
+        sa.exc.ArgumentError,
+        sa.exc.NoSuchModuleError,
+        ImportError,
+        ValueError,
+    ) as exc:
+        raise ConfigurationError(
+            f"{option}: {type(exc).__name__}: {exc}"
+        ) from exc
     backend = url.get_backend_name()
     if backend not in _BACKENDS:
         # To oslo.db, MySQL is the name of MariaDB as well.
@@ -90,7 +97,10 @@ class Lookup:
     """
 
     def __init__(
-        self, engine: sa.Engine, statement: sa.ClauseElement, columns: list[sa.Column[Any]]
+        self,
+        engine: sa.Engine,
+        statement: sa.ClauseElement,
+        columns: list[sa.Column[Any]],
     ) -> None:
         dialect = engine.dialect
         compiled: Any = statement.compile(dialect=dialect)
@@ -150,7 +160,9 @@ class Lookup:
 def writer(options: Mapping[str, Any]) -> sa.Engine:
     """An engine by oslo.db, as the options say; whoever writes decides how long to try."""
     url = sa.make_url(options["connection"])
-    given = {name: value for name, value in options.items() if name not in _URLS}
+    given = {
+        name: value for name, value in options.items() if name not in _URLS
+    }
     given["connection_parameters"] = _parameters(url, options, _WRITE_TIMEOUT)
     given["max_retries"] = 0
     engine: sa.Engine = engines.create_engine(options["connection"], **given)
@@ -160,7 +172,9 @@ def writer(options: Mapping[str, Any]) -> sa.Engine:
     return engine
 
 
-def _parameters(url: sa.URL, options: Mapping[str, Any], seconds: float) -> str:
+def _parameters(
+    url: sa.URL, options: Mapping[str, Any], seconds: float
+) -> str:
     """What to add to the URL: bounds on waiting, and the whole of Unicode.
 
     What the deployer wrote in the URL, or in ``connection_parameters``, stays.
@@ -200,21 +214,31 @@ def _bound(engine: sa.Engine, seconds: float) -> None:
     import psycopg
 
     class Connection(psycopg.Connection[Any]):
-        def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
-            return super().wait(self._until(gen, time.monotonic() + seconds), *args, **options)
+        def wait(
+            self, gen: Generator[Any, Any, Any], *args: Any, **options: Any
+        ) -> Any:
+            return super().wait(
+                self._until(gen, time.monotonic() + seconds), *args, **options
+            )
 
-        def _until(self, gen: Generator[Any, Any, Any], end: float) -> Generator[Any, Any, Any]:
+        def _until(
+            self, gen: Generator[Any, Any, Any], end: float
+        ) -> Generator[Any, Any, Any]:
             try:
                 state = next(gen)
                 while True:
                     ready = yield state
                     if time.monotonic() > end:
                         self.close()
-                        raise psycopg.OperationalError(f"no answer within {seconds} s")
+                        raise psycopg.OperationalError(
+                            f"no answer within {seconds} s"
+                        )
                     state = gen.send(ready)
             except StopIteration as exc:
                 return exc.value
 
     @sa.event.listens_for(engine, "do_connect")
-    def connect(dialect: Any, record: Any, arguments: Any, parameters: Any) -> Any:
+    def connect(
+        dialect: Any, record: Any, arguments: Any, parameters: Any
+    ) -> Any:
         return Connection.connect(*arguments, **parameters)

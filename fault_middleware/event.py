@@ -110,12 +110,19 @@ class Event:
 
     def obstacle(self, notification: Mapping[str, Any]) -> str | None:
         """The first member by which a notification is not of this kind; None where it is."""
-        kind, priority = notification.get("event_type"), notification.get("priority")
+        kind, priority = (
+            notification.get("event_type"),
+            notification.get("priority"),
+        )
         if not (isinstance(kind, str) and self.event_type.fullmatch(kind)):
             return "event_type"
-        if not (isinstance(priority, str) and priority.lower() in self.priorities):
+        if not (
+            isinstance(priority, str) and priority.lower() in self.priorities
+        ):
             return "priority"
-        if not self.publisher_id.fullmatch(str(notification.get("publisher_id"))):
+        if not self.publisher_id.fullmatch(
+            str(notification.get("publisher_id"))
+        ):
             return "publisher_id"
         for name, field, wanted in self.when:
             if not wanted.fullmatch(as_text(field.find(notification))):
@@ -145,7 +152,10 @@ class Event:
         return Extraction(self.action, tuple(rows), reason)
 
     def _values(
-        self, record: Record, notification: Mapping[str, Any], words: Vocabulary
+        self,
+        record: Record,
+        notification: Mapping[str, Any],
+        words: Vocabulary,
     ) -> dict[str, Any]:
         """The arguments of fault.make."""
         message_id = notification.get("message_id")
@@ -158,13 +168,18 @@ class Event:
             "deleted": self.action != "record",
         }
         if self.action == "record":
-            worded = wording.word(record.report(notification), self.safe, words)
+            worded = wording.word(
+                record.report(notification), self.safe, words
+            )
             values |= dataclasses.asdict(worded)
         return values
 
 
 def _rows(
-    service: str, ids: Sequence[Any], values: Mapping[str, Any], wrong: list[str]
+    service: str,
+    ids: Sequence[Any],
+    values: Mapping[str, Any],
+    wrong: list[str],
 ) -> list[Fault]:
     """A row for each id; what is not an id is added to ``wrong``."""
     rows: list[Fault] = []
@@ -197,7 +212,10 @@ def build(data: Mapping[str, Any]) -> Event:
         safe=safe,
         priorities=frozenset(texts(data["priority"])),
         action=action,
-        when=[_condition(name, value) for name, value in data.get("when", {}).items()],
+        when=[
+            _condition(name, value)
+            for name, value in data.get("when", {}).items()
+        ],
         records=_build_records(action, data[action]),
     )
 
@@ -224,7 +242,9 @@ def _build_record(action: str, data: Mapping[str, Any]) -> Record:
     return Record(fields.pop("instance_id"), fields, otherwise)
 
 
-def _condition(name: str, value: str | list[str]) -> tuple[str, Field, re.Pattern[str]]:
+def _condition(
+    name: str, value: str | list[str]
+) -> tuple[str, Field, re.Pattern[str]]:
     return name, _field(name), vocabulary.globs(value)
 
 

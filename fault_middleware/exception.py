@@ -19,14 +19,18 @@ _RAISED = re.compile(r"^  File .*\n(?:[ ].*\n)*+(\S.*)?", re.MULTILINE)
 _LONGEST = 2**18
 # What Python writes between a cause and what it caused. What came up during the handling of an
 # exception is not its consequence.
-_LINK = "\nThe above exception was the direct cause of the following exception:\n"
+_LINK = (
+    "\nThe above exception was the direct cause of the following exception:\n"
+)
 _FRAME = '  File "'
 # Of a repr(): the exception and those that it is the argument of, with numbers between them.
 _AROUND = re.compile(r"(?:[-\w.]++(?:\(|, ))++")
 _OPENED = re.compile(r"([A-Za-z_][\w.]*)\(")
 # Its first text, which may be cut off.
 _FIRST_TEXT = re.compile(r"""[bu]?(['"])((?:\\.|(?!\1)[^\\])++)""", re.DOTALL)
-_ESCAPE = re.compile(r"""\\(?:[\\'"nrt]|x[\da-f]{2}|u[\da-f]{4}|U000[\da-f]{5})""", re.ASCII)
+_ESCAPE = re.compile(
+    r"""\\(?:[\\'"nrt]|x[\da-f]{2}|u[\da-f]{4}|U000[\da-f]{5})""", re.ASCII
+)
 # Of a dict as Python writes it.
 _TOKEN = re.compile(
     r"""
@@ -155,4 +159,6 @@ def _tokens(text: str) -> Iterator[tuple[int, re.Match[str]]]:
 
 
 def _unescape(text: str) -> str:
-    return _ESCAPE.sub(lambda found: found[0].encode().decode("unicode_escape"), text)
+    return _ESCAPE.sub(
+        lambda found: found[0].encode().decode("unicode_escape"), text
+    )

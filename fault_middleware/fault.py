@@ -16,7 +16,14 @@ from datetime import datetime
 from typing import Any
 
 from fault_middleware import clock
-from fault_middleware.text import as_text, clean, clean_all, cut_bytes, cut_characters, last_line
+from fault_middleware.text import (
+    as_text,
+    clean,
+    clean_all,
+    cut_bytes,
+    cut_characters,
+    last_line,
+)
 
 #: Limits of columns: characters of ``message`` and of ids, bytes (UTF-8) of ``details`` (TEXT).
 MESSAGE_CHARACTERS = 255
@@ -30,7 +37,9 @@ _WHOLE_ROWS = 64
 _LEAST_DETAILS = 1024
 
 #: A UUID as services write them.
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+UUID = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
+)
 # The namespace of our uuid5 ids; any constant will do.
 _NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 
@@ -124,7 +133,9 @@ def make(
 def sibling(row: Fault, instance_id: str) -> Fault:
     """The same report of another instance; ValueError when that cannot be an id."""
     own = canonical_id(instance_id)
-    return dataclasses.replace(row, id=_identity(row.service, row.id, own), instance_id=own)
+    return dataclasses.replace(
+        row, id=_identity(row.service, row.id, own), instance_id=own
+    )
 
 
 def share_out(rows: Sequence[Fault]) -> list[Fault]:
@@ -143,7 +154,9 @@ def share_out(rows: Sequence[Fault]) -> list[Fault]:
         if problem is not None and len(problem) > limit:
             problem = None
         details = cut_bytes(row.details, limit)
-        shared.append(dataclasses.replace(row, details=details, problem=problem))
+        shared.append(
+            dataclasses.replace(row, details=details, problem=problem)
+        )
     return shared
 
 
@@ -160,11 +173,19 @@ def canonical_id(value: Any) -> str:
 
     :raises ValueError: for what is empty, longer than 64 characters, or not printable
     """
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    text = (
+        str(value)
+        if isinstance(value, int | str) and not isinstance(value, bool)
+        else ""
+    )
     if UUID.fullmatch(text):
         return text.lower()
     # Of white space, only the space is printable.
-    if not 0 < len(text) <= ID_CHARACTERS or not text.isprintable() or " " in text:
+    if (
+        not 0 < len(text) <= ID_CHARACTERS
+        or not text.isprintable()
+        or " " in text
+    ):
         raise ValueError(f"not an id: {value!r:.80}")
     return text
 

@@ -64,7 +64,9 @@ class FaultFilter:
         self._metrics = metrics
         self._ensure_consumer = ensure_consumer
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         if self._ensure_consumer is not None:
             self._ensure_consumer()
         request = None
@@ -80,7 +82,9 @@ class FaultFilter:
         if passed_through is not None:
             return passed_through
         new = None
-        with self._metrics.guard(Site.FILTER, f"no fault is shown in {request.path!r}"):
+        with self._metrics.guard(
+            Site.FILTER, f"no fault is shown in {request.path!r}"
+        ):
             new = self._complete(request, response.body, environ)
         return response.finish(new)
 
@@ -101,11 +105,14 @@ class FaultFilter:
         form = request.route.form
         for part in shown:
             instances.splice(
-                part.instance, form.render(part.instance.members, part.fault, part.visible)
+                part.instance,
+                form.render(part.instance.members, part.fault, part.visible),
             )
         return instances.encode()
 
-    def _find(self, request: ShowRequest, instances: ShownInstances) -> Mapping[str, Fault]:
+    def _find(
+        self, request: ShowRequest, instances: ShownInstances
+    ) -> Mapping[str, Fault]:
         """The newest fault or clearance of each instance that has one, by the instance's id."""
         if request.route.many:
             return self._find_many(request, instances)
@@ -118,12 +125,20 @@ class FaultFilter:
             fault = self._find_at_parent(request, instances, instance_id)
         return {} if fault is None else {instance_id: fault}
 
-    def _find_many(self, request: ShowRequest, instances: ShownInstances) -> Mapping[str, Fault]:
+    def _find_many(
+        self, request: ShowRequest, instances: ShownInstances
+    ) -> Mapping[str, Fault]:
         if not request.wants_faults:
             return {}
-        ids = [instance.id for instance in instances if request.route.may_have_fault(instance)]
+        ids = [
+            instance.id
+            for instance in instances
+            if request.route.may_have_fault(instance)
+        ]
         # Most callers may not see long texts, so they are read when that is known.
-        last_many = functools.partial(self._store.last_many, with_details=False)
+        last_many = functools.partial(
+            self._store.last_many, with_details=False
+        )
         return self._look_up(last_many, request.service, ids) or {}
 
     def _find_at_parent(
@@ -135,7 +150,9 @@ class FaultFilter:
                 parent = request.route.parent_lookup(instance)
                 if parent is not None:
                     between = (parent.instance_id, parent.since, parent.until)
-                    return self._look_up(self._store.last, request.service, *between)
+                    return self._look_up(
+                        self._store.last, request.service, *between
+                    )
         return None
 
     def _see(
@@ -152,31 +169,45 @@ class FaultFilter:
         shown = []
         for instance in instances:
             fault = faults.get(instance.id)
-            if fault is not None and not request.route.may_have_fault(instance):
+            if fault is not None and not request.route.may_have_fault(
+                instance
+            ):
                 fault = None
             if fault is not None or request.route.form.key in instance.members:
                 target = request.policy_target(instance, fault)
                 shown.append(_Shown(instance, fault, viewer.sees(target)))
         return shown
 
-    def _with_long_texts(self, request: ShowRequest, shown: list[_Shown]) -> list[_Shown]:
+    def _with_long_texts(
+        self, request: ShowRequest, shown: list[_Shown]
+    ) -> list[_Shown]:
         """A list with the details and problems that the caller may see, as long as there is room.
 
         Where there is none, a mark says that something is left out; the show of the instance
         alone has it.
         """
         form = request.route.form
-        wanted = [part for part in shown if part.fault and form.needs_long_texts(part.visible)]
-        complete = self._read_long_texts(request, [part.instance.id for part in wanted])
+        wanted = [
+            part
+            for part in shown
+            if part.fault and form.needs_long_texts(part.visible)
+        ]
+        complete = self._read_long_texts(
+            request, [part.instance.id for part in wanted]
+        )
         filled = []
         for part in shown:
             if part.fault is not None and form.needs_long_texts(part.visible):
-                fault = complete.get(part.instance.id) or _without_long_texts(part.fault)
+                fault = complete.get(part.instance.id) or _without_long_texts(
+                    part.fault
+                )
                 part = dataclasses.replace(part, fault=fault)
             filled.append(part)
         return filled
 
-    def _read_long_texts(self, request: ShowRequest, ids: list[str]) -> dict[str, Fault]:
+    def _read_long_texts(
+        self, request: ShowRequest, ids: list[str]
+    ) -> dict[str, Fault]:
         complete = {}
         room = LIST_LIMIT
         end = time.monotonic() + LIST_SECONDS
@@ -184,15 +215,21 @@ class FaultFilter:
             if room <= 0 or time.monotonic() > end:
                 break
             chunk = ids[start : start + CHUNK]
-            found = self._look_up(self._store.last_many, request.service, chunk)
+            found = self._look_up(
+                self._store.last_many, request.service, chunk
+            )
             if found is None:
                 break
             for instance_id, fault in found.items():
                 room -= len(fault.details) + len(fault.problem or "")
-                complete[instance_id] = fault if room >= 0 else _without_long_texts(fault)
+                complete[instance_id] = (
+                    fault if room >= 0 else _without_long_texts(fault)
+                )
         return complete
 
-    def _look_up(self, ask: Callable[..., _Found], *arguments: object) -> _Found | None:
+    def _look_up(
+        self, ask: Callable[..., _Found], *arguments: object
+    ) -> _Found | None:
         """What the store finds; None while the database does not answer."""
         try:
             return ask(*arguments)

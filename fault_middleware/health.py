@@ -43,7 +43,11 @@ class Journal:
         self._written: dict[object, float] = {}
 
     def write(
-        self, label: Label, level: int, text: str, exc_info: BaseException | None = None
+        self,
+        label: Label,
+        level: int,
+        text: str,
+        exc_info: BaseException | None = None,
     ) -> None:
         """Write a line, unless one of the same label was written less than a minute ago.
 
@@ -108,7 +112,9 @@ class Health:
         self._journal.end(part, f"{part.label}: it works again")
 
 
-def _write(label: Label, level: int, text: str, exc_info: BaseException | None) -> None:
+def _write(
+    label: Label, level: int, text: str, exc_info: BaseException | None
+) -> None:
     """Write a line that has the text of an error once.
 
     To a line that is written while an exception is handled, oslo.log's formatter adds that

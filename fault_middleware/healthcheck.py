@@ -22,17 +22,24 @@ class Healthcheck(pluginbase.HealthcheckBaseExtension):
         matters = False
         try:
             deployments = deployed(self.oslo_conf)
-            metrics = deployments[0].metrics  # those of a configuration have the same
+            metrics = deployments[
+                0
+            ].metrics  # those of a configuration have the same
             failures |= metrics.health.failures
             counts += metrics.counts()
-            matters = any(deployment.settings.health_matters for deployment in deployments)
+            matters = any(
+                deployment.settings.health_matters
+                for deployment in deployments
+            )
         except ConfigurationError as exc:
             failures["configuration"] = str(exc)
         reason = "OK"
         states = ["OK"]
         if failures:
             reason = "fault_middleware is in trouble"
-            states = [f"{part}: {text}" for part, text in sorted(failures.items())]
+            states = [
+                f"{part}: {text}" for part, text in sorted(failures.items())
+            ]
         return pluginbase.HealthcheckResult(
             available=not (failures and matters),
             reason=reason,

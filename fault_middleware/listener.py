@@ -64,9 +64,13 @@ def start(
     url = transport_url(conf, settings)
     transport = oslo_messaging.get_notification_transport(conf, url=url)
     targets = []
-    for exchange in queues.exchanges(settings, profiles, conf.control_exchange):
+    for exchange in queues.exchanges(
+        settings, profiles, conf.control_exchange
+    ):
         for topic in settings.topics:
-            targets.append(oslo_messaging.Target(topic=topic, exchange=exchange))
+            targets.append(
+                oslo_messaging.Target(topic=topic, exchange=exchange)
+            )
     listener = Listener(
         transport,
         targets,
@@ -84,11 +88,17 @@ def start(
         transport.cleanup()
         raise
     services = ", ".join(profile.service for profile in profiles)
-    LOG.info("Listening for %s notifications of %s", " and ".join(settings.topics), services)
+    LOG.info(
+        "Listening for %s notifications of %s",
+        " and ".join(settings.topics),
+        services,
+    )
     return listener
 
 
-def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.TransportURL:
+def transport_url(
+    conf: cfg.ConfigOpts, settings: Settings
+) -> oslo_messaging.TransportURL:
     """Where to listen; for RabbitMQ with a bound on what it sends ahead.
 
     The option of that bound is also the service's, for its own connections: hence in the URL.
@@ -96,7 +106,9 @@ def transport_url(conf: cfg.ConfigOpts, settings: Settings) -> oslo_messaging.Tr
     :raises ConfigurationError: naming the option, but no password
     """
     messaging_options = dict(messaging_opts.list_opts())
-    conf.register_opts(messaging_options[_MESSAGING_GROUP], group=_MESSAGING_GROUP)
+    conf.register_opts(
+        messaging_options[_MESSAGING_GROUP], group=_MESSAGING_GROUP
+    )
     group = "DEFAULT"
     text = None  # oslo.messaging's own default
     if settings.transport_url:
@@ -168,7 +180,9 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
                 reader.cleanup()  # else it would keep messages that nobody stores
                 raise
         gathering = _Gathering(reader)
-        return base.PollStyleListenerAdapter(gathering, self._batch_size, self._batch_timeout)
+        return base.PollStyleListenerAdapter(
+            gathering, self._batch_size, self._batch_timeout
+        )
 
     def _process_incoming(self, incoming: list[Any]) -> None:
         """Store a batch, and settle its messages. What cannot be read counts as done.
@@ -176,16 +190,24 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
         To oslo.messaging, a message without a text as its priority is an error of the whole batch,
         which it would give back to the queue, for ever.
         """
-        readable = [message for message in incoming if self._is_readable(message)]
+        readable = [
+            message for message in incoming if self._is_readable(message)
+        ]
         given_back = set(readable)
-        with self._metrics.guard(Site.CONSUMER, "a batch goes back to its queue"):
+        with self._metrics.guard(
+            Site.CONSUMER, "a batch goes back to its queue"
+        ):
             given_back = self.dispatcher.dispatch(readable)
         if self._is_rabbit and not given_back:
-            with self._metrics.guard(Site.CONSUMER, "messages are acknowledged one by one"):
+            with self._metrics.guard(
+                Site.CONSUMER, "messages are acknowledged one by one"
+            ):
                 _RabbitLink.let_answer_for_all(incoming[-1])
                 incoming = incoming[-1:]
         for message in incoming:
-            with self._metrics.guard(Site.CONSUMER, "a message was not settled, and comes again"):
+            with self._metrics.guard(
+                Site.CONSUMER, "a message was not settled, and comes again"
+            ):
                 if message in given_back:
                     message.requeue()
                 else:
@@ -193,13 +215,19 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
 
     def _is_readable(self, incoming: Any) -> bool:
         message = incoming.message
-        if isinstance(message, dict) and isinstance(message.get("priority"), str):
+        if isinstance(message, dict) and isinstance(
+            message.get("priority"), str
+        ):
             return True
-        self._metrics.drop(Reason.UNREADABLE, "a message that is not a notification")
+        self._metrics.drop(
+            Reason.UNREADABLE, "a message that is not a notification"
+        )
         return False
 
 
-def _on_messages(handle: Handler, priority: str, messages: Notifications) -> str:
+def _on_messages(
+    handle: Handler, priority: str, messages: Notifications
+) -> str:
     """The method of the endpoint for a priority."""
     notifications = []
     for message in messages:
@@ -220,7 +248,10 @@ class _Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messagin
         self.reader = reader
 
     def poll(
-        self, timeout: float | None = None, batch_size: int = 1, batch_timeout: float | None = None
+        self,
+        timeout: float | None = None,
+        batch_size: int = 1,
+        batch_timeout: float | None = None,
     ) -> list[Any]:
         """A batch; empty if nothing came for half a second."""
         pause = (batch_timeout or 0) - _NEXT

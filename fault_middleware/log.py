@@ -52,7 +52,11 @@ class Handler(logging.Handler):
     :param deployment: what to use instead of a configuration
     """
 
-    def __init__(self, level: int | str = logging.NOTSET, deployment: Deployment | None = None):
+    def __init__(
+        self,
+        level: int | str = logging.NOTSET,
+        deployment: Deployment | None = None,
+    ):
         super().__init__(level)
         self._level_given = self.level
         self._deployment: Deployment | None = None
@@ -101,7 +105,9 @@ class Handler(logging.Handler):
         finally:
             self._inside.busy = False
 
-    def _take(self, rules: Sequence[_Meant], record: logging.LogRecord) -> None:
+    def _take(
+        self, rules: Sequence[_Meant], record: logging.LogRecord
+    ) -> None:
         assert self._deployment is not None  # noqa: S101 emit() has looked
         metrics = self._deployment.metrics
         writer = self._deployment.writer.get()
@@ -118,7 +124,9 @@ class Handler(logging.Handler):
                     metrics.log_records.inc(outcome)
                 return
 
-    def _record(self, profile: Profile, rule: LogRule, sighting: Sighting) -> Outcome | None:
+    def _record(
+        self, profile: Profile, rule: LogRule, sighting: Sighting
+    ) -> Outcome | None:
         """Have the fault of a record stored, if the rule finds whose it is."""
         if not rule.places:
             return None
@@ -132,7 +140,9 @@ class Handler(logging.Handler):
         failure = log_record.read(sighting, found, rule.modules)
         rows = functools.partial(_rows, profile, rule, failure)
         name = f"a record of {failure.logger} about {failure.instance_id}"
-        has_room = self._deployment.writer.get().put(Work(name, failure.size, rows))
+        has_room = self._deployment.writer.get().put(
+            Work(name, failure.size, rows)
+        )
         return Outcome.TAKEN if has_room else Outcome.TOO_MANY
 
     def _rules_for(self, record: logging.LogRecord) -> tuple[_Meant, ...]:
@@ -149,7 +159,11 @@ class Handler(logging.Handler):
     def _find_rules(self, logger: str, level: int) -> tuple[_Meant, ...]:
         if logger.partition(".")[0] == _OWN_LOGGERS:
             return ()
-        return tuple(pair for pair in self._rules if pair[1].matches_source(logger, level))
+        return tuple(
+            pair
+            for pair in self._rules
+            if pair[1].matches_source(logger, level)
+        )
 
     def _load_again(self, record: logging.LogRecord) -> bool:
         """Load the configuration, which may not have been parsed when this was made."""
@@ -164,7 +178,9 @@ class Handler(logging.Handler):
 
     def _load(self) -> None:
         try:
-            self._use(deploy(configuration(None, os.environ.get(ENVIRONMENT), None)))
+            self._use(
+                deploy(configuration(None, os.environ.get(ENVIRONMENT), None))
+            )
         except ConfigurationError as exc:
             self._complaint = str(exc)
         except Exception as exc:
@@ -182,7 +198,9 @@ class Handler(logging.Handler):
 
     def _note_error(self, exc: Exception) -> None:
         if self._deployment is not None:
-            self._deployment.metrics.error(Site.LOG, "a log record is lost", exc)
+            self._deployment.metrics.error(
+                Site.LOG, "a log record is lost", exc
+            )
 
 
 class Allowance:
@@ -202,7 +220,9 @@ class Allowance:
         """Take one, if there is one."""
         # Without a lock: threads that race may look at a few more.
         now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._counted) * self._per_second)
+        self._left = min(
+            self._burst, self._left + (now - self._counted) * self._per_second
+        )
         self._counted = now
         if self._left < 1:
             return False
@@ -225,5 +245,7 @@ def attached() -> Handler | None:
     return None
 
 
-def _rows(profile: Profile, rule: LogRule, failure: Failure) -> Sequence[Fault]:
+def _rows(
+    profile: Profile, rule: LogRule, failure: Failure
+) -> Sequence[Fault]:
     return [log_rule.make_fault(profile.service, rule, failure, profile.words)]

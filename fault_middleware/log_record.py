@@ -49,7 +49,9 @@ class Sighting:
 
     def __init__(self, record: logging.LogRecord) -> None:
         self.record = record
-        self.context = vars(record).get("context") or oslo_context.get_current()
+        self.context = (
+            vars(record).get("context") or oslo_context.get_current()
+        )
         self._calls: dict[re.Pattern[str], list[Call]] = {}
 
     @property
@@ -101,10 +103,16 @@ class Failure:
     @property
     def size(self) -> int:
         """Its characters, about."""
-        return len(self.text) + len(self.trace) + sum(len(cause.text) for cause in self.causes)
+        return (
+            len(self.text)
+            + len(self.trace)
+            + sum(len(cause.text) for cause in self.causes)
+        )
 
 
-def read(sighting: Sighting, instance_id: str, modules: re.Pattern[str]) -> Failure:
+def read(
+    sighting: Sighting, instance_id: str, modules: re.Pattern[str]
+) -> Failure:
     """What the record says of the instance, in texts that outlive it.
 
     :param modules: matches the names of the service's own modules
@@ -116,9 +124,14 @@ def read(sighting: Sighting, instance_id: str, modules: re.Pattern[str]) -> Fail
     return Failure(
         instance_id=instance_id,
         logger=record.name,
-        created=datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None),
+        created=datetime.fromtimestamp(record.created, UTC).replace(
+            tzinfo=None
+        ),
         text=message_of(record)[:_LONGEST_TEXT],
-        sources=(record.name, *(f"{call.module}.{call.function}" for call in calls)),
+        sources=(
+            record.name,
+            *(f"{call.module}.{call.function}" for call in calls),
+        ),
         causes=tuple(chain.describe(cause) for cause in causes),
         trace=chain.trace(exc) if exc is not None else "",
         request_id=text_at(sighting.context, "request_id"),

@@ -12,11 +12,21 @@ from fault_middleware import cause, fault
 from fault_middleware.cause import Kind
 from fault_middleware.fault import Fault
 from fault_middleware.field import texts
-from fault_middleware.log_record import Call, Failure, follow, message_of, text_at
+from fault_middleware.log_record import (
+    Call,
+    Failure,
+    follow,
+    message_of,
+    text_at,
+)
 from fault_middleware.vocabulary import Vocabulary
 from fault_middleware.wording import UNKNOWN
 
-LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
+LEVELS = {
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
 
 
 class Seen(Protocol):
@@ -120,17 +130,25 @@ class LogRule:
 
     def matches_source(self, logger: str, level: int) -> bool:
         """Whether records of a logger and level may be meant."""
-        return level >= self.level and self.loggers.fullmatch(logger) is not None
+        return (
+            level >= self.level and self.loggers.fullmatch(logger) is not None
+        )
 
     def matches(self, sighting: Seen) -> bool:
         """Whether this very record is meant, of a logger and level that are."""
         if self.needs_user and not text_at(sighting.context, "user_id"):
             return False
-        if self.text is not None and not self.text.search(message_of(sighting.record)):
+        if self.text is not None and not self.text.search(
+            message_of(sighting.record)
+        ):
             return False
-        if self.exceptions is not None and not _is_raised(self.exceptions, sighting):
+        if self.exceptions is not None and not _is_raised(
+            self.exceptions, sighting
+        ):
             return False
-        return self.functions is None or _runs(self.functions, sighting.calls(self.modules))
+        return self.functions is None or _runs(
+            self.functions, sighting.calls(self.modules)
+        )
 
     def find(self, sighting: Seen) -> str | None:
         """The instance of a record that matches; AmbiguousError where several are as good."""
@@ -141,13 +159,15 @@ class LogRule:
         return None
 
 
-def make_fault(service: str, rule: LogRule, failure: Failure, words: Vocabulary) -> Fault:
+def make_fault(
+    service: str, rule: LogRule, failure: Failure, words: Vocabulary
+) -> Fault:
     """The fault that a failure is; masking its texts may take time.
 
     :param words: what the service's profile says of exceptions
     """
     kind, message = _message(rule, failure, words)
-    details = "\n\n".join(part for part in (failure.text, failure.trace) if part)
+    details = "\n\n".join(filter(None, (failure.text, failure.trace)))
     return fault.make(
         service,
         failure.instance_id,
@@ -171,7 +191,9 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
         raise ValueError("needs exactly one of record, ignore")
     own_modules = _globs(data.get("modules", list(modules)))
     given = data.get("record", {}).get("instance_id", [])
-    places = [_build_place(place, own_modules) for place in given]
+    places = []
+    for place in given:
+        places.append(_build_place(place, own_modules))
     return LogRule(
         loggers=_globs(data["logger"]),
         level=LEVELS[data.get("level", "error")],
@@ -185,13 +207,17 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
     )
 
 
-def _message(rule: LogRule, failure: Failure, words: Vocabulary) -> tuple[Kind, str]:
+def _message(
+    rule: LogRule, failure: Failure, words: Vocabulary
+) -> tuple[Kind, str]:
     """What the owner reads, and how much it tells of the cause.
 
     The nearer to the cause the better: so the exception that it began with is asked first.
     """
     # Without an exception, it says that something failed, but not why.
-    is_symptom = not failure.causes or words.is_symptom(failure.causes[-1].names)
+    is_symptom = not failure.causes or words.is_symptom(
+        failure.causes[-1].names
+    )
     for found in reversed(failure.causes):
         if rule.safe.fullmatch(found.kind) or rule.safe.fullmatch(found.name):
             return (Kind.SYMPTOM if is_symptom else Kind.TEXT), found.text
@@ -199,7 +225,9 @@ def _message(rule: LogRule, failure: Failure, words: Vocabulary) -> tuple[Kind, 
     if sentence is not None:
         return (Kind.SYMPTOM if is_symptom else Kind.TEXT), sentence
     if failure.causes:
-        return (Kind.SYMPTOM if is_symptom else Kind.NAME), failure.causes[-1].name
+        return (Kind.SYMPTOM if is_symptom else Kind.NAME), failure.causes[
+            -1
+        ].name
     return Kind.SYMPTOM, UNKNOWN
 
 
@@ -237,7 +265,9 @@ def _agreed(ids: Sequence[str]) -> str | None:
     """The one id that there is."""
     distinct = set(ids)
     if len(distinct) > 1:
-        raise AmbiguousError(f"{len(distinct)} ids: {', '.join(sorted(distinct)[:3])}")
+        raise AmbiguousError(
+            f"{len(distinct)} ids: {', '.join(sorted(distinct)[:3])}"
+        )
     return distinct.pop() if distinct else None
 
 
@@ -253,7 +283,7 @@ def _ids(root: object, paths: Sequence[str]) -> list[str]:
 
 
 def _globs(value: str | list[str]) -> re.Pattern[str]:
-    patterns = [fnmatch.translate(glob) for glob in texts(value)]
+    patterns = map(fnmatch.translate, texts(value))
     return re.compile("|".join(patterns) or "(?!)")
 
 

@@ -22,8 +22,12 @@ MASK = "***"
 # Characters that hide a name from a search for it, and what a reader takes them for. Each is one
 # character, or none: in lower case, which has two for the last of them, they stay where they are.
 _LOOK_ALIKES = {
-    **dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF, 0xFFFD)),
-    **dict.fromkeys(range(0xD800, 0xE000), ord("?")),  # surrogates, which no library in C takes
+    **dict.fromkeys(
+        (0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF, 0xFFFD)
+    ),
+    **dict.fromkeys(
+        range(0xD800, 0xE000), ord("?")
+    ),  # surrogates, which no library in C takes
     **{wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)},
     ord("\N{LATIN SMALL LETTER LONG S}"): ord("s"),
     ord("\N{KELVIN SIGN}"): ord("K"),
@@ -44,7 +48,9 @@ class Masker:
         self._rules = book.rules
         self._exceptions = book.exceptions
         keywords = {"://"}.union(*(rule.keywords for rule in book.rules))
-        self._find = fast_finder(keywords) if is_fast() else plain_finder(keywords)
+        self._find = (
+            fast_finder(keywords) if is_fast() else plain_finder(keywords)
+        )
 
     def mask(self, text: str) -> str:
         """Replace what looks like a secret with ``***``; linear in the text. Idempotent."""
@@ -163,7 +169,9 @@ def build(added: Mapping[str, Any]) -> Masker:
     :param added: what a file of the form of ``masking-rules.yaml`` holds
     :raises masking_rules.RuleError: when one of its rules cannot be used
     """
-    return Masker(masking_rules.make(package_data.load("masking-rules.yaml"), added))
+    return Masker(
+        masking_rules.make(package_data.load("masking-rules.yaml"), added)
+    )
 
 
 def is_fast() -> bool:

@@ -17,7 +17,9 @@ def use(path: str) -> None:
     """
     if masking.chosen.source not in (None, path):
         other = masking.chosen.source
-        raise ConfigurationError(f"masking_rules: {path}: this process has {other} already")
+        raise ConfigurationError(
+            f"masking_rules: {path}: this process has {other} already"
+        )
     masking.chosen.choose(read(path), path)
 
 

@@ -153,13 +153,19 @@ def _any_of(words: Iterable[str]) -> str:
     by_letter: dict[str, list[str]] = {}
     for word in words:
         by_letter.setdefault(word[0], []).append(word[1:])
-    return "|".join(f"{letter}(?:{'|'.join(rests)})" for letter, rests in by_letter.items())
+    return "|".join(
+        f"{letter}(?:{'|'.join(rests)})" for letter, rests in by_letter.items()
+    )
 
 
-def _compile_rules(data: Iterable[Mapping[str, Any]], parts: _Parts) -> Iterator[Rule]:
+def _compile_rules(
+    data: Iterable[Mapping[str, Any]], parts: _Parts
+) -> Iterator[Rule]:
     for number, rule in enumerate(data):
         place = ("rules", number)
-        pattern, ignores_case = _compile(parts.fill(rule["regex"]), (*place, "regex"))
+        pattern, ignores_case = _compile(
+            parts.fill(rule["regex"]), (*place, "regex")
+        )
         group = rule.get("secretGroup", 0)
         if group > pattern.groups:
             what = f"the regex has {pattern.groups} groups, so there is no group {group}"
@@ -174,7 +180,9 @@ def _compile_rules(data: Iterable[Mapping[str, Any]], parts: _Parts) -> Iterator
         )
 
 
-def _compile_exceptions(data: Iterable[Mapping[str, Any]], parts: _Parts) -> Exceptions:
+def _compile_exceptions(
+    data: Iterable[Mapping[str, Any]], parts: _Parts
+) -> Exceptions:
     secrets: list[re.Pattern[str]] = []
     matches: list[re.Pattern[str]] = []
     stopwords: list[str] = []
@@ -209,4 +217,6 @@ def _compile_one(regex: str, place: Place) -> re.Pattern[str]:
     try:
         return re.compile(regex)
     except (re.error, RecursionError, OverflowError) as exc:
-        raise RuleError(place, f"not a regular expression of Python: {exc}") from exc
+        raise RuleError(
+            place, f"not a regular expression of Python: {exc}"
+        ) from exc

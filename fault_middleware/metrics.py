@@ -64,11 +64,18 @@ class _Series(Generic[_Kind]):
     """A metric of prometheus_client; it counts nothing where it could not be made."""
 
     def __init__(
-        self, kind: type[_Kind], registry: _Registry, name: str, help: str, **arguments: Any
+        self,
+        kind: type[_Kind],
+        registry: _Registry,
+        name: str,
+        help: str,
+        **arguments: Any,
     ) -> None:
         self._series: _Kind | None = None
         with _raising_nothing():
-            self._series = kind(name, help, namespace=_PREFIX, registry=registry, **arguments)
+            self._series = kind(
+                name, help, namespace=_PREFIX, registry=registry, **arguments
+            )
 
 
 class Counter(_Series[prometheus.Counter]):
@@ -88,7 +95,9 @@ class Gauge(_Series[prometheus.Gauge]):
     """Holds a value; of processes that share a folder, the value that was set last."""
 
     def __init__(self, registry: _Registry, name: str, help: str) -> None:
-        super().__init__(prometheus.Gauge, registry, name, help, multiprocess_mode=_MODE)
+        super().__init__(
+            prometheus.Gauge, registry, name, help, multiprocess_mode=_MODE
+        )
 
     def set(self, value: float) -> None:
         """Set it."""
@@ -103,9 +112,13 @@ class Counters(_Series[prometheus.Counter], Generic[_Label]):
     Each is there at 0 before it counts: Prometheus sees no increase of what was not there.
     """
 
-    def __init__(self, registry: _Registry, name: str, help: str, labels: type[_Label]) -> None:
+    def __init__(
+        self, registry: _Registry, name: str, help: str, labels: type[_Label]
+    ) -> None:
         names = [labels.__name__.lower()]
-        super().__init__(prometheus.Counter, registry, name, help, labelnames=names)
+        super().__init__(
+            prometheus.Counter, registry, name, help, labelnames=names
+        )
         for label in labels:
             self.inc(label, 0)
 
@@ -120,10 +133,17 @@ class Counters(_Series[prometheus.Counter], Generic[_Label]):
 class Gauges(_Series[prometheus.Gauge], Generic[_Label]):
     """A gauge for each member of ``labels``; as :class:`Gauge` and :class:`Counters`."""
 
-    def __init__(self, registry: _Registry, name: str, help: str, labels: type[_Label]) -> None:
+    def __init__(
+        self, registry: _Registry, name: str, help: str, labels: type[_Label]
+    ) -> None:
         names = [labels.__name__.lower()]
         super().__init__(
-            prometheus.Gauge, registry, name, help, labelnames=names, multiprocess_mode=_MODE
+            prometheus.Gauge,
+            registry,
+            name,
+            help,
+            labelnames=names,
+            multiprocess_mode=_MODE,
         )
         for label in labels:
             if self._series is not None:
@@ -156,16 +176,31 @@ class Metrics:
             "Notifications taken from a queue, or by the notification driver",
         )
         self.log_records = Counters(
-            registry, "log_records", "Log records that a profile means", Outcome
+            registry,
+            "log_records",
+            "Log records that a profile means",
+            Outcome,
         )
-        self.stored = Counter(registry, "faults_stored", "New rows in the table of faults")
-        self.duplicates = Counter(registry, "duplicates", "Rows that were in the table already")
-        self.dropped = Counters(registry, "dropped", "Notifications and rows given up", Reason)
-        self.purged = Counter(registry, "faults_purged", "Rows that retention removed")
+        self.stored = Counter(
+            registry, "faults_stored", "New rows in the table of faults"
+        )
+        self.duplicates = Counter(
+            registry, "duplicates", "Rows that were in the table already"
+        )
+        self.dropped = Counters(
+            registry, "dropped", "Notifications and rows given up", Reason
+        )
+        self.purged = Counter(
+            registry, "faults_purged", "Rows that retention removed"
+        )
         self.retries = Counter(
-            registry, "retries", "Times that storing failed and was tried again"
+            registry,
+            "retries",
+            "Times that storing failed and was tried again",
         )
-        self.errors = Counters(registry, "errors", "Errors that were kept from the service", Site)
+        self.errors = Counters(
+            registry, "errors", "Errors that were kept from the service", Site
+        )
         self.lag = Gauge(
             registry,
             "lag_seconds",
@@ -176,7 +211,9 @@ class Metrics:
             "lookups_suspended",
             "Whether requests are spared the wait for a database that does not answer",
         )
-        self.failing = Gauges(registry, "failing", "Whether a part does not work", Part)
+        self.failing = Gauges(
+            registry, "failing", "Whether a part does not work", Part
+        )
         self.health = Health(self.failing.set)
         self._journal = Journal()
 
@@ -194,12 +231,16 @@ class Metrics:
         :param text: what follows from it, with the ids that help
         """
         self.errors.inc(site)
-        self._journal.write(site, logging.ERROR, f"{site.label}: {text}", exc_info=exc)
+        self._journal.write(
+            site, logging.ERROR, f"{site.label}: {text}", exc_info=exc
+        )
 
     def drop(self, reason: Reason, text: str) -> None:
         """Note what is given up, with the ids that help: it is counted, and logged."""
         self.dropped.inc(reason)
-        self._journal.write(reason, logging.WARNING, f"dropped ({reason.label}): {text}")
+        self._journal.write(
+            reason, logging.WARNING, f"dropped ({reason.label}): {text}"
+        )
 
     @property
     def exposed(self) -> prometheus.CollectorRegistry:
@@ -224,7 +265,9 @@ class Metrics:
                 if is_empty or sample.name.endswith("_created"):
                     continue
                 name = sample.name.removeprefix(f"{_PREFIX}_")
-                labels = "".join(f"[{value}]" for value in sample.labels.values())
+                labels = "".join(
+                    f"[{value}]" for value in sample.labels.values()
+                )
                 told.append(f"{name}{labels}={sample.value:g}")
         return told
 

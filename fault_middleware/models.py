@@ -8,7 +8,9 @@ from sqlalchemy.dialects import mysql
 
 #: UTC without a zone. MySQL's plain DATETIME would drop the microseconds, and with them the order
 #: of two faults of one second.
-DateTime = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+DateTime = sa.DateTime().with_variant(
+    mysql.DATETIME(fsp=6), "mysql", "mariadb"
+)
 
 metadata = sa.MetaData()
 

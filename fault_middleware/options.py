@@ -197,7 +197,9 @@ _DATABASE_OPTION_NAMES = (
     "sqlite_synchronous",
 )
 DATABASE_OPTIONS = [
-    option for option in oslo_db_options.database_opts if option.name in _DATABASE_OPTION_NAMES
+    option
+    for option in oslo_db_options.database_opts
+    if option.name in _DATABASE_OPTION_NAMES
 ]
 
 
@@ -218,7 +220,9 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [(GROUP, ours), (DATABASE_GROUP, DATABASE_OPTIONS)]
 
 
-def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -> Settings:
+def read_settings(
+    conf: cfg.ConfigOpts, local: Mapping[str, str], source: str
+) -> Settings:
     """Read the settings of a part that is being built.
 
     :param local: options set in the paste section, as text; they win
@@ -239,16 +243,24 @@ def read_settings(conf: cfg.ConfigOpts, local: Mapping[str, str], source: str) -
         values[name] = value
     settings = Settings(**values)
     if not settings.profiles:
-        raise ConfigurationError(f"[{GROUP}] profiles is empty; name at least one")
+        raise ConfigurationError(
+            f"[{GROUP}] profiles is empty; name at least one"
+        )
     if not settings.topics:
-        raise ConfigurationError(f"[{GROUP}] topics is empty; name at least one")
+        raise ConfigurationError(
+            f"[{GROUP}] topics is empty; name at least one"
+        )
     return settings
 
 
-def _refuse_unknown(local: Mapping[str, str], options: Iterable[str], source: str) -> None:
+def _refuse_unknown(
+    local: Mapping[str, str], options: Iterable[str], source: str
+) -> None:
     for name in sorted(local):
         if name not in options:
-            given = masking.mask(f"{name} = {local[name]!r}")  # such as a connection
+            given = masking.mask(
+                f"{name} = {local[name]!r}"
+            )  # such as a connection
             known = ", ".join(sorted(options))
             raise ConfigurationError(
                 f"{source}: {given}: fault_middleware has no such option; it has {known}"
@@ -260,7 +272,9 @@ def _convert(option: cfg.Opt, text: str, source: str) -> Any:
     try:
         return option.type(text)
     except ValueError as exc:
-        raise ConfigurationError(f"{source}: {option.dest} = {text!r}: {exc}") from exc
+        raise ConfigurationError(
+            f"{source}: {option.dest} = {text!r}: {exc}"
+        ) from exc
 
 
 def read_database_options(conf: cfg.ConfigOpts) -> dict[str, Any]:
@@ -291,7 +305,9 @@ def reading() -> Iterator[None]:
             parser = frame.f_locals.get("self")
             if isinstance(parser, cfg.ConfigParser):
                 files.append(parser.filename)
-        raise ConfigurationError(f"Failed to parse {', '.join(files)}: {exc}") from exc
+        raise ConfigurationError(
+            f"Failed to parse {', '.join(files)}: {exc}"
+        ) from exc
     except (cfg.Error, OSError) as exc:
         raise ConfigurationError(str(exc)) from exc
 
@@ -301,7 +317,9 @@ def read_option(conf: cfg.ConfigOpts, group: str, name: str) -> Any:
     try:
         return conf[group][name]
     except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError) as exc:
-        raise ConfigurationError(f"{files_of(conf)}: [{group}] {name}: {exc}") from exc
+        raise ConfigurationError(
+            f"{files_of(conf)}: [{group}] {name}: {exc}"
+        ) from exc
 
 
 def files_of(conf: cfg.ConfigOpts) -> str:

@@ -50,7 +50,10 @@ class Viewer:
     """
 
     def __init__(
-        self, rules: Rules | None, credentials: Credentials | None, metrics: Metrics
+        self,
+        rules: Rules | None,
+        credentials: Credentials | None,
+        metrics: Metrics,
     ) -> None:
         self._rules = rules
         self._credentials = credentials
@@ -81,7 +84,9 @@ class Viewer:
     def _ask(self, rules: Rules, target: Mapping[str, str]) -> Visibility:
         show = rules.shows_to_everybody
         try:
-            details = self._credentials is not None and self._allowed(rules, DETAILS, target)
+            details = self._credentials is not None and self._allowed(
+                rules, DETAILS, target
+            )
             show = show or self._allowed(rules, SHOW, target)
         except Exception as exc:
             # The service did let the caller see the instance, which is enough for a message
@@ -91,12 +96,18 @@ class Viewer:
             return Visibility(show, details=False)
         return Visibility(show, details=show and details)
 
-    def _allowed(self, rules: Rules, name: str, target: Mapping[str, str]) -> bool:
+    def _allowed(
+        self, rules: Rules, name: str, target: Mapping[str, str]
+    ) -> bool:
         if self._left <= 0:
-            raise TimeoutError(f"the rules took more than {PATIENCE:g} s of one request")
+            raise TimeoutError(
+                f"the rules took more than {PATIENCE:g} s of one request"
+            )
         begin = time.monotonic()
         try:
-            return rules.allow(name, target, self._credentials or {}, self._left)
+            return rules.allow(
+                name, target, self._credentials or {}, self._left
+            )
         finally:
             self._left -= time.monotonic() - begin
 
@@ -127,7 +138,11 @@ class Policy:
     """
 
     def __init__(
-        self, conf: cfg.ConfigOpts, policy_file: str | None, credentials: str, metrics: Metrics
+        self,
+        conf: cfg.ConfigOpts,
+        policy_file: str | None,
+        credentials: str,
+        metrics: Metrics,
     ) -> None:
         self._conf = conf
         self._policy_file = policy_file
@@ -136,9 +151,12 @@ class Policy:
         self._is_warned = False
         if policy_file and not conf.find_file(policy_file):
             LOG.error(
-                "[fault_middleware] policy_file = %s is not there: defaults hold", policy_file
+                "[fault_middleware] policy_file = %s is not there: defaults hold",
+                policy_file,
             )
-        opts.set_defaults(conf)  # which registers the options, and sets nothing
+        opts.set_defaults(
+            conf
+        )  # which registers the options, and sets nothing
         self.file = policy_file or conf.oslo_policy.policy_file
         self._names = (self.file, *conf.oslo_policy.policy_dirs)
         self._paths: tuple[str, ...] = ()
@@ -159,7 +177,9 @@ class Policy:
         try:
             credentials = self._voucher.read(environ)
         except Exception as exc:
-            self._metrics.error(Site.CREDENTIALS, "the caller of a request is nobody", exc)
+            self._metrics.error(
+                Site.CREDENTIALS, "the caller of a request is nobody", exc
+            )
             credentials = None
         return Viewer(last.rules, credentials, self._metrics)
 
@@ -170,7 +190,10 @@ class Policy:
     def _refresh(self) -> _Read:
         """Read the files again if they changed, or were wrong some seconds ago."""
         last = self._last
-        is_due = last.failure is not None and time.monotonic() - last.at > _RETRY_AFTER
+        is_due = (
+            last.failure is not None
+            and time.monotonic() - last.at > _RETRY_AFTER
+        )
         if is_due or self._files() != last.files:
             # Each thread that comes here reads for itself, and puts what it read in place at once:
             # there is no lock that a fork could leave locked.
@@ -178,7 +201,9 @@ class Policy:
         return last
 
     def _read(self, before: Rules | None) -> _Read:
-        files = self._files()  # first, so that a change meanwhile is noticed the next time
+        files = (
+            self._files()
+        )  # first, so that a change meanwhile is noticed the next time
         try:
             rules = self.read()
         except Exception as exc:
@@ -225,4 +250,10 @@ def _state(path: str) -> tuple[Any, ...]:
         found = os.stat(path)
     except OSError as exc:  # it went away just now, or is not ours to look at
         return path, exc.errno
-    return path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return (
+        path,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+    )

@@ -38,7 +38,12 @@ class Form(abc.ABC):
     # Services write the same failure into their own tables, a moment later.
     existing_later: float = 5
 
-    def render(self, instance: Mapping[str, Any], fault: Fault | None, visible: Visibility) -> Any:
+    def render(
+        self,
+        instance: Mapping[str, Any],
+        fault: Fault | None,
+        visible: Visibility,
+    ) -> Any:
         """The value of the member ``key`` as the caller may see it; None for no member.
 
         :param instance: the instance as the service shows it
@@ -67,7 +72,9 @@ class Form(abc.ABC):
     def _hides_theirs(self, visible: Visibility) -> bool:
         return not visible.details and self.existing_details != "keep"
 
-    def _wins(self, fault: Fault, instance: Mapping[str, Any], visible: Visibility) -> bool:
+    def _wins(
+        self, fault: Fault, instance: Mapping[str, Any], visible: Visibility
+    ) -> bool:
         """Whether the fault of the table is shown rather than what the service wrote."""
         if not visible.show and not fault.deleted:
             return False
@@ -120,7 +127,9 @@ class FaultForm(Form):
 
     def _theirs(self, existing: Any, visible: Visibility) -> Any:
         if self._hides_theirs(visible):
-            return _without(self.details, existing, in_texts=self.value == "text")
+            return _without(
+                self.details, existing, in_texts=self.value == "text"
+            )
         return existing
 
 
@@ -172,7 +181,9 @@ def build(data: Mapping[str, Any]) -> Form:
     return kind(**parts)
 
 
-def _without(name: str, value: Any, *, in_texts: bool = False, depth: int = _DEPTH) -> Any:
+def _without(
+    name: str, value: Any, *, in_texts: bool = False, depth: int = _DEPTH
+) -> Any:
     """A JSON value without the members of a name.
 
     :param in_texts: look into texts too, which may be JSON
@@ -184,7 +195,9 @@ def _without(name: str, value: Any, *, in_texts: bool = False, depth: int = _DEP
         return value
     if depth == 0:
         return CUT
-    inner = functools.partial(_without, name, in_texts=in_texts, depth=depth - 1)
+    inner = functools.partial(
+        _without, name, in_texts=in_texts, depth=depth - 1
+    )
     if isinstance(value, list):
         return list(map(inner, value))
     kept = {}

@@ -16,7 +16,9 @@ _Value = TypeVar("_Value")
 
 def starts_no_threads() -> bool:
     """Whether no thread would run here: under uWSGI, where eventlet has replaced threads."""
-    if "uwsgi" not in sys.modules:  # its own module, which is there in its processes alone
+    if (
+        "uwsgi" not in sys.modules
+    ):  # its own module, which is there in its processes alone
         return False
     # Not above: it loads eventlet, where that is installed, which takes its time.
     from oslo_utils import eventletutils
@@ -34,7 +36,9 @@ class PerProcess(Generic[_Value]):
     """
 
     def __init__(
-        self, make: Callable[[], _Value], abandon: Callable[[_Value], None] | None = None
+        self,
+        make: Callable[[], _Value],
+        abandon: Callable[[_Value], None] | None = None,
     ) -> None:
         self._make = make
         self._abandon = abandon

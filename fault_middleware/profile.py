@@ -76,16 +76,24 @@ class Profile:
                 return []
             if obstacle != "event_type":
                 value = Field.parse(obstacle).find(notification)
-                lines.append(f"events[{number}] wants another {obstacle} than {value!r:.80}")
-        return lines or [f"no event has the event_type {notification.get('event_type')!r:.80}"]
+                lines.append(
+                    f"events[{number}] wants another {obstacle} than {value!r:.80}"
+                )
+        return lines or [
+            f"no event has the event_type {notification.get('event_type')!r:.80}"
+        ]
 
 
 class RouteTable:
     """Finds the route of a request; one regular expression for all paths."""
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
-        self._routes = [(found.service, way) for found in profiles for way in found.routes]
-        alternatives = "|".join(way.pattern for _, way in self._routes) or "(?!)"
+        self._routes = [
+            (found.service, way) for found in profiles for way in found.routes
+        ]
+        alternatives = (
+            "|".join(way.pattern for _, way in self._routes) or "(?!)"
+        )
         # \Z, because $ would also match before a line feed at the end.
         self._match = re.compile(rf"(?:{alternatives})\Z").match
 
@@ -98,7 +106,9 @@ class RouteTable:
         number = found.lastindex or 0
         name = found[number].rstrip("\0 \t\r\n\v\f").removesuffix(".json")
         service, way = self._routes[number - 1]
-        return ShowRequest(service, way, found[0], name, environ.get("QUERY_STRING", ""))
+        return ShowRequest(
+            service, way, found[0], name, environ.get("QUERY_STRING", "")
+        )
 
 
 def _asks_for_a_show(environ: Mapping[str, Any]) -> bool:
@@ -109,7 +119,9 @@ def _asks_for_a_show(environ: Mapping[str, Any]) -> bool:
         return False
     # pecan, in which Ironic, Magnum and others are written, lets a query name another method, and
     # takes ; for & in it.
-    query = urllib.parse.parse_qs(environ.get("QUERY_STRING", "").replace(";", "&"))
+    query = urllib.parse.parse_qs(
+        environ.get("QUERY_STRING", "").replace(";", "&")
+    )
     return any(other.lower() == "get" for other in query.get("_method", ()))
 
 
@@ -124,18 +136,28 @@ def load(name: str) -> Profile:
         try:
             return parse(name, Path(name).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as exc:
-            raise ConfigurationError(f"[{GROUP}] profiles: {name}: {exc}") from exc
+            raise ConfigurationError(
+                f"[{GROUP}] profiles: {name}: {exc}"
+            ) from exc
     if name not in shipped():
         text = f"shipped are {', '.join(shipped())}, and a path names a file of your own"
-        raise ConfigurationError(f"[{GROUP}] profiles: there is no profile {name!r}; {text}")
+        raise ConfigurationError(
+            f"[{GROUP}] profiles: there is no profile {name!r}; {text}"
+        )
     file = f"profiles/{name}.yaml"
-    return parse(f"fault_middleware/{file}", package_data.read(file), is_shipped=True)
+    return parse(
+        f"fault_middleware/{file}", package_data.read(file), is_shipped=True
+    )
 
 
 def shipped() -> list[str]:
     """The names of the profiles that come with the package."""
-    names = [file.name for file in (package_data.FOLDER / "profiles").iterdir()]
-    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+    names = [
+        file.name for file in (package_data.FOLDER / "profiles").iterdir()
+    ]
+    return sorted(
+        name.removesuffix(".yaml") for name in names if name.endswith(".yaml")
+    )
 
 
 def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
@@ -154,7 +176,9 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
     routes.sort(key=_placeholders)
     events = _build(document, "events", event.build)
     modules = [f"{data.get('service')}.*"]
-    logs = _build(document, "logs", functools.partial(log_rule.build, modules=modules))
+    logs = _build(
+        document, "logs", functools.partial(log_rule.build, modules=modules)
+    )
     sentences = _build(document, "sentences", vocabulary.build)
     if not (data.get("routes") or data.get("events")):
         document.mistake((), "has neither routes nor events")
@@ -165,7 +189,9 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
         routes=tuple(routes),
         events=tuple(events),
         logs=tuple(logs),
-        words=Vocabulary(tuple(sentences), vocabulary.globs(data.get("symptoms", []))),
+        words=Vocabulary(
+            tuple(sentences), vocabulary.globs(data.get("symptoms", []))
+        ),
     )
 
 
@@ -182,12 +208,16 @@ class _RouteBuilder:
     def __call__(self, data: Mapping[str, Any]) -> Route:
         built = route.build(data, self._shape)
         if built.pattern in self._paths:
-            raise ValueError(f"{self._paths[built.pattern]} takes every request for {built.path}")
+            raise ValueError(
+                f"{self._paths[built.pattern]} takes every request for {built.path}"
+            )
         self._paths[built.pattern] = built.path
         return built
 
 
-def _build(document: Document, section: str, make: Callable[[Any], _Built]) -> list[_Built]:
+def _build(
+    document: Document, section: str, make: Callable[[Any], _Built]
+) -> list[_Built]:
     """The parts of a section; a mistake in one is noted, and it is left out."""
     built = []
     for number, part in enumerate(document.data.get(section, [])):

@@ -29,7 +29,9 @@ class Queue:
         return self.pool or f"{self.topic}.{self.priority}"
 
 
-def exchanges(settings: Settings, profiles: Sequence[Profile], default: str) -> list[str]:
+def exchanges(
+    settings: Settings, profiles: Sequence[Profile], default: str
+) -> list[str]:
     """The exchanges that services publish to.
 
     :param default: the configuration's ``control_exchange``

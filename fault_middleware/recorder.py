@@ -16,7 +16,12 @@ from fault_middleware.metrics import Metrics, Reason, Site
 from fault_middleware.profile import Profile
 from fault_middleware.refusal import Refusal, judge
 from fault_middleware.store import Store
-from fault_middleware.text import cut_bytes, cut_characters, describe, printable
+from fault_middleware.text import (
+    cut_bytes,
+    cut_characters,
+    describe,
+    printable,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +52,11 @@ class Recorder:
     """
 
     def __init__(
-        self, profiles: Sequence[Profile], store: Store, metrics: Metrics, clear_on_success: bool
+        self,
+        profiles: Sequence[Profile],
+        store: Store,
+        metrics: Metrics,
+        clear_on_success: bool,
     ) -> None:
         self._profiles = profiles
         self._store = store
@@ -63,17 +72,23 @@ class Recorder:
                 extraction = profile.extract(notification)
             except Exception as exc:
                 self._metrics.error(
-                    Site.EXTRACT, f"notification {_name(notification)} is lost", exc
+                    Site.EXTRACT,
+                    f"notification {_name(notification)} is lost",
+                    exc,
                 )
                 continue
             if extraction.reason:
-                text = f"notification {_name(notification)}: {extraction.reason}"
+                text = (
+                    f"notification {_name(notification)}: {extraction.reason}"
+                )
                 self._metrics.drop(Reason.NO_INSTANCE, text)
             if extraction.action != "success" or self._clear_on_success:
                 rows += fault.share_out(extraction.faults)
         return rows
 
-    def record(self, rows: Sequence[Fault], wait: Callable[[float], bool]) -> bool:
+    def record(
+        self, rows: Sequence[Fault], wait: Callable[[float], bool]
+    ) -> bool:
         """Store rows with one commit; if one of them is refused, each with a commit of its own.
 
         While the database is away the rows wait. A row that a working database refuses for what is
@@ -94,9 +109,15 @@ class Recorder:
         try:
             self._store.probe()
         except Exception as exc:
-            LOG.error("%s: no fault could be stored now: %s", Part.STORING.label, describe(exc))
+            LOG.error(
+                "%s: no fault could be stored now: %s",
+                Part.STORING.label,
+                describe(exc),
+            )
 
-    def _record_all(self, rows: Sequence[Fault], wait: Callable[[float], bool]) -> None:
+    def _record_all(
+        self, rows: Sequence[Fault], wait: Callable[[float], bool]
+    ) -> None:
         refused = self._store_when_up(rows, wait)
         if refused is None:
             return
@@ -107,7 +128,10 @@ class Recorder:
             self._record_all([row], wait)
 
     def _record_refused(
-        self, row: Fault, refused: _Refused | None, wait: Callable[[float], bool]
+        self,
+        row: Fault,
+        refused: _Refused | None,
+        wait: Callable[[float], bool],
     ) -> None:
         """Try again what a working database refused; in the end as ASCII, or drop it."""
         pause = _FIRST_PAUSE
@@ -123,7 +147,9 @@ class Recorder:
             refused = self._store_when_up([_in_ascii(row)], wait)
         if refused is not None:
             name = f"fault {row.id} of {row.service} {row.instance_id}"
-            self._metrics.drop(Reason.REFUSED, f"{name}: {describe(refused.error)}")
+            self._metrics.drop(
+                Reason.REFUSED, f"{name}: {describe(refused.error)}"
+            )
             self._metrics.health.works(Part.STORING)
 
     def _store_when_up(
@@ -169,13 +195,19 @@ class Recorder:
             self._store.probe(like)
         except Exception as exc:
             # A row of that size is refused as such: the database may work for others.
-            is_too_large = like is not None and judge(exc) is Refusal.OF_THE_ROW
+            is_too_large = (
+                like is not None and judge(exc) is Refusal.OF_THE_ROW
+            )
             return is_too_large and self._stores(None)
         return True
 
-    def _rest(self, pause: float, error: Exception, wait: Callable[[float], bool]) -> None:
+    def _rest(
+        self, pause: float, error: Exception, wait: Callable[[float], bool]
+    ) -> None:
         self._metrics.retries.inc()
-        self._metrics.health.fails(Part.STORING, "faults wait until they can be stored", error)
+        self._metrics.health.fails(
+            Part.STORING, "faults wait until they can be stored", error
+        )
         if wait(pause):
             raise _GivenUpError
 

@@ -170,7 +170,9 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
         if error is None:
             return
         yield error
-        wrapped = getattr(error, "inner_exception", None) or getattr(error, "orig", None)
+        wrapped = getattr(error, "inner_exception", None) or getattr(
+            error, "orig", None
+        )
         error = wrapped if isinstance(wrapped, BaseException) else None
 
 
@@ -179,7 +181,9 @@ def _by_code(error: BaseException) -> Refusal:
     if driver == "sqlite3":
         return _of_sqlite(getattr(error, "sqlite_errorcode", 0))
     if driver in ("psycopg", "psycopg2"):
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        state = getattr(error, "sqlstate", None) or getattr(
+            error, "pgcode", None
+        )
         return _of_postgresql(state or "")
     if driver in ("pymysql", "MySQLdb"):
         return _of_mysql(error.args[0] if error.args else 0)

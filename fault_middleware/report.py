@@ -20,7 +20,10 @@ from fault_middleware import chain, deploy, exception, fault
 from fault_middleware.breaker import SuspendedError
 from fault_middleware.cause import Kind, weigh
 from fault_middleware.deploy import Deployment
-from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.drivers.problem import (
+    ManagementDriverException,
+    ProblemDetails,
+)
 from fault_middleware.fault import Fault
 from fault_middleware.options import ConfigurationError
 from fault_middleware.store import Store
@@ -29,13 +32,19 @@ from fault_middleware.text import as_text, describe, printable
 LOG = logging.getLogger(__name__)
 
 # Kinds of functions whose call only makes what runs later.
-_LATER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+_LATER = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
 ENVIRONMENT = "FAULT_MIDDLEWARE_CONFIG"
 Error = str | BaseException | ProblemDetails
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def record_fault(instance_id: str, error: Error, details: Any = None, **options: Any) -> bool:
+def record_fault(
+    instance_id: str, error: Error, details: Any = None, **options: Any
+) -> bool:
     """Record a fault of an instance now. Never raises.
 
     A database has 10 s to connect, and 10 s for each answer.
@@ -48,7 +57,9 @@ def record_fault(instance_id: str, error: Error, details: Any = None, **options:
     except Exception as exc:
         # In one line: what a driver's script writes to stderr is shown to its users.
         name = printable(str(instance_id))
-        LOG.error("The fault of %s could not be recorded: %s", name, describe(exc))
+        LOG.error(
+            "The fault of %s could not be recorded: %s", name, describe(exc)
+        )
         return False
 
 
@@ -123,20 +134,30 @@ class reporting:
     def __call__(self, function: _Function) -> _Function:
         """Decorate a function; TypeError when it has no such argument, or does not run at once."""
         if any(is_kind(function) for is_kind in _LATER):
-            raise TypeError(f"{function.__qualname__} runs later: use a with statement in it")
+            raise TypeError(
+                f"{function.__qualname__} runs later: use a with statement in it"
+            )
         signature = inspect.signature(function)
         if self._instance_id not in signature.parameters:
-            raise TypeError(f"{function.__qualname__} has no argument {self._instance_id!r}")
+            raise TypeError(
+                f"{function.__qualname__} has no argument {self._instance_id!r}"
+            )
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
             except Exception as exc:
-                with contextlib.suppress(TypeError, KeyError):  # it was called without the id
+                with contextlib.suppress(
+                    TypeError, KeyError
+                ):  # it was called without the id
                     bound = signature.bind_partial(*args, **kwargs)
                     bound.apply_defaults()
-                    record_fault(bound.arguments[self._instance_id], exc, **self._options)
+                    record_fault(
+                        bound.arguments[self._instance_id],
+                        exc,
+                        **self._options,
+                    )
                 raise
 
         return wrapper  # type: ignore[return-value]
@@ -148,7 +169,9 @@ def _service(name: str | None, deployment: Deployment) -> str:
     if name is None and len(services) == 1:
         return services[0]
     if name not in services:
-        raise ConfigurationError(f"service = {name!r}: name one of {', '.join(services)}")
+        raise ConfigurationError(
+            f"service = {name!r}: name one of {', '.join(services)}"
+        )
     return name
 
 
@@ -172,7 +195,11 @@ def _texts(error: Error, details: Any) -> dict[str, Any]:
     if isinstance(error, ManagementDriverException):
         problem = error.problem
     if isinstance(problem, ProblemDetails):
-        return {"message": problem.detail, "details": details, "problem": problem.to_dict()}
+        return {
+            "message": problem.detail,
+            "details": details,
+            "problem": problem.to_dict(),
+        }
     if isinstance(error, BaseException):
         return {"message": _named_cause(error), "details": details}
     return {"message": error, "details": details}

@@ -48,7 +48,9 @@ class Response:
 
     def __init__(self, start_response: StartResponse) -> None:
         self._start_response = start_response
-        self._start: tuple[Any, ...] = ()  # the application's arguments of start_response
+        self._start: tuple[
+            Any, ...
+        ] = ()  # the application's arguments of start_response
         self._write: Callable[[bytes], object] | None = None
         self._released = False
         self._chunks: list[bytes] = []
@@ -67,7 +69,9 @@ class Response:
         :returns: its response, for the server, where no fault can belong into it; None for one
             that is held until :meth:`finish`
         """
-        conditions = {key: environ.pop(key) for key in _CONDITIONS if key in environ}
+        conditions = {
+            key: environ.pop(key) for key in _CONDITIONS if key in environ
+        }
         try:
             self._iterable = application(environ, self._on_start)
             return self._iterable if self._released else self._hold()
@@ -78,7 +82,11 @@ class Response:
         """Send what is held, with another body if one is given."""
         status, headers, *exc_info = self._start
         if body is not None:
-            headers = [header for header in headers if header[0].lower() not in _ABOUT_THE_BYTES]
+            headers = [
+                header
+                for header in headers
+                if header[0].lower() not in _ABOUT_THE_BYTES
+            ]
             headers.append(("Content-Length", str(len(body))))
             self._chunks = [body]
         self._released = True
@@ -111,7 +119,11 @@ class Response:
 
     def _is_whole(self) -> bool:
         """Whether the body matches Content-Length, if one was sent."""
-        said = {value for name, value in self._start[1] if name.lower() == "content-length"}
+        said = {
+            value
+            for name, value in self._start[1]
+            if name.lower() == "content-length"
+        }
         return said <= {str(self._size)}
 
     def _on_start(
@@ -158,7 +170,9 @@ class Response:
 class _Closing:
     """An iterator that closes the application's iterable when the server says so."""
 
-    def __init__(self, chunks: Iterator[bytes], iterable: Iterable[bytes]) -> None:
+    def __init__(
+        self, chunks: Iterator[bytes], iterable: Iterable[bytes]
+    ) -> None:
         self._chunks = chunks
         self._iterable = iterable
 

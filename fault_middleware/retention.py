@@ -53,7 +53,9 @@ class Retention:
     :param most: how many faults of an instance, 0 for all
     """
 
-    def __init__(self, archive: Archive, metrics: Metrics, days: int, most: int) -> None:
+    def __init__(
+        self, archive: Archive, metrics: Metrics, days: int, most: int
+    ) -> None:
         self._archive = archive
         self._metrics = metrics
         self._days = days
@@ -73,9 +75,13 @@ class Retention:
                     self._go_on(position, wait)
                 self._metrics.health.works(Part.RETENTION)
             except Exception as exc:
-                self._metrics.health.fails(Part.RETENTION, "old faults stay in the table", exc)
+                self._metrics.health.fails(
+                    Part.RETENTION, "old faults stay in the table", exc
+                )
 
-    def purge(self, position: str = "", dry_run: bool = False) -> Iterator[Step]:
+    def purge(
+        self, position: str = "", dry_run: bool = False
+    ) -> Iterator[Step]:
         """Purge the instances behind ``position``, step by step.
 
         :param dry_run: only say what would go
@@ -85,7 +91,9 @@ class Retention:
         limit = None if dry_run else _LOOK
         end: str | None = position
         while end is not None:
-            outdated = self._archive.outdated(end, before, self._most or None, limit)
+            outdated = self._archive.outdated(
+                end, before, self._most or None, limit
+            )
             end = outdated.end
             gone = len(outdated.ids) if dry_run else self._remove(outdated.ids)
             yield Step(end or "", gone)

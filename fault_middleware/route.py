@@ -68,7 +68,9 @@ class Parent:
     until: Field
     open_when: Members
 
-    def time_of(self, instance: Instance) -> tuple[datetime | None, datetime | None]:
+    def time_of(
+        self, instance: Instance
+    ) -> tuple[datetime | None, datetime | None]:
         """When an instance began and ended, as far as it says so."""
         since = self.since.find(instance.members)
         until = self.until.find(instance.members)
@@ -161,7 +163,9 @@ class Route:
                 return instance.id
         raise ValueError(f"not the name of the instance: {name!r:.80}")
 
-    def policy_target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
+    def policy_target(
+        self, instance: Instance, row: Fault | None
+    ) -> dict[str, str]:
         """Whose instance it is, for the policy; what is not known is left out.
 
         The body knows best; else the project of the request that failed.
@@ -185,7 +189,9 @@ class Route:
     def _is_named(self, instance: Instance, name: str) -> bool:
         if instance.id == name:
             return True
-        return any(field.find(instance.members) == name for field in self.names)
+        return any(
+            field.find(instance.members) == name for field in self.names
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -215,7 +221,9 @@ class ShowRequest:
         name = self.name.encode("latin-1").decode()
         return self.route.instance_id(name, instances)
 
-    def policy_target(self, instance: Instance, row: Fault | None) -> dict[str, str]:
+    def policy_target(
+        self, instance: Instance, row: Fault | None
+    ) -> dict[str, str]:
         """What the policy is told of an instance of this request."""
         target = self.route.policy_target(instance, row)
         target["instance_id"] = instance.id
@@ -234,7 +242,9 @@ def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
         raise ValueError("needs either 'object' or 'list'")
     ids = data["path"].count("{id}")
     if ids != (0 if many else 1):
-        raise ValueError("needs {id} in its path once for an 'object', never for a 'list'")
+        raise ValueError(
+            "needs {id} in its path once for an 'object', never for a 'list'"
+        )
     place = data["list" if many else "object"]
     section = {**fault_section, **data.get("fault", {})}
     return Route(

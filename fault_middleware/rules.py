@@ -33,7 +33,7 @@ _UNKNOWN_RULE = (
     "are not known here); that part of it says no"
 )
 
-_OPERATIONS: list[policy.Operation] = [
+_OPERATIONS: list[Any] = [  # of dicts, which older releases have no name for
     {"path": "every route of the profiles in use", "method": "GET"}
 ]
 _SCOPES = ["project", "system"]
@@ -82,24 +82,32 @@ class Rules:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, policy_file: str | None) -> None:
-        enforcer = policy.Enforcer(conf, policy_file=policy_file, default_rule=_NO_RULE)
+        enforcer = policy.Enforcer(
+            conf, policy_file=policy_file, default_rule=_NO_RULE
+        )
         # The file is often the service's, and refers to rules in the service's code.
         enforcer.skip_undefined_check = True
         enforcer.register_defaults(list_rules())
         enforcer.load_rules()
-        self.texts = {name: str(rule.check_str) for name, rule in enforcer.file_rules.items()}
+        self.texts: dict[str, str] = {}
+        for name, rule in enforcer.file_rules.items():
+            self.texts[name] = str(rule.check_str)
+        certain: dict[str, Any] = {}
+        for name, check in enforcer.rules.items():
+            certain[name] = _make_certain(check)
         # From here on the enforcer has these rules, and looks at no file.
-        enforcer.set_rules({name: _make_certain(rule) for name, rule in enforcer.rules.items()})
+        enforcer.set_rules(certain)
         self._enforcer = enforcer
 
         leaves = {name: list(self._leaves(name)) for name in (SHOW, DETAILS)}
-        self.undefined = [
-            (name, leaf.match)
-            for name, checks in leaves.items()
-            for leaf in checks
-            if isinstance(leaf, policy.RuleCheck)
-        ]
-        self.shows_to_everybody = isinstance(self.check(SHOW), _checks.TrueCheck)
+        self.undefined: list[tuple[str, str]] = []
+        for name, checks in leaves.items():
+            for leaf in checks:
+                if isinstance(leaf, policy.RuleCheck):
+                    self.undefined.append((name, leaf.match))
+        self.shows_to_everybody = isinstance(
+            self.check(SHOW), _checks.TrueCheck
+        )
         self.needs = _needs([*leaves[SHOW], *leaves[DETAILS]])
 
     def check(self, name: str) -> Any:
@@ -114,7 +122,11 @@ class Rules:
             LOG.error(_UNKNOWN_RULE, name, unknown)
 
     def allow(
-        self, name: str, target: Mapping[str, str], credentials: Credentials, seconds: float
+        self,
+        name: str,
+        target: Mapping[str, str],
+        credentials: Credentials,
+        seconds: float,
     ) -> bool:
         """Whether a rule says yes.
 
@@ -134,7 +146,10 @@ class Rules:
         waiting = [self.check(name)]
         while waiting:
             check = waiting.pop(0)
-            if isinstance(check, policy.RuleCheck) and check.match in self._enforcer.rules:
+            if (
+                isinstance(check, policy.RuleCheck)
+                and check.match in self._enforcer.rules
+            ):
                 if check.match not in seen:
                     seen.add(check.match)
                     waiting.append(self.check(check.match))
@@ -208,7 +223,9 @@ def _is_refuted(check: Any, asked: tuple[Any, ...]) -> bool:
     if isinstance(check, policy.RuleCheck):
         rule = enforcer.rules.get(check.match)
         return rule is not None and _is_refuted(rule, asked)
-    return _is_known(check, target, credentials) and not _says_yes(check, asked)
+    return _is_known(check, target, credentials) and not _says_yes(
+        check, asked
+    )
 
 
 def _says_yes(check: Any, asked: tuple[Any, ...]) -> bool:
@@ -216,7 +233,9 @@ def _says_yes(check: Any, asked: tuple[Any, ...]) -> bool:
     return bool(policy.OrCheck([check])(*asked))
 
 
-def _is_known(check: Any, target: Mapping[str, Any], credentials: Mapping[str, Any]) -> bool:
+def _is_known(
+    check: Any, target: Mapping[str, Any], credentials: Mapping[str, Any]
+) -> bool:
     """Whether all that a check compares is known."""
     if not isinstance(check, policy.Check):
         return True  # it compares nothing
@@ -244,6 +263,8 @@ def _needs(leaves: Iterable[Any]) -> frozenset[str] | None:
     for leaf in leaves:
         if isinstance(leaf, _checks.RoleCheck | _checks.GenericCheck):
             keys.update(_TARGET_KEY.findall(leaf.match))
-        elif isinstance(leaf, policy.Check) and not isinstance(leaf, policy.RuleCheck):
+        elif isinstance(leaf, policy.Check) and not isinstance(
+            leaf, policy.RuleCheck
+        ):
             return None  # a server, or a check of the deployer's
     return frozenset(keys)

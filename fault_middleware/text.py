@@ -19,7 +19,8 @@ CUT = "[...]"
 _GAP = f"\n{CUT}\n"
 # What an end may begin with: the rest of a long value, in one line or in lines of base64.
 _REST_OF_A_VALUE = re.compile(
-    r"[\w+/=.~%$\\:-]*(?:\s+[\w+/=]{20,}(?=\s))*(?:\s+[\w+/=]+\s+-----END[^\n]*)?", re.ASCII
+    r"[\w+/=.~%$\\:-]*(?:\s+[\w+/=]{20,}(?=\s))*(?:\s+[\w+/=]+\s+-----END[^\n]*)?",
+    re.ASCII,
 )
 
 # What a terminal obeys to change colours; readers of logs do without it.
@@ -142,7 +143,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in text
     )
 
 
@@ -161,9 +163,13 @@ def _masked(text: str) -> str:
     return visible(masked)
 
 
-def _clean_members(value: dict[str, Any], limit: int | None, depth: int) -> dict[str, Any]:
+def _clean_members(
+    value: dict[str, Any], limit: int | None, depth: int
+) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
-    says_secret = any(_names_secret(value.get(member)) for member in ("name", "key"))
+    says_secret = any(
+        _names_secret(value.get(member)) for member in ("name", "key")
+    )
     for name, part in value.items():
         is_secret = _names_secret(name) or (says_secret and name == "value")
         part = clean_all(part, limit, depth)
@@ -171,7 +177,9 @@ def _clean_members(value: dict[str, Any], limit: int | None, depth: int) -> dict
     return cleaned
 
 
-def _clean_elements(value: list[Any], limit: int | None, depth: int) -> list[Any]:
+def _clean_elements(
+    value: list[Any], limit: int | None, depth: int
+) -> list[Any]:
     cleaned = [clean_all(part, limit, depth) for part in value]
     if all(isinstance(part, str) for part in cleaned):
         return masking.mask_arguments(cleaned)
@@ -206,4 +214,8 @@ def _written(value: Any) -> str:
         return str(value)
     except Exception:
         # Python writes no more than 4,300 decimal digits.
-        return hex(value) if isinstance(value, int) else f"<{type(value).__name__}>"
+        return (
+            hex(value)
+            if isinstance(value, int)
+            else f"<{type(value).__name__}>"
+        )

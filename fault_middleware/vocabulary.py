@@ -32,7 +32,10 @@ class Sentence:
     fields: Mapping[str, Field]
 
     def says(
-        self, names: Iterable[str], sources: Iterable[str], data: Mapping[str, Any]
+        self,
+        names: Iterable[str],
+        sources: Iterable[str],
+        data: Mapping[str, Any],
     ) -> str | None:
         """The text; None where it is not about this, or a field of it has no number or UUID."""
         if not any(self.source.fullmatch(source) for source in sources):
@@ -56,7 +59,10 @@ class Vocabulary:
     symptoms: re.Pattern[str]
 
     def sentence(
-        self, names: Iterable[str], sources: Iterable[str], data: Mapping[str, Any]
+        self,
+        names: Iterable[str],
+        sources: Iterable[str],
+        data: Mapping[str, Any],
     ) -> str | None:
         """The sentence for an exception, or for where it comes from; None if there is none.
 
@@ -84,7 +90,9 @@ def build(data: Mapping[str, Any]) -> Sentence:
     places = set(_PLACE.findall(data["text"]))
     if places != fields.keys():
         wrong = ", ".join(sorted(places ^ fields.keys()))
-        raise ValueError(f"needs each of its fields in its text, and no others: {wrong}")
+        raise ValueError(
+            f"needs each of its fields in its text, and no others: {wrong}"
+        )
     if "exception" not in data and "source" not in data:
         raise ValueError("needs an 'exception', a 'source', or both")
     return Sentence(
@@ -109,7 +117,9 @@ def _is_one_of(names: Iterable[str], wanted: re.Pattern[str]) -> bool:
 
 def _is_class(name: str, wanted: re.Pattern[str]) -> bool:
     """Whether a class is meant, with its module or without."""
-    return bool(wanted.fullmatch(name) or wanted.fullmatch(exception.label(name)))
+    return bool(
+        wanted.fullmatch(name) or wanted.fullmatch(exception.label(name))
+    )
 
 
 def _plain(value: Any) -> str | None:

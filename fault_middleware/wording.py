@@ -51,7 +51,9 @@ class Wording:
     weight: int
 
 
-def word(report: Report, safe: re.Pattern[str] | None, vocabulary: Vocabulary) -> Wording:
+def word(
+    report: Report, safe: re.Pattern[str] | None, vocabulary: Vocabulary
+) -> Wording:
     """Choose the words.
 
     A text that users may read is the message.  Else it is a sentence of the profile, the class of
@@ -71,7 +73,9 @@ def word(report: Report, safe: re.Pattern[str] | None, vocabulary: Vocabulary) -
         details = _with_text(report, names)
     if vocabulary.is_symptom(names):
         kind = Kind.SYMPTOM
-    return Wording(message, details, cause.weigh(kind, exception.count(report.details)))
+    return Wording(
+        message, details, cause.weigh(kind, exception.count(report.details))
+    )
 
 
 def _tidy(report: Report) -> Report:
@@ -84,7 +88,11 @@ def _tidy(report: Report) -> Report:
     if is_remote and trace not in details:
         details = f"{details}{is_remote}{trace}".lstrip("\n")
     # Of a repr() without a text, the class says as much.
-    raised = exception.read(message) if message and message == report.exception else None
+    raised = (
+        exception.read(message)
+        if message and message == report.exception
+        else None
+    )
     if raised is not None:
         message = raised.text
         details = details or report.exception
@@ -112,7 +120,9 @@ def _classes(report: Report) -> tuple[str, ...]:
     return known.names + raised.names
 
 
-def _instead(report: Report, names: tuple[str, ...], vocabulary: Vocabulary) -> tuple[Kind, str]:
+def _instead(
+    report: Report, names: tuple[str, ...], vocabulary: Vocabulary
+) -> tuple[Kind, str]:
     """What to say in place of a text that is not there, or that users must not read."""
     sentence = vocabulary.sentence(names, (report.source,), report.data)
     if sentence is not None:

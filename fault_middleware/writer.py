@@ -44,7 +44,9 @@ class Writer:
     :param batch_size: the most of the queue that is stored with one commit
     """
 
-    def __init__(self, recorder: Recorder, metrics: Metrics, batch_size: int) -> None:
+    def __init__(
+        self, recorder: Recorder, metrics: Metrics, batch_size: int
+    ) -> None:
         self._recorder = recorder
         self._metrics = metrics
         self._batch_size = batch_size
@@ -56,7 +58,9 @@ class Writer:
         self._changed = threading.Condition(threading.RLock())
         self._ending = threading.Event()
         # Before there is work, since a green thread runs until it waits before start() returns.
-        self._thread = threading.Thread(None, self._run, "fault-writer", daemon=True)
+        self._thread = threading.Thread(
+            None, self._run, "fault-writer", daemon=True
+        )
         self._thread.start()
         atexit.register(self.end)
 
@@ -76,7 +80,10 @@ class Writer:
         :returns: whether it found room
         """
         with self._changed:
-            if self._ending.is_set() or self._size + work.size > _LONGEST_QUEUE:
+            if (
+                self._ending.is_set()
+                or self._size + work.size > _LONGEST_QUEUE
+            ):
                 has_room = False
             else:
                 has_room = True
@@ -100,7 +107,10 @@ class Writer:
     def _store_all(self) -> None:
         size = self._batch_size
         while self._queue:
-            batch = [self._queue[index] for index in range(min(size, len(self._queue)))]
+            batch = [
+                self._queue[index]
+                for index in range(min(size, len(self._queue)))
+            ]
             try:
                 rows = [row for work in batch for row in work.rows()]
                 if not self._recorder.record(rows, self._ending.wait):
@@ -110,7 +120,9 @@ class Writer:
                     # One by one, so that only what is wrong is lost, and each of it is counted.
                     size = 1
                     continue
-                self._metrics.error(Site.WRITER, f"{batch[0].name} is lost", exc)
+                self._metrics.error(
+                    Site.WRITER, f"{batch[0].name} is lost", exc
+                )
             self._forget(batch)
 
     def _forget(self, batch: Sequence[Work]) -> None:

@@ -25,7 +25,11 @@ def run_manage(*arguments: str) -> Ended:
     """Run a command as a shell would, but in this process."""
     out = io.StringIO()
     err = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _log_of_its_own():
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        _log_of_its_own(),
+    ):
         try:
             code = manage.main(list(arguments))
         except SystemExit as exc:  # argparse's way to end

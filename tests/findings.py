@@ -37,5 +37,7 @@ def texts(findings: Iterable[Finding]) -> dict[str, str]:
     said: dict[str, str] = {}
     for finding in findings:
         text = f"{finding.what} {finding.remedy}"
-        said[finding.code] = "\n".join(filter(None, [said.get(finding.code), text]))
+        said[finding.code] = "\n".join(
+            filter(None, [said.get(finding.code), text])
+        )
     return said

@@ -40,10 +40,15 @@ def start(name: str, **options: Any) -> Iterator[Any]:
     """One of the servers of :mod:`tests.services`; the test is skipped where it is missing."""
     # Not in pytest's folder: every run of pytest that begins shuts others out of that, and so the
     # databases, which do not run as root.
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.ExitStack() as stack,
+    ):
         Path(folder).chmod(0o755)
         try:
-            server = stack.enter_context(getattr(services, name)(Path(folder) / "run", **options))
+            server = stack.enter_context(
+                getattr(services, name)(Path(folder) / "run", **options)
+            )
         except services.Missing as exc:
             require(name, str(exc))
         yield server
@@ -106,7 +111,9 @@ def relayed(url: str) -> Iterator[services.Relay]:
     """A wire to the server of a URL; its attribute ``url`` leads over it."""
     direct = sa.make_url(url)
     relay = services.Relay(direct.port or 0)
-    relay.url = direct.set(port=relay.port).render_as_string(hide_password=False)
+    relay.url = direct.set(port=relay.port).render_as_string(
+        hide_password=False
+    )
     yield relay
     relay.close()
 
@@ -161,11 +168,17 @@ def rows(store: Store) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def configure(tmp_path: Path, sqlite_url: str) -> Callable[..., cfg.ConfigOpts]:
+def configure(
+    tmp_path: Path, sqlite_url: str
+) -> Callable[..., cfg.ConfigOpts]:
     """Makes a parsed configuration of a text, with a database of its own."""
 
     def make(text: str = "", **values: str) -> cfg.ConfigOpts:
-        return parse(write_configuration(tmp_path / "service.conf", sqlite_url, text, **values))
+        return parse(
+            write_configuration(
+                tmp_path / "service.conf", sqlite_url, text, **values
+            )
+        )
 
     return make
 
@@ -177,7 +190,9 @@ def parse(file: Path) -> cfg.ConfigOpts:
     return conf
 
 
-def write_configuration(file: Path, url: str, text: str = "", **values: str) -> Path:
+def write_configuration(
+    file: Path, url: str, text: str = "", **values: str
+) -> Path:
     """Write a configuration file.
 
     :param values: options of [fault_middleware]
@@ -196,13 +211,17 @@ class Service:
     """
 
     def __init__(self, body: Any = None) -> None:
-        self.body = body if body is not None else {"instance": {"id": INSTANCE}}
+        self.body = (
+            body if body is not None else {"instance": {"id": INSTANCE}}
+        )
 
     @property
     def data(self) -> bytes:
         return json.dumps(self.body).encode()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Any
+    ) -> list[bytes]:
         headers = [("Content-Type", "application/json")]
         headers.append(("Content-Length", str(len(self.data))))
         start_response("200 OK", headers)
@@ -211,7 +230,9 @@ class Service:
 
 def trove_notifications() -> list[str]:
     """The names of the recorded notifications of Trove."""
-    return sorted(path.name for path in (DATA / "trove/notifications").iterdir())
+    return sorted(
+        path.name for path in (DATA / "trove/notifications").iterdir()
+    )
 
 
 def read_data(name: str) -> Any:

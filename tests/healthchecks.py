@@ -11,4 +11,6 @@ def ask(conf):
     app = healthcheck.Healthcheck.app_factory(backend, oslo_config_project="x")
     for extension in app._backends:
         extension.obj.oslo_conf = conf
-    return webtest.TestApp(app).get("/", headers={"Accept": "application/json"}, status="*")
+    return webtest.TestApp(app).get(
+        "/", headers={"Accept": "application/json"}, status="*"
+    )

@@ -13,7 +13,12 @@ ROLES = {
     "member": ["member", "reader"],
     "reader": ["reader"],
 }
-SERVICES = {"compute": "nova", "network": "neutron", "volumev3": "cinder", "database": "trove"}
+SERVICES = {
+    "compute": "nova",
+    "network": "neutron",
+    "volumev3": "cinder",
+    "database": "trove",
+}
 
 
 class AuthProtocol(auth_token.AuthProtocol):
@@ -54,4 +59,6 @@ def _service(kind, name):
 
 
 def filter_factory(global_conf, **local_conf):
-    return lambda application: AuthProtocol(application, {**global_conf, **local_conf})
+    return lambda application: AuthProtocol(
+        application, {**global_conf, **local_conf}
+    )

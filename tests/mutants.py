@@ -43,7 +43,11 @@ TESTS = {
         "unit/test_tacker.py",
     ],
     "body": ["unit/test_body.py", "unit/test_traps.py", "unit/test_filter.py"],
-    "instances": ["unit/test_route.py", "unit/test_traps.py", "unit/test_filter.py"],
+    "instances": [
+        "unit/test_route.py",
+        "unit/test_traps.py",
+        "unit/test_filter.py",
+    ],
     "filter": [
         "unit/test_filter.py",
         "unit/test_costs.py",
@@ -103,11 +107,18 @@ def variants(node: ast.AST) -> Iterator[ast.AST | list[ast.stmt]]:
     """What a node may become."""
     if isinstance(node, ast.Compare):
         for other in COMPARISONS.get(type(node.ops[0]), []):
-            yield ast.Compare(node.left, [other(), *node.ops[1:]], node.comparators)
+            yield ast.Compare(
+                node.left, [other(), *node.ops[1:]], node.comparators
+            )
     elif isinstance(node, ast.BoolOp):
-        yield ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+        yield ast.BoolOp(
+            ast.Or() if isinstance(node.op, ast.And) else ast.And(),
+            node.values,
+        )
         for number in range(len(node.values)):
-            rest = [value for n, value in enumerate(node.values) if n != number]
+            rest = [
+                value for n, value in enumerate(node.values) if n != number
+            ]
             yield rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield node.operand
@@ -128,13 +139,22 @@ def variants(node: ast.AST) -> Iterator[ast.AST | list[ast.stmt]]:
         if isinstance(node.value, bool):
             yield ast.Constant(not node.value)
         elif isinstance(node.value, int):
-            yield from (ast.Constant(node.value + 1), ast.Constant(node.value - 1))
-        elif isinstance(node.value, str) and not re.search(r"\w \w", node.value):
+            yield from (
+                ast.Constant(node.value + 1),
+                ast.Constant(node.value - 1),
+            )
+        elif isinstance(node.value, str) and not re.search(
+            r"\w \w", node.value
+        ):
             yield ast.Constant(node.value + "XX")
     elif isinstance(node, ast.Return) and node.value is not None:
-        if not (isinstance(node.value, ast.Constant) and node.value.value is None):
+        if not (
+            isinstance(node.value, ast.Constant) and node.value.value is None
+        ):
             yield ast.Return(None)
-    elif isinstance(node, ast.Assign | ast.AugAssign | ast.Expr | ast.Raise | ast.Continue):
+    elif isinstance(
+        node, ast.Assign | ast.AugAssign | ast.Expr | ast.Raise | ast.Continue
+    ):
         yield ast.Pass()
     elif isinstance(node, ast.With):
         yield node.body
@@ -151,7 +171,9 @@ def is_prose(node: ast.AST) -> bool:
         return isinstance(value, ast.Constant)
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func)
-        return name.startswith(("LOG.", "self._metrics.")) or name.endswith("Error")
+        return name.startswith(("LOG.", "self._metrics.")) or name.endswith(
+            "Error"
+        )
     return isinstance(node, ast.AnnAssign) and node.value is None
 
 
@@ -173,11 +195,17 @@ class Mutator(ast.NodeTransformer):
             self._inside = False
             return node
         if self._inside:
-            for new in [] if isinstance(node, ast.Expr) and is_prose(node) else variants(node):
+            for new in (
+                []
+                if isinstance(node, ast.Expr) and is_prose(node)
+                else variants(node)
+            ):
                 self.texts.append(self._text(node, new))
                 if len(self.texts) - 1 == self.wanted:
                     return new
-        if is_prose(node) or isinstance(node, ast.arg | ast.ImportFrom | ast.Import):
+        if is_prose(node) or isinstance(
+            node, ast.arg | ast.ImportFrom | ast.Import
+        ):
             return node
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AnnAssign):
             # Not the annotations, nor the options of dataclasses.
@@ -189,11 +217,19 @@ class Mutator(ast.NodeTransformer):
             _short(node),
             " ".join(map(_short, new if isinstance(new, list) else [new])),
         )
-        place = f"{self._statement[:60]}: " if isinstance(node, ast.Constant) else ""
+        place = (
+            f"{self._statement[:60]}: "
+            if isinstance(node, ast.Constant)
+            else ""
+        )
         return f"{getattr(node, 'lineno', 0)}: {place}{before}  ->  {after}"
 
     def _visit_parts(self, node: Any, parts: tuple[str, ...]) -> ast.AST:
-        rest = {name: getattr(node, name) for name in node._fields if name not in parts}
+        rest = {
+            name: getattr(node, name)
+            for name in node._fields
+            if name not in parts
+        }
         for name in rest:
             setattr(node, name, None)
         self.generic_visit(node)
@@ -211,10 +247,18 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports the mutant in place of the module."""
 
     def __init__(self, module: str, tree: ast.AST, file: Path) -> None:
-        self._name, self._tree, self._file = f"fault_middleware.{module}", tree, file
+        self._name, self._tree, self._file = (
+            f"fault_middleware.{module}",
+            tree,
+            file,
+        )
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        return importlib.util.spec_from_loader(name, self) if name == self._name else None
+        return (
+            importlib.util.spec_from_loader(name, self)
+            if name == self._name
+            else None
+        )
 
     def exec_module(self, module: Any) -> None:
         exec(compile(self._tree, str(self._file), "exec"), module.__dict__)
@@ -226,7 +270,9 @@ class NoShrinking:
     def pytest_configure(self) -> None:
         from hypothesis import Phase, settings
 
-        settings.register_profile("mutants", phases=[Phase.generate], derandomize=True)
+        settings.register_profile(
+            "mutants", phases=[Phase.generate], derandomize=True
+        )
         settings.load_profile("mutants")
 
 
@@ -244,7 +290,15 @@ def survives(module: str, tree: ast.AST, file: Path, temporary: str) -> bool:
         os.dup2(null, 2)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = temporary
         tests = [f"{ROOT}/tests/{name}" for name in TESTS[module]]
-        arguments = ["-q", "-x", "-p", "no:cacheprovider", "-k", "not upsets", *tests]
+        arguments = [
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "not upsets",
+            *tests,
+        ]
         os._exit(pytest.main(arguments, plugins=[NoShrinking()]))
     return os.waitpid(pid, 0)[1] == 0
 
@@ -254,7 +308,11 @@ def main(arguments: list[str], temporary: str) -> int:
     # What a mutant does not change is imported once, for all of them.
     for name in ("keystonemiddleware.auth_token", "oslo_messaging", "webtest"):
         importlib.import_module(name)
-    equivalent = set(re.findall(r"``(.*  ->  .*)``", (ROOT / "tests/mutants.rst").read_text()))
+    equivalent = set(
+        re.findall(
+            r"``(.*  ->  .*)``", (ROOT / "tests/mutants.rst").read_text()
+        )
+    )
     failed = False
     for module, names in FUNCTIONS.items():
         if arguments and module != arguments[0]:
@@ -269,14 +327,22 @@ def main(arguments: list[str], temporary: str) -> int:
         killed = known = 0
         for number in chosen:
             tree = Mutator(names, number).visit(ast.parse(source))
-            if not survives(module, ast.fix_missing_locations(tree), file, temporary):
+            if not survives(
+                module, ast.fix_missing_locations(tree), file, temporary
+            ):
                 killed += 1
             elif counter.texts[number].partition(": ")[2] in equivalent:
                 known += 1
             else:
                 failed = True
-                print(f"survived {number}: {module}.py:{counter.texts[number]}", flush=True)
-        print(f"{module}: {len(chosen)} mutants, {killed} killed, {known} equivalent", flush=True)
+                print(
+                    f"survived {number}: {module}.py:{counter.texts[number]}",
+                    flush=True,
+                )
+        print(
+            f"{module}: {len(chosen)} mutants, {killed} killed, {known} equivalent",
+            flush=True,
+        )
     return int(failed)
 
 

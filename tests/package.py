@@ -32,9 +32,13 @@ PROGRAMS = (
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     """What a command prints; it must not fail."""
-    ended = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True)
+    ended = subprocess.run(
+        list(map(str, command)), cwd=cwd, capture_output=True, text=True
+    )
     if ended.returncode:
-        sys.exit(f"{' '.join(map(str, command))}:\n{ended.stdout}{ended.stderr}")
+        sys.exit(
+            f"{' '.join(map(str, command))}:\n{ended.stdout}{ended.stderr}"
+        )
     return ended.stdout
 
 
@@ -42,7 +46,11 @@ def check_sdist(file: Path) -> int:
     """Compare the source distribution with what git tracks; the number of files."""
     tracked = set(run("git", "ls-files").splitlines())
     with tarfile.open(file) as archive:
-        names = {member.name.partition("/")[2] for member in archive if member.isfile()}
+        names = {
+            member.name.partition("/")[2]
+            for member in archive
+            if member.isfile()
+        }
     missing = sorted(tracked - names)
     if missing:
         sys.exit(f"not in {file.name}: {', '.join(missing)}")
@@ -60,7 +68,11 @@ def check_wheel(file: Path, folder: Path) -> None:
         f"etc/fault_middleware/api-paste/{path.name}"
         for path in (ROOT / "etc/fault_middleware/api-paste").iterdir()
     ]
-    missing = [name for name in (*ETC, *fragments) if not (folder / "venv" / name).exists()]
+    missing = [
+        name
+        for name in (*ETC, *fragments)
+        if not (folder / "venv" / name).exists()
+    ]
     if missing:
         sys.exit(f"not installed by {file.name}: {', '.join(missing)}")
 
@@ -74,7 +86,9 @@ def main() -> None:
         (wheel,) = folder.glob("*.whl")
         number = check_sdist(sdist)
         check_wheel(wheel, folder)
-        print(f"{sdist.name} has all {number} files that are tracked; {wheel.name} works alone")
+        print(
+            f"{sdist.name} has all {number} files that are tracked; {wheel.name} works alone"
+        )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def complete(text: str, root: str | None = None) -> str:
         text += _APP.format(name)
     if root is not None:
         leads = [name for name in _heads(titles) if name not in apps]
-        paths = "\n".join(f"/v{number}: {name}" for number, name in enumerate(leads))
+        paths = "\n".join(
+            f"/v{number}: {name}" for number, name in enumerate(leads)
+        )
         text += _URLMAP.format(root, paths)
     return text
 
@@ -40,9 +42,15 @@ def complete(text: str, root: str | None = None) -> str:
 def _pipelines(title: str, values: Iterable[str]) -> list[str]:
     if not title.startswith(("pipeline:", "composite:")):
         return []
-    return [value for value in values if len(value.split()) > 1 or title.startswith("pipeline:")]
+    return [
+        value
+        for value in values
+        if len(value.split()) > 1 or title.startswith("pipeline:")
+    ]
 
 
 def _heads(titles: Iterable[str]) -> list[str]:
     kinds = ("pipeline:", "composite:")
-    return [title.partition(":")[2] for title in titles if title.startswith(kinds)]
+    return [
+        title.partition(":")[2] for title in titles if title.startswith(kinds)
+    ]

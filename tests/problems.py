@@ -14,14 +14,24 @@ JSON_VALUES = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | ANY_TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(ANY_TEXT, inner, max_size=4)
+    ),
     max_leaves=8,
 )
 PROBLEMS = st.builds(
     ProblemDetails,
     status=st.integers(100, 599),
     detail=ANY_TEXT,
-    type=st.sampled_from(["about:blank", "https://example.com/errors#disk", "/errors?a=%20b", ""]),
+    type=st.sampled_from(
+        [
+            "about:blank",
+            "https://example.com/errors#disk",
+            "/errors?a=%20b",
+            "",
+        ]
+    ),
     title=ANY_TEXT,
     instance=st.none() | st.sampled_from(["urn:uuid:1", "//[::1]:80/x"]),
     additional=st.dictionaries(NAMES, JSON_VALUES, max_size=4),

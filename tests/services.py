@@ -38,8 +38,14 @@ class Broker:
 
     def control(self, *arguments: str) -> str:
         """What rabbitmqctl prints."""
-        command = [_find("rabbitmqctl", Path("/usr/lib/rabbitmq/bin")), "-q", *arguments]
-        ended = subprocess.run(command, env=self.environ, capture_output=True, text=True)
+        command = [
+            _find("rabbitmqctl", Path("/usr/lib/rabbitmq/bin")),
+            "-q",
+            *arguments,
+        ]
+        ended = subprocess.run(
+            command, env=self.environ, capture_output=True, text=True
+        )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
@@ -69,14 +75,20 @@ def process(
     """Run a command in a session of its own, and end it, and all it started."""
     with log.open("ab") as out:
         running = subprocess.Popen(
-            arguments, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **options
+            arguments,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **options,
         )
     try:
         if port is not None:
             try:
                 wait_for_port(port, running, seconds)
             except RuntimeError as exc:
-                raise RuntimeError(f"{exc}\n{log.read_text()[-3000:]}") from None
+                raise RuntimeError(
+                    f"{exc}\n{log.read_text()[-3000:]}"
+                ) from None
         yield running
     finally:
         stop(running)
@@ -94,12 +106,16 @@ def stop(running: subprocess.Popen[bytes]) -> None:
 
 
 def wait_for_port(
-    port: int, running: subprocess.Popen[bytes] | None = None, seconds: float = 60
+    port: int,
+    running: subprocess.Popen[bytes] | None = None,
+    seconds: float = 60,
 ) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if running is not None and running.poll() is not None:
-            raise RuntimeError(f"{running.args} ended with {running.returncode}")
+            raise RuntimeError(
+                f"{running.args} ended with {running.returncode}"
+            )
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
@@ -108,7 +124,9 @@ def wait_for_port(
 
 
 @contextlib.contextmanager
-def mariadb(folder: Path, options: Sequence[str] = (), *, durable: bool = False) -> Iterator[int]:
+def mariadb(
+    folder: Path, options: Sequence[str] = (), *, durable: bool = False
+) -> Iterator[int]:
     """A MariaDB whose user root has no password; yields its port.
 
     :param durable: whether a commit is on the disk, as it is by default
@@ -156,14 +174,27 @@ def postgresql(folder: Path, *, durable: bool = False) -> Iterator[int]:
 
     :param durable: whether a commit is on the disk, as it is by default
     """
-    initdb = _find("initdb", *sorted(Path("/usr/lib/postgresql").glob("*/bin")))
+    initdb = _find(
+        "initdb", *sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    )
     server = str(Path(initdb).with_name("postgres"))
     data, user = folder / "data", _account("postgres")
     folder.mkdir(parents=True)
     if user:
         shutil.chown(folder, user)
     subprocess.run(
-        [initdb, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "-D", data],
+        [
+            initdb,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "-D",
+            data,
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
         user=user,
@@ -172,8 +203,22 @@ def postgresql(folder: Path, *, durable: bool = False) -> Iterator[int]:
     port = free_port()
     arguments = [
         server,
-        *("-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)),
-        *("-c", f"fsync={'on' if durable else 'off'}", "-c", "max_connections=300"),
+        *(
+            "-D",
+            str(data),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-k",
+            str(folder),
+        ),
+        *(
+            "-c",
+            f"fsync={'on' if durable else 'off'}",
+            "-c",
+            "max_connections=300",
+        ),
     ]
     with process(arguments, folder / "log", port=port, user=user, cwd=folder):
         yield port
@@ -219,7 +264,13 @@ def rabbitmq(folder: Path, options: str = "") -> Iterator[Broker]:
             port=epmd_port,
             env=environ,
         ),
-        process([server], folder / "rabbitmq.log", port=port, seconds=120, env=environ),
+        process(
+            [server],
+            folder / "rabbitmq.log",
+            port=port,
+            seconds=120,
+            env=environ,
+        ),
     ):
         yield Broker(port, environ)
 
@@ -285,12 +336,21 @@ class Relay:
             with self._lock:
                 self._connections += [client, server]
             spoke = [True]
-            for source, sink, is_client in ((client, server, True), (server, client, False)):
+            for source, sink, is_client in (
+                (client, server, True),
+                (server, client, False),
+            ):
                 arguments = (source, sink, is_client, spoke)
-                threading.Thread(target=self._pass, args=arguments, daemon=True).start()
+                threading.Thread(
+                    target=self._pass, args=arguments, daemon=True
+                ).start()
 
     def _pass(
-        self, source: socket.socket, sink: socket.socket, is_client: bool, spoke: list[bool]
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        is_client: bool,
+        spoke: list[bool],
     ) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
@@ -306,7 +366,9 @@ class Relay:
 
 def _find(program: str, *folders: Path) -> str:
     """A program on the path, in the folders, or where Debian puts servers."""
-    places = os.pathsep.join(map(str, [*folders, os.environ["PATH"], "/usr/sbin"]))
+    places = os.pathsep.join(
+        map(str, [*folders, os.environ["PATH"], "/usr/sbin"])
+    )
     found = shutil.which(program, path=places)
     if found is None:
         raise Missing(f"{program} is not installed")

@@ -57,9 +57,14 @@ def cache_release_notes() -> None:
         return
     names = {str(file.relative_to(ROOT)): file for file in notes}
     found = {
-        "notes": [{"version": release, "files": [[name, ""] for name in names]}],
+        "notes": [
+            {"version": release, "files": [[name, ""] for name in names]}
+        ],
         "dates": [],
-        "file-contents": {name: yaml.safe_load(file.read_text()) for name, file in names.items()},
+        "file-contents": {
+            name: yaml.safe_load(file.read_text())
+            for name, file in names.items()
+        },
     }
     cache.write_text(yaml.safe_dump(found))
 
@@ -71,9 +76,18 @@ class Help(Directive):
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        command = [sys.executable, "-W", "ignore", "-m", *self.arguments[0].split(), "--help"]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            *self.arguments[0].split(),
+            "--help",
+        ]
         environ = {**os.environ, "COLUMNS": "92"}
-        text = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
+        text = subprocess.run(
+            command, env=environ, check=True, capture_output=True, text=True
+        )
         return [nodes.literal_block(text.stdout, text.stdout, language="none")]
 
 
@@ -83,10 +97,18 @@ class MetricsTable(Directive):
     def run(self) -> list[nodes.Node]:
         table = nodes.definition_list()
         for metric in Metrics().registry.collect():
-            names = [one for one in metric.samples if not one.name.endswith("_created")]
+            names = [
+                one
+                for one in metric.samples
+                if not one.name.endswith("_created")
+            ]
             term = nodes.term("", "", nodes.literal("", names[0].name))
             text = f"{metric.documentation} ({metric.type})."
-            labels = {f"{label}={value!r}" for one in names for label, value in one.labels.items()}
+            labels = {
+                f"{label}={value!r}"
+                for one in names
+                for label, value in one.labels.items()
+            }
             if labels:
                 text += f" For each of {', '.join(sorted(labels))}."
             item = nodes.definition("", nodes.paragraph("", text))

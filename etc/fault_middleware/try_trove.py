@@ -26,10 +26,14 @@ def main(file: str, instance_id: str) -> None:
     notifier = oslo_messaging.Notifier(transport, publisher_id="try_trove")
     options = conf.oslo_messaging_notifications
     if not options.driver:
-        sys.exit(f"{file} sets no driver in [oslo_messaging_notifications]: nothing is published")
+        sys.exit(
+            f"{file} sets no driver in [oslo_messaging_notifications]: nothing is published"
+        )
     payload = {"instance_id": instance_id, "message": "This is a test."}
     notifier.info({}, "dbaas.instance_resize_volume.error", payload)
-    print(f"Published with {', '.join(options.driver)} to {', '.join(options.topics)}")
+    print(
+        f"Published with {', '.join(options.driver)} to {', '.join(options.topics)}"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 def count(text: str) -> int:
     """A whole number that a database can take for a number of rows or days."""
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 999999999")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number from 0 to 999999999"
+        )
     return int(text)
 
 

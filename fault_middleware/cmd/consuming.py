@@ -17,7 +17,9 @@ PROGRAM = "fault-middleware-consumer"
 _DESCRIPTION = "Store the faults that services notify of, until told to stop."
 
 
-def consume(arguments: list[str] | None, signals: Sequence[signal.Signals]) -> int:
+def consume(
+    arguments: list[str] | None, signals: Sequence[signal.Signals]
+) -> int:
     """Consume until one of the signals comes; the exit code.
 
     :param arguments: in place of ``sys.argv``
@@ -26,7 +28,12 @@ def consume(arguments: list[str] | None, signals: Sequence[signal.Signals]) -> i
     log.register_options(conf)
     try:
         with options.reading():
-            conf(arguments, "fault_middleware", PROGRAM, description=_DESCRIPTION)
+            conf(
+                arguments,
+                "fault_middleware",
+                PROGRAM,
+                description=_DESCRIPTION,
+            )
         log.setup(conf, "fault_middleware")
         deployment = deploy.deploy(conf)
         consumer = deployment.consumer

@@ -27,7 +27,9 @@ class Sync(Command):
         if before == after:
             print(f"The database is up to date at revision {after}.")
         else:
-            print(f"The database is at revision {after}; it was at {before or 'none'}.")
+            print(
+                f"The database is at revision {after}; it was at {before or 'none'}."
+            )
         return 0
 
 

@@ -10,7 +10,12 @@ from typing import Any
 from fault_middleware import fault, models, report
 from fault_middleware.archive import Archive
 from fault_middleware.cmd import arguments, formats
-from fault_middleware.cmd.manage import Command, ListCommand, ShowCommand, Table
+from fault_middleware.cmd.manage import (
+    Command,
+    ListCommand,
+    ShowCommand,
+    Table,
+)
 
 _COLUMNS = [str(column.name) for column in models.instance_faults.columns]
 # The columns of a table for people; the last one takes the room that the others leave.
@@ -38,8 +43,12 @@ class List(ListCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("--instance", metavar="ID", help="only faults of this instance")
-        parser.add_argument("--service", metavar="NAME", help="only faults of this service")
+        parser.add_argument(
+            "--instance", metavar="ID", help="only faults of this instance"
+        )
+        parser.add_argument(
+            "--service", metavar="NAME", help="only faults of this service"
+        )
         parser.add_argument(
             "--request-id",
             metavar="ID",
@@ -102,10 +111,14 @@ class Show(ShowCommand):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("id", metavar="ID", help="the id of a fault, or of an instance")
+        parser.add_argument(
+            "id", metavar="ID", help="the id of a fault, or of an instance"
+        )
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> tuple[list[str], list[Any]]:
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[list[str], list[Any]]:
         archive = Archive(self.store())
         wanted = fault.canonical_id(parsed_args.id)
         rows = archive.history(1, None, id=wanted)
@@ -130,11 +143,15 @@ class Record(Command):
         parser = super().get_parser(prog_name)
         _add_instance(parser)
         parser.add_argument(
-            "message", metavar="MESSAGE", help="what happened, for the owner of the instance"
+            "message",
+            metavar="MESSAGE",
+            help="what happened, for the owner of the instance",
         )
         details = parser.add_mutually_exclusive_group()
         details.add_argument(
-            "--details", metavar="TEXT", help="what only administrators are to see"
+            "--details",
+            metavar="TEXT",
+            help="what only administrators are to see",
         )
         details.add_argument(
             "--details-file",
@@ -152,7 +169,9 @@ class Record(Command):
         if not text.strip():
             raise RuntimeError("The message is empty: nothing was recorded.")
         conf = self.configuration()
-        report.record(given.instance, given.message, details, given.service, conf=conf)
+        report.record(
+            given.instance, given.message, details, given.service, conf=conf
+        )
         print(f"Recorded a fault of {given.instance}.")
         return 0
 
@@ -170,11 +189,18 @@ class Clear(Command):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         service = parsed_args.service
         wanted = fault.canonical_id(parsed_args.instance)
-        before = Archive(self.store()).history(1, None, instance_id=wanted, service=service)
-        report.record(wanted, "", None, service, conf=self.configuration(), deleted=True)
+        before = Archive(self.store()).history(
+            1, None, instance_id=wanted, service=service
+        )
+        report.record(
+            wanted, "", None, service, conf=self.configuration(), deleted=True
+        )
         print(f"The faults of {wanted} are no longer shown.")
         if not before or before[0]["deleted"]:
-            print("There was none in the table; is the id right?", file=sys.stderr)
+            print(
+                "There was none in the table; is the id right?",
+                file=sys.stderr,
+            )
         return 0
 
 
@@ -202,7 +228,9 @@ class Purge(Command):
             "(default: max_faults_per_instance)",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="only say how many rows would be removed"
+            "--dry-run",
+            action="store_true",
+            help="only say how many rows would be removed",
         )
         return parser
 
@@ -226,7 +254,9 @@ class Purge(Command):
 
 def _add_instance(parser: argparse.ArgumentParser) -> None:
     """Add what names an instance."""
-    parser.add_argument("instance", metavar="INSTANCE_ID", help="the id of the instance")
+    parser.add_argument(
+        "instance", metavar="INSTANCE_ID", help="the id of the instance"
+    )
     parser.add_argument(
         "--service",
         metavar="NAME",
@@ -241,7 +271,10 @@ def _comment(number: int, given: argparse.Namespace) -> None:
     elif number == 0:
         print("There are no such faults.", file=sys.stderr)
     elif number == given.limit:
-        print(f"These are the newest {number}; --limit 0 shows all.", file=sys.stderr)
+        print(
+            f"These are the newest {number}; --limit 0 shows all.",
+            file=sys.stderr,
+        )
 
 
 def _cells(row: Mapping[str, Any], columns: list[str]) -> list[Any]:

@@ -181,7 +181,9 @@ class Table(base.ListFormatter, base.SingleFormatter):
         _print(lines, stdout)
 
 
-def _converted(data: Iterable[_Row], convert: Callable[[Any], Any]) -> list[list[Any]]:
+def _converted(
+    data: Iterable[_Row], convert: Callable[[Any], Any]
+) -> list[list[Any]]:
     """The rows, with each of their values converted."""
     rows = []
     for row in data:

@@ -71,7 +71,9 @@ def wrap(text: str, width: int, keep_words: bool = False) -> list[str]:
         # Each of them takes the place of two, and no spaces are between them.
         width = width // 2
         keep_words = False
-    wrapper = textwrap.TextWrapper(width, break_on_hyphens=False, break_long_words=not keep_words)
+    wrapper = textwrap.TextWrapper(
+        width, break_on_hyphens=False, break_long_words=not keep_words
+    )
     lines = []
     for line in text.split("\n"):
         unindented = line.lstrip()
@@ -146,4 +148,6 @@ def _has_line_breaks(rows: _Rows) -> bool:
 
 
 def _has_wide_letters(text: str) -> bool:
-    return any(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return any(
+        unicodedata.east_asian_width(character) in "WF" for character in text
+    )

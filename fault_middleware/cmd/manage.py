@@ -47,17 +47,27 @@ class Manage(app.App):
         super().__init__(
             description="Manage the faults that fault_middleware shows.",
             version=importlib.metadata.version("fault_middleware"),
-            command_manager=commandmanager.CommandManager("fault_middleware.manage"),
+            command_manager=commandmanager.CommandManager(
+                "fault_middleware.manage"
+            ),
             deferred_help=True,
         )
 
-    def build_option_parser(self, *args: Any, **options: Any) -> argparse.ArgumentParser:
+    def build_option_parser(
+        self, *args: Any, **options: Any
+    ) -> argparse.ArgumentParser:
         """Add the options that name the configuration, as oslo.config does."""
         # Without abbreviations: --log of a command is not --log-file of the program.
         options["argparse_kwargs"] = {"prog": PROGRAM, "allow_abbrev": False}
-        parser: argparse.ArgumentParser = super().build_option_parser(*args, **options)
-        parser.add_argument("--config-file", action="append", metavar="PATH", help=_CONFIG_FILE)
-        parser.add_argument("--config-dir", action="append", metavar="DIR", help=_CONFIG_DIR)
+        parser: argparse.ArgumentParser = super().build_option_parser(
+            *args, **options
+        )
+        parser.add_argument(
+            "--config-file", action="append", metavar="PATH", help=_CONFIG_FILE
+        )
+        parser.add_argument(
+            "--config-dir", action="append", metavar="DIR", help=_CONFIG_DIR
+        )
         return parser
 
 
@@ -94,7 +104,13 @@ class Command(command.Command):
             folders = self.app_args.config_dir
         project = "fault_middleware"
         with options.reading():
-            conf([], project, PROGRAM, default_config_files=files, default_config_dirs=folders)
+            conf(
+                [],
+                project,
+                PROGRAM,
+                default_config_files=files,
+                default_config_dirs=folders,
+            )
         options.register_opts(conf)
         return conf
 
@@ -112,7 +128,9 @@ class Command(command.Command):
             return int(super().run(parsed_args))
         except (db_exception.DBError, SQLAlchemyError) as exc:
             reason, *_ = str(exc).splitlines()
-            raise RuntimeError(f"The database: {reason} ({self.advice})") from exc
+            raise RuntimeError(
+                f"The database: {reason} ({self.advice})"
+            ) from exc
 
 
 class ListCommand(Command, lister.Lister):

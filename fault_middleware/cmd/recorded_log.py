@@ -49,7 +49,9 @@ class RecordedSighting:
         """The functions that the exception came through, without their variables."""
         found = []
         for path, function in _FRAME.findall(self.trace):
-            module = _PACKAGES.sub("", path).removesuffix(".py").replace("/", ".")
+            module = (
+                _PACKAGES.sub("", path).removesuffix(".py").replace("/", ".")
+            )
             if modules.fullmatch(module):
                 found.append(Call(module, function, {}))
         return found
@@ -65,7 +67,10 @@ class RecordedSighting:
             logger=self.record.name,
             created=self.created,
             text=self.record.getMessage(),
-            sources=(self.record.name, *(f"{call.module}.{call.function}" for call in calls)),
+            sources=(
+                self.record.name,
+                *(f"{call.module}.{call.function}" for call in calls),
+            ),
             causes=causes,
             trace=self.trace,
             request_id=self.context.get("request_id"),
@@ -96,7 +101,10 @@ def _goes_on(first: re.Match[str], line: re.Match[str]) -> bool:
     """Whether a line belongs to the record before it: oslo.log begins each line of a traceback."""
     if line["context"] is not None:
         return False
-    return all(first[name] == line[name] for name in ("time", "process", "level", "logger"))
+    return all(
+        first[name] == line[name]
+        for name in ("time", "process", "level", "logger")
+    )
 
 
 def _sighting(first: re.Match[str], rest: Sequence[str]) -> RecordedSighting:
@@ -115,7 +123,9 @@ def _sighting(first: re.Match[str], rest: Sequence[str]) -> RecordedSighting:
     if raised is not None:
         names = (raised.names[0], raised.label)
     created = datetime.fromisoformat(first["time"])
-    return RecordedSighting(record, _context(first["context"]), names, trace, created)
+    return RecordedSighting(
+        record, _context(first["context"]), names, trace, created
+    )
 
 
 def _context(text: str | None) -> dict[str, str]:
@@ -124,7 +134,13 @@ def _context(text: str | None) -> dict[str, str]:
     for number, word in enumerate(words):
         if word.startswith("req-"):
             values = dict(
-                zip(("request_id", "user_id", "project_id"), words[number:], strict=False)
+                zip(
+                    ("request_id", "user_id", "project_id"),
+                    words[number:],
+                    strict=False,
+                )
             )
-            return {name: value for name, value in values.items() if value != "-"}
+            return {
+                name: value for name, value in values.items() if value != "-"
+            }
     return {}

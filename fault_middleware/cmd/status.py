@@ -54,13 +54,17 @@ def _tables(conf: cfg.ConfigOpts, _: object) -> Result:
     """Whether this release can work with the tables as they are."""
     options.register_opts(conf)
     try:
-        store = Store(options.read_database_options(conf), lookup_timeout=_LOOKUP_TIMEOUT)
+        store = Store(
+            options.read_database_options(conf), lookup_timeout=_LOOKUP_TIMEOUT
+        )
         file = store.reader.url.database or ""
         if store.reader.dialect.name == "sqlite" and not os.path.exists(file):
             return Result(Code.SUCCESS)  # connecting would make the file
         told = migration.differences(store.reader).sentences()
     except Exception as exc:
-        return Result(Code.WARNING, f"The tables could not be looked at: {describe(exc)}")
+        return Result(
+            Code.WARNING, f"The tables could not be looked at: {describe(exc)}"
+        )
     if told:
         return Result(Code.FAILURE, " ".join(told))
     return Result(Code.SUCCESS)
@@ -72,9 +76,13 @@ def _policy_file(conf: cfg.ConfigOpts, _: object) -> Result:
     used = conf.find_file(policy.Enforcer(conf, policy_file=named).policy_file)
     old = conf.find_file("policy.json")
     if used and fileutils.is_json(used):
-        return Result(Code.FAILURE, f"{used} is JSON, and is still read. {_CONVERT}")
+        return Result(
+            Code.FAILURE, f"{used} is JSON, and is still read. {_CONVERT}"
+        )
     if old and not used:
-        return Result(Code.FAILURE, f"{old} is JSON, and is not read. {_CONVERT}")
+        return Result(
+            Code.FAILURE, f"{old} is JSON, and is not read. {_CONVERT}"
+        )
     return Result(Code.SUCCESS)
 
 
@@ -100,7 +108,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         with options.reading():
-            code = upgradecheck.main(conf, "fault_middleware", checks, arguments or ["--help"])
+            code = upgradecheck.main(
+                conf, "fault_middleware", checks, arguments or ["--help"]
+            )
             return int(code)
     except ConfigurationError as exc:
         print(f"{PROGRAM}: {exc}", file=sys.stderr)

@@ -16,16 +16,30 @@ from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import Any, Self
 
 from fault_middleware.drivers import ansible_output, events
-from fault_middleware.drivers.failures import MESSAGE_BYTES, STDOUT_BYTES, Run, Told, tell
+from fault_middleware.drivers.failures import (
+    MESSAGE_BYTES,
+    STDOUT_BYTES,
+    Run,
+    Told,
+    tell,
+)
 from fault_middleware.drivers.problem import ManagementDriverException
 from fault_middleware.text import as_text, clean_all, last_line
 
-__all__ = ["FAILURES", "MESSAGE_BYTES", "STDOUT_BYTES", "AnsiblePlaybookError", "run_playbook"]
+__all__ = [
+    "FAILURES",
+    "MESSAGE_BYTES",
+    "STDOUT_BYTES",
+    "AnsiblePlaybookError",
+    "run_playbook",
+]
 
 #: Of how many failures an error tells.
 FAILURES = 20
 
-_ERROR = re.compile(r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE)
+_ERROR = re.compile(
+    r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
+)
 # What makes the output complete, whatever ansible.cfg says: it is read where Ansible could not
 # load the plugin.
 _OUTPUT = {
@@ -36,7 +50,11 @@ _OUTPUT = {
     "ANSIBLE_NOCOWS": "true",
 }
 # Where Ansible looks for its configuration, and for callbacks if that names no folders.
-_CONFIGURATIONS = ("./ansible.cfg", "~/.ansible.cfg", "/etc/ansible/ansible.cfg")
+_CONFIGURATIONS = (
+    "./ansible.cfg",
+    "~/.ansible.cfg",
+    "/etc/ansible/ansible.cfg",
+)
 _CALLBACKS = "~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback"
 
 
@@ -54,7 +72,12 @@ class AnsiblePlaybookError(ManagementDriverException):
 
     @classmethod
     def from_output(
-        cls, stdout: str | bytes | None, stderr: str | bytes | None, returncode: int, *, vdu: str
+        cls,
+        stdout: str | bytes | None,
+        stderr: str | bytes | None,
+        returncode: int,
+        *,
+        vdu: str,
     ) -> Self | None:
         """The error of a run, or None for return code 0; linear in the output.
 
@@ -67,7 +90,14 @@ class AnsiblePlaybookError(ManagementDriverException):
         return cls._of(run, as_text(stderr), returncode, vdu)
 
     @classmethod
-    def _of(cls, run: Run, stderr: str, returncode: int | None, vdu: str, fate: str = "") -> Self:
+    def _of(
+        cls,
+        run: Run,
+        stderr: str,
+        returncode: int | None,
+        vdu: str,
+        fate: str = "",
+    ) -> Self:
         """The error of a run that is known.
 
         :param fate: what became of a run that did not end by itself
@@ -115,7 +145,9 @@ def run_playbook(
         path = Path(folder) / "failures"
         environ = dict(os.environ if env is None else env)
         environ.update(_OUTPUT)
-        environ["ANSIBLE_CALLBACK_PLUGINS"] = f"{events.FOLDER}:{_callbacks(environ)}"
+        environ["ANSIBLE_CALLBACK_PLUGINS"] = (
+            f"{events.FOLDER}:{_callbacks(environ)}"
+        )
         environ[events.VARIABLE] = str(path)
         command = ["ansible-playbook", *arguments, playbook]
         stdout, stderr, returncode, fate = _run(command, environ, timeout)
@@ -129,7 +161,12 @@ def _run(
     command: list[str], environ: Mapping[str, str], timeout: float | None
 ) -> tuple[str, str, int | None, str]:
     """Both streams of a command, its return code, and what became of it if it did not end."""
-    pipes: Any = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "start_new_session": True}
+    pipes: Any = {
+        "stdin": DEVNULL,
+        "stdout": PIPE,
+        "stderr": PIPE,
+        "start_new_session": True,
+    }
     try:
         with Popen(command, env=environ, **pipes) as running:  # noqa: S603 no shell
             fate = ""
@@ -161,7 +198,9 @@ def _configured_callbacks(path: Path) -> str:
     configuration = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         configuration.read(path, "utf-8")
-        folders = configuration.get("defaults", "callback_plugins", fallback="")
+        folders = configuration.get(
+            "defaults", "callback_plugins", fallback=""
+        )
     except (configparser.Error, UnicodeDecodeError, OSError):
         return ""
     absolute = [

@@ -13,11 +13,13 @@ import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from fault_middleware.drivers import ansible_json
+from fault_middleware.drivers.ansible_json import Counts
 from fault_middleware.drivers.failures import Failure, Run
 
 # The lines that are Ansible's own: what tasks print is inside of JSON, or indented.
@@ -48,10 +50,14 @@ _RECAP = re.compile(
 )
 _RECAP_BEGINS = re.compile(r"^(?:PLAY RECAP \*|- Play recap -)", re.M)
 # Core 2.19 shows the place in the playbook, with a few lines before it, for most failures.
-_ORIGIN = re.compile(r"^Origin: .*\n\n(?: *\d+ .*\n)*? *\d+ +- name: (.*)\n *\^ column \d+$", re.M)
+_ORIGIN = re.compile(
+    r"^Origin: .*\n\n(?: *\d+ .*\n)*? *\d+ +- name: (.*)\n *\^ column \d+$",
+    re.M,
+)
 # What the log of Ansible has before each line.
 _STAMP = re.compile(
-    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=\S+ ?[A-Z]*\| ?", re.MULTILINE
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=\S+ ?[A-Z]*\| ?",
+    re.MULTILINE,
 )
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # A result in YAML is not larger; reading it takes a second for each MiB.
@@ -65,14 +71,6 @@ class _Task:
 
     name: str | None = None
     hosts: set[str] = dataclasses.field(default_factory=set)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Counts:
-    """How many tasks of a host failed, and found it unreachable, and count."""
-
-    failed: int
-    unreachable: int
 
 
 @dataclasses.dataclass(slots=True)
@@ -94,7 +92,7 @@ def read(stdout: str, stderr: str) -> Run:
     err = plain(stderr)
     recap = _recap(out)
     ended = bool(_RECAP_BEGINS.search(out))
-    document = _read_json(out)
+    document = ansible_json.read(out)
     if document:
         failures, recap = document
         return Run(_that_count(failures, recap), has_ended=True)
@@ -105,7 +103,11 @@ def read(stdout: str, stderr: str) -> Run:
         _name_tasks(failures, stream.tasks, err)
     if not failures:
         unixy = _read_unixy(out)
-        return Run(_that_count(unixy.failures, recap), stream.last_task or unixy.last_task, ended)
+        return Run(
+            _that_count(unixy.failures, recap),
+            stream.last_task or unixy.last_task,
+            ended,
+        )
     return Run(_that_count(failures, recap), stream.last_task, ended)
 
 
@@ -115,18 +117,22 @@ def plain(text: str) -> str:
     return _STAMP.sub("", text)
 
 
-def _recap(out: str) -> dict[str, _Counts]:
+def _recap(out: str) -> dict[str, Counts]:
     """What the recap counts for each host."""
     begin = 0
     for heading in _RECAP_BEGINS.finditer(out):
         begin = heading.start()
     recap = {}
     for line in _RECAP.finditer(out, begin):
-        recap[line["host"]] = _Counts(int(line["failed"]), int(line["unreachable"]))
+        recap[line["host"]] = Counts(
+            int(line["failed"]), int(line["unreachable"])
+        )
     return recap
 
 
-def _that_count(failures: list[Failure], recap: Mapping[str, _Counts]) -> list[Failure]:
+def _that_count(
+    failures: list[Failure], recap: Mapping[str, Counts]
+) -> list[Failure]:
     """Those that were neither ignored nor rescued, of each host as many as the recap counts.
 
     A host goes on after what is ignored or rescued, so its last failures are those that count.
@@ -142,42 +148,6 @@ def _that_count(failures: list[Failure], recap: Mapping[str, _Counts]) -> list[F
             left[kind] -= 1
             chosen.append(failure)
     return chosen[::-1]
-
-
-def _read_json(text: str) -> tuple[list[Failure], dict[str, _Counts]] | None:
-    """The failures that the json callback wrote; of each host, how many of two kinds count."""
-    start = re.search(r"^\{", text, re.MULTILINE)
-    try:
-        document, end = json.JSONDecoder().raw_decode(text, start.start() if start else 0)
-        if text.find("\nPLAY RECAP *", end) >= 0:
-            return None  # A task printed it: the recap of another callback comes last.
-        recap = {host: _counts(of_host) for host, of_host in document["stats"].items()}
-        return list(_failures_in(document)), recap
-    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
-        return None
-
-
-def _counts(of_host: Mapping[str, Any]) -> _Counts:
-    counts = _Counts(of_host["failures"], of_host["unreachable"])
-    if not isinstance(counts.failed, int) or not isinstance(counts.unreachable, int):
-        raise TypeError(f"not numbers of tasks: {counts}")
-    return counts
-
-
-def _failures_in(document: Mapping[str, Any]) -> Iterator[Failure]:
-    for play in document["plays"]:
-        for task in play["tasks"]:
-            for host, result in task["hosts"].items():
-                if not _is_bad(result):
-                    continue
-                items = [item for item in result.get("results", ()) if _is_bad(item)]
-                lost = bool(result.get("unreachable"))
-                name = task["task"]["name"]
-                yield Failure(host, name, items or [result], lost, is_loop=bool(items))
-
-
-def _is_bad(result: Mapping[str, Any]) -> bool:
-    return bool(result.get("failed") or result.get("unreachable"))
 
 
 def _read_stream(text: str) -> _Stream:
@@ -205,12 +175,17 @@ def _read_stream(text: str) -> _Stream:
 
 
 def _add(
-    stream: _Stream, before: Failure | None, line: re.Match[str], result: Mapping[str, Any]
+    stream: _Stream,
+    before: Failure | None,
+    line: re.Match[str],
+    result: Mapping[str, Any],
 ) -> Failure:
     """Add what a line tells of a failure: a new one, or another item of that before it."""
     is_item = bool(line["item"])
     if before and _is_of(before, line, result, stream.last_task):
-        if is_item:  # else the result of the loop, which no_log has printed as well
+        if (
+            is_item
+        ):  # else the result of the loop, which no_log has printed as well
             before.results.append(result)
         return before
     failure = Failure(
@@ -225,12 +200,17 @@ def _add(
 
 
 def _is_of(
-    before: Failure, line: re.Match[str], result: Mapping[str, Any], task: str | None
+    before: Failure,
+    line: re.Match[str],
+    result: Mapping[str, Any],
+    task: str | None,
 ) -> bool:
     """Whether a line is about the failure before it, of the same host and under one banner."""
     if line["short"]:
         return True
-    return before.is_loop and bool(line["item"] or task or "censored" in result)
+    return before.is_loop and bool(
+        line["item"] or task or "censored" in result
+    )
 
 
 def _read_lines(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
@@ -260,7 +240,11 @@ def _without_messages(
             continue
         real.append((line, result))
         if "\n" in message and not left[message]:
-            at = text.find(message, max(line.start() - len(message) - 8192, 0), line.start())
+            at = text.find(
+                message,
+                max(line.start() - len(message) - 8192, 0),
+                line.start(),
+            )
             end = at if at >= 0 else end
     return real[::-1]
 
@@ -293,10 +277,15 @@ def _read_unixy(text: str) -> _Stream:
         if line["task"]:
             stream.tasks.append(_Task(line["task"]))
             continue
-        parts = [_UNIXY_PART.match(part.strip()) for part in line["result"].split(" | ")]
+        parts = [
+            _UNIXY_PART.match(part.strip())
+            for part in line["result"].split(" | ")
+        ]
         result = {part[1]: part[2] for part in parts if part}
         lost = bool(line["lost"])
-        stream.failures.append(Failure(line["host"], stream.last_task, [result], lost))
+        stream.failures.append(
+            Failure(line["host"], stream.last_task, [result], lost)
+        )
     return stream
 
 
@@ -313,14 +302,18 @@ def _name_tasks(failures: list[Failure], tasks: list[_Task], err: str) -> None:
     if len(of_host) * len(tasks) > 10**6:
         return
     for host, own in of_host.items():
-        possible = [task.name for task in tasks if task.name and host not in task.hosts]
+        possible = [
+            task.name for task in tasks if task.name and host not in task.hosts
+        ]
         if len(possible) == len(own):
             for failure, name in zip(own, possible, strict=True):
                 failure.task = name
     _name_by_origin(failures, tasks, err)
 
 
-def _name_by_origin(failures: list[Failure], tasks: list[_Task], err: str) -> None:
+def _name_by_origin(
+    failures: list[Failure], tasks: list[_Task], err: str
+) -> None:
     """Name tasks by the place in the playbook that stands right before a failure."""
     lines = [line for line, _ in _read_lines(err) if line["host"]]
     if len(lines) != len(failures):

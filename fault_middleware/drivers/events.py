@@ -28,7 +28,9 @@ def read(path: Path) -> Run | None:
             counts = event["hosts"]
     if last_task is None and counts is None:
         return None
-    return Run(_that_count(failures, counts), last_task, has_ended=counts is not None)
+    return Run(
+        _that_count(failures, counts), last_task, has_ended=counts is not None
+    )
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -63,7 +65,11 @@ def _that_count(
     A block without a rescue may stand in one that has one, and a failure in its "always" goes
     there; so where Ansible counts fewer, the last ones are taken.
     """
-    candidates = [failure for failure, rescued in failures if not failure.ignored and not rescued]
+    candidates = [
+        failure
+        for failure, rescued in failures
+        if not failure.ignored and not rescued
+    ]
     if counts is None:
         return candidates
     left: Counter[tuple[str, bool]] = Counter()

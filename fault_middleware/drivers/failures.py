@@ -56,13 +56,19 @@ def tell(failure: Failure, result: Mapping[str, Any]) -> Told:
     """What is told of a failure and one of its results; without secrets, within limits."""
     message = _message(failure, result)
     cause = _cause(result)
-    sentence = [_what(failure), message.strip().partition("\n")[0], last_line(cause)]
+    sentence = [
+        _what(failure),
+        message.strip().partition("\n")[0],
+        last_line(cause),
+    ]
     whole = f"{message.rstrip()}: {cause}" if cause else message
     attributes = {
         "host": clean_all(failure.host, 256),
         "task": clean_all(failure.task, 1024),
         "message": clean_all(whole, MESSAGE_BYTES),
-        "stdout": clean_all(_text(result, "stdout", "module_stdout"), STDOUT_BYTES),
+        "stdout": clean_all(
+            _text(result, "stdout", "module_stdout"), STDOUT_BYTES
+        ),
     }
     return Told(attributes, ": ".join(part for part in sentence if part))
 
@@ -97,7 +103,10 @@ def _reasons(modules: Mapping[str, Any]) -> Iterable[str]:
     for name, result in modules.items():
         if not isinstance(result, Mapping):
             continue
-        reasons = [as_text(result.get("msg")).strip(), last_line(_cause(result))]
+        reasons = [
+            as_text(result.get("msg")).strip(),
+            last_line(_cause(result)),
+        ]
         yield f"{name}: {': '.join(reason for reason in reasons if reason)}"
 
 

@@ -27,7 +27,9 @@ _URI_REFERENCE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 # What Tacker makes of a script's stderr: the repr() of bytes, and nothing but that one token.
-_STDERR = re.compile(r"\w+ failed: (b(['\"])(?:(?!\2)[ -\[\]-~]|\\[\\'tnr]|\\x[\da-f]{2})*+\2)")
+_STDERR = re.compile(
+    r"\w+ failed: (b(['\"])(?:(?!\2)[ -\[\]-~]|\\[\\'tnr]|\\x[\da-f]{2})*+\2)"
+)
 # What v1 makes of its own error when the operation is given up or cancelled: a repr() of sorts.
 _GIVEN_UP = re.compile(
     r"ProblemDetails\([^']*detail='(\{.*\})',status=\d+,title='[^']*',updated_at=[^']*\)",
@@ -61,20 +63,26 @@ class ProblemDetails:
 
     def __post_init__(self) -> None:
         if not isinstance(self.status, int) or not 100 <= self.status <= 599:
-            raise _wrong("status", self.status, "not an HTTP status code (100 to 599)")
+            raise _wrong(
+                "status", self.status, "not an HTTP status code (100 to 599)"
+            )
         _check_text("detail", self.detail)
         _check_text("type", self.type)
         _check_uri_reference("type", self.type)
         if self.title is not None:
             _check_text("title", self.title)
         elif self.type != ABOUT_BLANK:
-            raise _wrong("title", None, f"required with the type {self.type[:100]}")
+            raise _wrong(
+                "title", None, f"required with the type {self.type[:100]}"
+            )
         if self.instance is not None:
             _check_text("instance", self.instance)
             _check_uri_reference("instance", self.instance)
         for name in _MEMBERS:
             object.__setattr__(self, name, _as_json(name, getattr(self, name)))
-        object.__setattr__(self, "additional", _read_additional(self.additional))
+        object.__setattr__(
+            self, "additional", _read_additional(self.additional)
+        )
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
@@ -85,24 +93,34 @@ class ProblemDetails:
             raise _wrong("problem", data, "not a JSON object")
         members: Any = {"status": None, "detail": None}
         members |= {name: data[name] for name in _MEMBERS if name in data}
-        return cls(**members, additional={k: v for k, v in data.items() if k not in _MEMBERS})
+        return cls(
+            **members,
+            additional={k: v for k, v in data.items() if k not in _MEMBERS},
+        )
 
     @classmethod
     def from_exception(cls, exc: BaseException) -> "ProblemDetails":
         """A ManagementDriverException's own; else its text, and the root of its chain (cause)."""
         if isinstance(exc, ManagementDriverException):
             return exc.problem
-        root = last = traceback.TracebackException.from_exception(exc, compact=True)
+        root = last = traceback.TracebackException.from_exception(
+            exc, compact=True
+        )
         while earlier := root.__cause__ or root.__context__:
             root = earlier
         cause = "".join(root.format_exception_only()).strip()
-        return cls(500, str(last), additional={} if root is last else {"cause": cause})
+        return cls(
+            500, str(last), additional={} if root is last else {"cause": cause}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is absent; ``about:blank`` says the same as no type."""
         absent = {"type": ABOUT_BLANK, "title": None, "instance": None}.items()
         members = {name: getattr(self, name) for name in _MEMBERS}.items()
-        return {**dict(member for member in members if member not in absent), **self.additional}
+        return {
+            **dict(member for member in members if member not in absent),
+            **self.additional,
+        }
 
     def __str__(self) -> str:
         return json.dumps(self.to_dict())
@@ -143,15 +161,22 @@ class ManagementDriverException(Exception):
         uri = type
         if uri is None:
             uri = self.type or ABOUT_BLANK
-        self.problem = ProblemDetails(status, detail, uri, title, instance, additional)
+        self.problem = ProblemDetails(
+            status, detail, uri, title, instance, additional
+        )
         own = {**vars(self.problem), "problem": self.problem}
-        vars(self).update({k: v for k, v in additional.items() if not hasattr(Exception, k)} | own)
+        vars(self).update(
+            {k: v for k, v in additional.items() if not hasattr(Exception, k)}
+            | own
+        )
         super().__init__(detail)
 
     def __str__(self) -> str:
         return str(self.problem)
 
-    def __reduce__(self) -> tuple[Any, ...]:  # past __init__, which subclasses may change
+    def __reduce__(
+        self,
+    ) -> tuple[Any, ...]:  # past __init__, which subclasses may change
         return type(self).__new__, (type(self), *self.args), vars(self)
 
 
@@ -166,9 +191,13 @@ def driver_script() -> Iterator[None]:
         yield
     except Exception as exc:
         problem = ProblemDetails.from_exception(exc)
-        data = {"user_script_err_handling_data": {"problem": problem.to_dict()}}
+        data = {
+            "user_script_err_handling_data": {"problem": problem.to_dict()}
+        }
         sys.stdout.buffer.write(pickle.dumps(data))
-        sys.stderr.buffer.write(problem.detail.encode("utf-8", "backslashreplace") + b"\n")
+        sys.stderr.buffer.write(
+            problem.detail.encode("utf-8", "backslashreplace") + b"\n"
+        )
         sys.exit(1)
 
 
@@ -185,9 +214,17 @@ def lift(error: Mapping[str, Any]) -> ProblemDetails | None:
         candidates = [given_up[1]]
     if script := _STDERR.fullmatch(text):
         data = error.get("userScriptErrHandlingData")
-        lines = ast.literal_eval(script[1]).decode("utf-8", "replace").splitlines()
-        texts = [line[max(line.find("{"), 0) :] for line in lines[:-21:-1]]  # behind a class
-        candidates = [data, data.get("problem") if isinstance(data, Mapping) else None, *texts]
+        lines = (
+            ast.literal_eval(script[1]).decode("utf-8", "replace").splitlines()
+        )
+        texts = [
+            line[max(line.find("{"), 0) :] for line in lines[:-21:-1]
+        ]  # behind a class
+        candidates = [
+            data,
+            data.get("problem") if isinstance(data, Mapping) else None,
+            *texts,
+        ]
     for candidate in candidates:
         with contextlib.suppress(ProblemError):
             return ProblemDetails.from_json(candidate)
@@ -209,7 +246,9 @@ def _read_additional(given: Mapping[str, Any]) -> dict[str, Any]:
     additional = {}
     for name, value in given.items():
         if not isinstance(name, str) or name in _MEMBERS:
-            raise _wrong(str(name), value, "not a name for an additional attribute")
+            raise _wrong(
+                str(name), value, "not a name for an additional attribute"
+            )
         additional[_as_json(name, name)] = _as_json(name, value)
     return additional
 

@@ -78,7 +78,10 @@ def sync(engine: sa.Engine, revision: str = "head") -> None:
 
 def check(engine: sa.Engine) -> None:
     """Raise ForeignTableError when ``instance_faults`` belongs to somebody else."""
-    if sa.inspect(engine).has_table(models.instance_faults.name) and version(engine) is None:
+    if (
+        sa.inspect(engine).has_table(models.instance_faults.name)
+        and version(engine) is None
+    ):
         raise ForeignTableError(
             f"the database {engine.url.render_as_string()} has a table "
             f"{models.instance_faults.name!r} that fault_middleware did not make "
@@ -121,7 +124,9 @@ def differences(engine: sa.Engine) -> Differences:
     for table in models.metadata.sorted_tables:
         found = _columns(inspector, table)
         missing += [
-            f"{table.name}.{column.name}" for column in table.c if column.name not in found
+            f"{table.name}.{column.name}"
+            for column in table.c
+            if column.name not in found
         ]
         for name, column in found.items():
             is_required = not column["nullable"] and column["default"] is None
@@ -136,14 +141,18 @@ def _columns(inspector: sa.Inspector, table: sa.Table) -> dict[str, Any]:
     """The columns that a table has in the database, by name; none where it is not there."""
     if not inspector.has_table(table.name):
         return {}
-    return {column["name"]: column for column in inspector.get_columns(table.name)}
+    return {
+        column["name"]: column for column in inspector.get_columns(table.name)
+    }
 
 
 def version(engine: sa.Engine) -> str | None:
     """The revision of the database, or None where :func:`sync` never ran."""
     with engine.connect() as connection:
         options = {"version_table": VERSION_TABLE}
-        context = alembic.runtime.migration.MigrationContext.configure(connection, opts=options)
+        context = alembic.runtime.migration.MigrationContext.configure(
+            connection, opts=options
+        )
         return context.get_current_revision()
 
 

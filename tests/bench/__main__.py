@@ -28,15 +28,30 @@ QUESTIONS = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", action="append", choices=QUESTIONS, help="ask this question")
-    parser.add_argument("--quick", action="store_true", help="be short rather than exact")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the tables here")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="also draw the goals here")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description=__doc__
+    )
+    parser.add_argument(
+        "--only", action="append", choices=QUESTIONS, help="ask this question"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="be short rather than exact"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the tables here"
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="also draw the goals here",
+    )
     text = "the Python of a virtualenv with Trove and this package; default: that of tox -e trove"
     python = ROOT / ".tox/trove/bin/python"
     default = str(python) if python.exists() else None
-    parser.add_argument("--trove", metavar="PYTHON", default=default, help=text)
+    parser.add_argument(
+        "--trove", metavar="PYTHON", default=default, help=text
+    )
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     tables: dict[str, list[Table]] = {}
@@ -52,21 +67,30 @@ def main() -> None:
 def _ask(name: str, rig: Rig, tables: list[Table]) -> None:
     rig.say(name)
     try:
-        for table in importlib.import_module(f"tests.bench.{name}").measure(rig):
+        for table in importlib.import_module(f"tests.bench.{name}").measure(
+            rig
+        ):
             tables.append(table)
             print(table, flush=True)
     except services.Missing as exc:
         print(f"{name} is skipped: {exc}", flush=True)
 
 
-def _write(tables: dict[str, list[Table]], text: Path | None, chart: Path | None) -> None:
+def _write(
+    tables: dict[str, list[Table]], text: Path | None, chart: Path | None
+) -> None:
     if text:
-        found = {name: [dataclasses.asdict(one) for one in some] for name, some in tables.items()}
+        found = {
+            name: [dataclasses.asdict(one) for one in some]
+            for name, some in tables.items()
+        }
         text.write_text(json.dumps(found, indent=1))
     if chart:
         from tests.bench import drawing
 
-        drawing.draw([table for some in tables.values() for table in some], chart)
+        drawing.draw(
+            [table for some in tables.values() for table in some], chart
+        )
 
 
 if __name__ == "__main__":

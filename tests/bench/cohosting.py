@@ -21,7 +21,11 @@ from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
 
 KINDS = ["MariaDB, PyMySQL", "PostgreSQL, psycopg"]
-IDLE, EXTERNAL, COHOSTED = "no storm", "external consumer", "co-hosted consumer"
+IDLE, EXTERNAL, COHOSTED = (
+    "no storm",
+    "external consumer",
+    "co-hosted consumer",
+)
 # A client thinks between two requests.
 THINK = 0.002
 
@@ -34,7 +38,8 @@ def measure(rig_: Rig) -> Iterator[Table]:
                 store = fixtures.make_store(url)
                 ids = filling.fill(store, 10, 10)
                 cases = {
-                    name: _storm(rig_, url, name, ids[0]) for name in (IDLE, EXTERNAL, COHOSTED)
+                    name: _storm(rig_, url, name, ids[0])
+                    for name in (IDLE, EXTERNAL, COHOSTED)
                 }
                 count = 5000 if rig_.quick else 20000
                 results = measuring.interleave(cases, count, 3, warm=False)
@@ -46,7 +51,10 @@ def measure(rig_: Rig) -> Iterator[Table]:
             table.compare(results, EXTERNAL, IDLE)
             table.compare(results, COHOSTED, EXTERNAL, Goal(1.5))
             table.compare(results, COHOSTED, EXTERNAL, Goal(3), "p99")
-            for name, goal in ((EXTERNAL, None), (COHOSTED, Goal(500, at_least=True))):
+            for name, goal in (
+                (EXTERNAL, None),
+                (COHOSTED, Goal(500, at_least=True)),
+            ):
                 rate = measuring.median(results[name], "rate")
                 table.count(name, "messages a second", rate, goal)
         yield table
@@ -64,9 +72,13 @@ def _storm(rig_: Rig, url: str, name: str, instance_id: str) -> Case:
             stack.callback(backlog.close)
             if name != IDLE:
                 backlog.publish(count)
-            shows = stack.enter_context(consuming.started("cohosting", file, instance_id))
+            shows = stack.enter_context(
+                consuming.started("cohosting", file, instance_id)
+            )
             if name == EXTERNAL:
-                external = stack.enter_context(consuming.started("consuming", "ours", file))
+                external = stack.enter_context(
+                    consuming.started("consuming", "ours", file)
+                )
                 external.tell()
                 fixtures.wait_until(lambda: backlog.depth < count)
             shows.tell()
@@ -93,7 +105,9 @@ def main() -> None:
     print("{}", flush=True)
     sys.stdin.readline()
     told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
+    threading.Thread(
+        target=lambda: (sys.stdin.readline(), told.set()), daemon=True
+    ).start()
     times = []
     cpu = time.thread_time()
     while not told.is_set():

@@ -86,7 +86,12 @@ class Watch:
 
     def told(self) -> dict[str, float]:
         (begin, begin_cpu), (end, end_cpu) = self._first, self._last
-        return {"count": self._count, "begin": begin, "end": end, "cpu": end_cpu - begin_cpu}
+        return {
+            "count": self._count,
+            "begin": begin,
+            "end": end,
+            "cpu": end_cpu - begin_cpu,
+        }
 
 
 def _listen(kind: str, file: Path, watch: Watch) -> None:
@@ -101,28 +106,51 @@ def _listen(kind: str, file: Path, watch: Watch) -> None:
     if kind == "ours":
         consumer._store = watch.around(consumer._store, len)
         forever = threading.Event().wait
-        threading.Thread(target=consumer.run, args=(forever,), daemon=True).start()
+        threading.Thread(
+            target=consumer.run, args=(forever,), daemon=True
+        ).start()
         return
 
     def nothing(messages: Sequence[Any]) -> None:
         pass
 
-    def store(context: Any, publisher: str, event: str, payload: Any, metadata: Any) -> None:
-        notification = {"event_type": event, "publisher_id": publisher, "payload": payload}
+    def store(
+        context: Any, publisher: str, event: str, payload: Any, metadata: Any
+    ) -> None:
+        notification = {
+            "event_type": event,
+            "publisher_id": publisher,
+            "payload": payload,
+        }
         notification |= {"context": context, "priority": "info", **metadata}
-        deployment.recorder.record(deployment.recorder.extract(notification), lambda seconds: True)
+        deployment.recorder.record(
+            deployment.recorder.extract(notification), lambda seconds: True
+        )
 
     transport = oslo_messaging.get_notification_transport(
         conf, url=listener.transport_url(conf, deployment.settings)
     )
-    targets = [oslo_messaging.Target(topic=deployment.settings.topics[0], exchange=EXCHANGE)]
+    targets = [
+        oslo_messaging.Target(
+            topic=deployment.settings.topics[0], exchange=EXCHANGE
+        )
+    ]
     if kind == "single":
-        endpoint = types.SimpleNamespace(info=watch.around(store, lambda *arguments: 1))
-        server = oslo_messaging.get_notification_listener(transport, targets, [endpoint])
+        endpoint = types.SimpleNamespace(
+            info=watch.around(store, lambda *arguments: 1)
+        )
+        server = oslo_messaging.get_notification_listener(
+            transport, targets, [endpoint]
+        )
     else:
         endpoint = types.SimpleNamespace(info=watch.around(nothing, len))
         server = oslo_messaging.get_batch_notification_listener(
-            transport, targets, [endpoint], allow_requeue=True, batch_size=64, batch_timeout=0.05
+            transport,
+            targets,
+            [endpoint],
+            allow_requeue=True,
+            batch_size=64,
+            batch_timeout=0.05,
         )
     server.start(override_pool_size=1)
 

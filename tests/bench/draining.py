@@ -38,13 +38,23 @@ def measure(rig_: Rig) -> Iterator[Table]:
             if kind in TWO:
                 cases[f"{kind}, two processes"] = _drain(rig_, "ours", url, 2)
         count = 3000 if rig_.quick else 8000
-        results = measuring.interleave(cases, count, 3 if rig_.quick else 5, warm=False)
+        results = measuring.interleave(
+            cases, count, 3 if rig_.quick else 5, warm=False
+        )
     for case in cases:
         one, _, two = case.partition(", two")
         if two:
-            table.compare(results, case, one, Goal(1.4, at_least=True), "messages a second")
+            table.compare(
+                results,
+                case,
+                one,
+                Goal(1.4, at_least=True),
+                "messages a second",
+            )
         else:
-            table.compare(results, case, NOTHING, GOALS.get(case), "messages a second")
+            table.compare(
+                results, case, NOTHING, GOALS.get(case), "messages a second"
+            )
     yield table
 
 
@@ -52,7 +62,9 @@ def _drain(rig_: Rig, kind: str, url: str, processes: int = 1) -> Case:
     def run(count: int) -> Figures:
         backlog = Backlog(rig_.server("rabbitmq"))
         file = rig_.configuration(
-            url, transport_url=rig_.server("rabbitmq").url, topics=backlog.topic
+            url,
+            transport_url=rig_.server("rabbitmq").url,
+            topics=backlog.topic,
         )
         with contextlib.ExitStack() as stack:
             stack.callback(backlog.close)
@@ -65,7 +77,9 @@ def _drain(rig_: Rig, kind: str, url: str, processes: int = 1) -> Case:
             for program in programs:
                 program.tell()
             told = _outcome(programs, count)
-        seconds = max(one["end"] for one in told) - min(one["begin"] for one in told)
+        seconds = max(one["end"] for one in told) - min(
+            one["begin"] for one in told
+        )
         return {
             "wall": seconds / count * 1e6,
             "cpu": sum(one["cpu"] for one in told) / count * 1e6,
@@ -75,7 +89,9 @@ def _drain(rig_: Rig, kind: str, url: str, processes: int = 1) -> Case:
     return run
 
 
-def _outcome(programs: list[consuming.Program], count: int) -> list[dict[str, float]]:
+def _outcome(
+    programs: list[consuming.Program], count: int
+) -> list[dict[str, float]]:
     """What the consumers did, once everything is done."""
     end = time.monotonic() + 120
     while time.monotonic() < end:

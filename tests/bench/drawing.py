@@ -17,11 +17,15 @@ def draw(tables: list[Table], file: Path) -> None:
             if not row.reached or not limit or not float(limit[0]):
                 continue
             share = row.reached / float(limit[0])
-            names.append(f"{table.title}: {row.case}{row.figure and f', {row.figure}'}")
+            names.append(
+                f"{table.title}: {row.case}{row.figure and f', {row.figure}'}"
+            )
             # Of what should be at least so much, less is worse.
             shares.append(1 / share if row.goal.startswith(">=") else share)
             colours.append("tab:green" if row.holds else "tab:red")
-    figure, axes = plt.subplots(figsize=(12, 1 + len(names) * 0.25), layout="constrained")
+    figure, axes = plt.subplots(
+        figsize=(12, 1 + len(names) * 0.25), layout="constrained"
+    )
     axes.barh(names, shares, color=colours)
     axes.axvline(1, color="black")
     axes.set_xscale("log")

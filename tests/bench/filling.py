@@ -25,11 +25,19 @@ _MULTIPLY = f"""
     WHERE d.n BETWEEN 1 AND :copies
     ORDER BY 1
 """
-_ANALYZE = {"mysql": "ANALYZE TABLE instance_faults", "postgresql": "VACUUM ANALYZE"}
+_ANALYZE = {
+    "mysql": "ANALYZE TABLE instance_faults",
+    "postgresql": "VACUUM ANALYZE",
+}
 
 
 def fill(
-    store: Store, instances: int, faults: int, *, copies: int = 0, size: int = 2800
+    store: Store,
+    instances: int,
+    faults: int,
+    *,
+    copies: int = 0,
+    size: int = 2800,
 ) -> list[str]:
     """Store faults, and copies of them for other instances.
 
@@ -43,7 +51,9 @@ def fill(
         _multiply(store, copies)
         step = max(1, copies * instances // 5000)
         pairs = [(one, n) for one in ids for n in range(1, copies + 1)][::step]
-        ids = [hashlib.md5(f"{one}{n}".encode()).hexdigest() for one, n in pairs]
+        ids = [
+            hashlib.md5(f"{one}{n}".encode()).hexdigest() for one, n in pairs
+        ]
     _analyze(store)
     return ids
 
@@ -78,13 +88,19 @@ def _multiply(store: Store, copies: int) -> None:
         if engine.dialect.name == "sqlite":
             driver = connection.connection.driver_connection
             driver.create_function("concat", 2, lambda one, two: f"{one}{two}")
-            driver.create_function("md5", 1, lambda text: hashlib.md5(text.encode()).hexdigest())
+            driver.create_function(
+                "md5", 1, lambda text: hashlib.md5(text.encode()).hexdigest()
+            )
         connection.execute(sa.text(_MULTIPLY), {"copies": copies})
     engine.dispose()
 
 
 def _analyze(store: Store) -> None:
-    engine = sa.create_engine(store.writer.url.set(query={}), isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(
+        store.writer.url.set(query={}), isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
-        connection.exec_driver_sql(_ANALYZE.get(engine.dialect.name, "ANALYZE"))
+        connection.exec_driver_sql(
+            _ANALYZE.get(engine.dialect.name, "ANALYZE")
+        )
     engine.dispose()

@@ -27,7 +27,10 @@ def measure(rig_: Rig) -> Iterator[Table]:
                     cases[name] = _random_show(rig_, stack, kind, copies)
                 cases |= _hot_shows(rig_, stack, kind)
                 results = measuring.interleave(
-                    {name: measuring.calls(one) for name, one in cases.items()},
+                    {
+                        name: measuring.calls(one)
+                        for name, one in cases.items()
+                    },
                     50,
                     rig_.rounds(80),
                 )
@@ -46,11 +49,15 @@ def measure(rig_: Rig) -> Iterator[Table]:
         yield table
 
 
-def _random_show(rig_: Rig, stack: contextlib.ExitStack, kind: str, copies: int):
+def _random_show(
+    rig_: Rig, stack: contextlib.ExitStack, kind: str, copies: int
+):
     """Shows of one instance after the other, each with 10 faults."""
     filtered, store = _filter(rig_, stack, kind)
     ids = filling.fill(store, 100, 10, copies=copies, size=500)
-    shows = itertools.cycle([service.environ(f"/p1/instances/{one}") for one in ids])
+    shows = itertools.cycle(
+        [service.environ(f"/p1/instances/{one}") for one in ids]
+    )
     return lambda: service.request(filtered, next(shows))
 
 

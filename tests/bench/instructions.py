@@ -34,11 +34,20 @@ def count(file: Path, cases: Sequence[tuple[str, str]]) -> list[list[Figures]]:
     command = [
         *(valgrind, "--tool=cachegrind", "--cache-sim=no"),
         f"--cachegrind-out-file={os.devnull}",
-        *(sys.executable, "-W", "ignore", "-m", "tests.bench.instructions", str(file)),
+        *(
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "tests.bench.instructions",
+            str(file),
+        ),
         *(f"{name}={path}" for name, path in cases),
     ]
     environ = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        command, env=environ, capture_output=True, text=True, check=True
+    )
     # The last one is of the process that forked the others.
     totals = re.findall(r"I +refs: +([\d,]+)", ended.stderr)[:-1]
     counts = [int(total.replace(",", "")) for total in totals]

@@ -27,7 +27,8 @@ def measure(rig_: Rig) -> Iterator[Table]:
         try:
             with contextlib.ExitStack() as stack:
                 cases = {
-                    name: _messages(rig_, stack, kind, program) for name, program in CASES.items()
+                    name: _messages(rig_, stack, kind, program)
+                    for name, program in CASES.items()
                 }
                 results = measuring.interleave(cases, 7, rig_.rounds(20))
         except services.Missing as exc:
@@ -39,15 +40,21 @@ def measure(rig_: Rig) -> Iterator[Table]:
         yield table
 
 
-def _messages(rig_: Rig, stack: contextlib.ExitStack, kind: str, program: str) -> Case:
+def _messages(
+    rig_: Rig, stack: contextlib.ExitStack, kind: str, program: str
+) -> Case:
     url = stack.enter_context(rig_.database(kind))
     store = fixtures.make_store(url)
     stack.callback(fixtures.close, store)
     broker = rig_.server("rabbitmq")
     backlog = Backlog(broker)
     stack.callback(backlog.close)
-    file = rig_.configuration(url, transport_url=broker.url, topics=backlog.topic)
-    consumer = stack.enter_context(consuming.started("consuming", program, file))
+    file = rig_.configuration(
+        url, transport_url=broker.url, topics=backlog.topic
+    )
+    consumer = stack.enter_context(
+        consuming.started("consuming", program, file)
+    )
     consumer.tell()
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     stack.callback(engine.dispose)
@@ -56,12 +63,17 @@ def _messages(rig_: Rig, stack: contextlib.ExitStack, kind: str, program: str) -
 
 
 def _publish(
-    backlog: Backlog, connection: sa.Connection, consumer: consuming.Program, count: int
+    backlog: Backlog,
+    connection: sa.Connection,
+    consumer: consuming.Program,
+    count: int,
 ) -> Figures:
     """The median of some messages, at moments that have nothing to do with the consumer's."""
 
     def stored() -> int:
-        return connection.exec_driver_sql("SELECT count(*) FROM instance_faults").scalar_one()
+        return connection.exec_driver_sql(
+            "SELECT count(*) FROM instance_faults"
+        ).scalar_one()
 
     waits = []
     before = _cpu(consumer)

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from unittest import mock
 
-from fault_middleware.deploy import FaultMiddleware
 from fault_middleware.engines import Lookup
+from fault_middleware.factories import FaultMiddleware
 from tests import fixtures, services
 from tests.bench import filling, measuring, peers, service
 from tests.bench.rig import Rig
@@ -29,7 +29,9 @@ def measure(rig_: Rig) -> Iterator[Table]:
         yield table
 
 
-def _measure(rig_: Rig, kind: str, table: Table, url: str, hot_url: str) -> None:
+def _measure(
+    rig_: Rig, kind: str, table: Table, url: str, hot_url: str
+) -> None:
     with contextlib.ExitStack() as stack:
         store, hot = fixtures.make_store(url), fixtures.make_store(hot_url)
         for one in (store, hot):
@@ -42,11 +44,15 @@ def _measure(rig_: Rig, kind: str, table: Table, url: str, hot_url: str) -> None
         for count in (100, 1000):
             some = ids[:count]
             cases = {
-                f"{count} single queries": functools.partial(_each, look_up, some),
+                f"{count} single queries": functools.partial(
+                    _each, look_up, some
+                ),
                 f"{count} times Store.last": functools.partial(
                     _each, functools.partial(store.last, "trove"), some
                 ),
-                f"Store.last_many of {count}": functools.partial(store.last_many, "trove", some),
+                f"Store.last_many of {count}": functools.partial(
+                    store.last_many, "trove", some
+                ),
                 **_requests(rig_, url, some),
             }
             results = _interleave(rig_, cases, 20 if count == 100 else 10)
@@ -57,7 +63,9 @@ def _measure(rig_: Rig, kind: str, table: Table, url: str, hot_url: str) -> None
             table.show(results, bare)
             table.compare(results, without, many)
             table.compare(results, with_faults, many)
-            queries = _count(store, lambda some=some: store.last_many("trove", some))
+            queries = _count(
+                store, lambda some=some: store.last_many("trove", some)
+            )
             table.count(many, "queries", queries, Goal(-(-count // 200)))
         cases = {
             FEW: functools.partial(store.last_many, "trove", ids[:100]),
@@ -71,7 +79,9 @@ def _measure(rig_: Rig, kind: str, table: Table, url: str, hot_url: str) -> None
 def _interleave(rig_: Rig, cases: dict, rounds: int) -> measuring.Results:
     return measuring.in_milliseconds(
         measuring.interleave(
-            {name: measuring.calls(one) for name, one in cases.items()}, 2, rig_.rounds(rounds)
+            {name: measuring.calls(one) for name, one in cases.items()},
+            2,
+            rig_.rounds(rounds),
         )
     )
 
@@ -85,21 +95,36 @@ def _requests(rig_: Rig, url: str, ids: list[str]) -> dict:
     conf = fixtures.parse(rig_.configuration(url))
     served = service.environ("/p1/instances/detail")
     cases = {}
-    shown = json.loads(service.request(service.application, service.environ("/p1/instances/x")))
-    for name, names in (("without", [f"no-{one}" for one in ids]), ("with", ids)):
-        body = {"instances": [{**shown["instance"], "id": one} for one in names]}
+    shown = json.loads(
+        service.request(
+            service.application, service.environ("/p1/instances/x")
+        )
+    )
+    for name, names in (
+        ("without", [f"no-{one}" for one in ids]),
+        ("with", ids),
+    ):
+        body = {
+            "instances": [{**shown["instance"], "id": one} for one in names]
+        }
         lists = service.Fixed(json.dumps(body).encode())
         filtered = FaultMiddleware(lists, conf)
         if not cases:
-            cases["JSON parsed and written"] = lambda data=lists.data: json.dumps(json.loads(data))
+            cases["JSON parsed and written"] = lambda data=lists.data: (
+                json.dumps(json.loads(data))
+            )
         request = functools.partial(service.request, filtered, served)
-        assert request().count(b'"fault"') == (len(ids) if name == "with" else 0)
+        assert request().count(b'"fault"') == (
+            len(ids) if name == "with" else 0
+        )
         cases[f"list of {len(ids)} {name} faults"] = request
     return cases
 
 
 def _count(store, function) -> int:
     """How many queries something makes."""
-    with mock.patch.object(Lookup, "rows", autospec=True, side_effect=Lookup.rows) as rows:
+    with mock.patch.object(
+        Lookup, "rows", autospec=True, side_effect=Lookup.rows
+    ) as rows:
         function()
     return rows.call_count

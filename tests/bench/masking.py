@@ -18,13 +18,50 @@ from tests.bench.tables import Goal, Table
 LINEAR = Goal(3)
 
 HOSTILE = [
-    *("password " * 7000, "password='" * 6500, '{"password": "' * 4600, "a" * 65536),
-    *("://" * 21000, "-----BEGIN RSA PRIVATE KEY-----" * 2100, "eyJ" * 21000, "gAAAA" * 13000),
-    *(":" * 65536, "mysql -p " * 7000, "curl -u " * 8000, "\\" * 65536, "x-" * 32000),
-    *("--password " * 5900, "<password>" * 6500, "IDENTIFIED BY " * 4600, "\n" * 65536),
-    *("a:" * 32000, "a@" * 32000, "://a:" * 13000, "-p'" * 21000, "token-----" * 6500),
-    *("- " * 32000, "_" * 65536, "'password': |\n " * 4300, "AKIA" * 16000, ",a:" * 21000),
-    *("cookie" * 10900, "-----BEGIN PRIVATE KEY-----\n" + "A" * 65000, "x-token:" * 8000),
+    *(
+        "password " * 7000,
+        "password='" * 6500,
+        '{"password": "' * 4600,
+        "a" * 65536,
+    ),
+    *(
+        "://" * 21000,
+        "-----BEGIN RSA PRIVATE KEY-----" * 2100,
+        "eyJ" * 21000,
+        "gAAAA" * 13000,
+    ),
+    *(
+        ":" * 65536,
+        "mysql -p " * 7000,
+        "curl -u " * 8000,
+        "\\" * 65536,
+        "x-" * 32000,
+    ),
+    *(
+        "--password " * 5900,
+        "<password>" * 6500,
+        "IDENTIFIED BY " * 4600,
+        "\n" * 65536,
+    ),
+    *(
+        "a:" * 32000,
+        "a@" * 32000,
+        "://a:" * 13000,
+        "-p'" * 21000,
+        "token-----" * 6500,
+    ),
+    *(
+        "- " * 32000,
+        "_" * 65536,
+        "'password': |\n " * 4300,
+        "AKIA" * 16000,
+        ",a:" * 21000,
+    ),
+    *(
+        "cookie" * 10900,
+        "-----BEGIN PRIVATE KEY-----\n" + "A" * 65000,
+        "x-token:" * 8000,
+    ),
 ]
 
 
@@ -41,7 +78,9 @@ def measure(rig: Rig) -> Iterator[Table]:
     table = Table("Masking", "ms")
     ordinary = "an ordinary traceback"
     cases = {
-        "mask_password of oslo.utils": calls(functools.partial(strutils.mask_password, TRACEBACK)),
+        "mask_password of oslo.utils": calls(
+            functools.partial(strutils.mask_password, TRACEBACK)
+        ),
         ordinary: calls(functools.partial(masking.mask, TRACEBACK)),
     }
     results = in_milliseconds(interleave(cases, 20, rig.rounds(40)))
@@ -50,18 +89,33 @@ def measure(rig: Rig) -> Iterator[Table]:
     table.compare(results, ordinary, base)
     yield table
 
-    table = Table("Masking texts made to take long; growth against the half of the text", "ms")
+    table = Table(
+        "Masking texts made to take long; growth against the half of the text",
+        "ms",
+    )
     for text in HOSTILE:
         name = repr(text[:24])
         cases = {
-            f"{name}, half": calls(functools.partial(masking.mask, text[: len(text) // 2])),
+            f"{name}, half": calls(
+                functools.partial(masking.mask, text[: len(text) // 2])
+            ),
             name: calls(functools.partial(masking.mask, text)),
         }
-        results = in_milliseconds(interleave(cases, 1, rig.rounds(12), warm=False))
+        results = in_milliseconds(
+            interleave(cases, 1, rig.rounds(12), warm=False)
+        )
         table.compare(results, name, f"{name}, half", LINEAR, "cpu")
     megabyte = "password " * 120000
     results = in_milliseconds(
-        interleave({"1 MB, as it is stored": calls(functools.partial(clean, megabyte))}, 1, 3)
+        interleave(
+            {
+                "1 MB, as it is stored": calls(
+                    functools.partial(clean, megabyte)
+                )
+            },
+            1,
+            3,
+        )
     )
     table.show(results, "1 MB, as it is stored")
     slowest = max(row.cpu for row in table.rows)

@@ -44,7 +44,10 @@ def calls(function: Callable[[], object]) -> Case:
 
 
 def interleave(
-    cases: Mapping[str, Case], counts: int | Mapping[str, int], rounds: int, warm: bool = True
+    cases: Mapping[str, Case],
+    counts: int | Mapping[str, int],
+    rounds: int,
+    warm: bool = True,
 ) -> Results:
     """Run all cases in each round, in an order of its own: a case can disturb the next one.
 
@@ -65,7 +68,10 @@ def interleave(
 
 def in_milliseconds(results: Results) -> Results:
     return {
-        name: [{key: value / 1000 for key, value in one.items()} for one in figures]
+        name: [
+            {key: value / 1000 for key, value in one.items()}
+            for one in figures
+        ]
         for name, figures in results.items()
     }
 
@@ -74,14 +80,22 @@ def median(figures: Sequence[Figures], name: str = "wall") -> float:
     return statistics.median(one[name] for one in figures)
 
 
-def ratio(over: Sequence[Figures], under: Sequence[Figures], name: str = "wall") -> Ratio:
+def ratio(
+    over: Sequence[Figures], under: Sequence[Figures], name: str = "wall"
+) -> Ratio:
     """How one case compares to another, round by round."""
-    ratios = sorted(one[name] / other[name] for one, other in zip(over, under, strict=True))
+    ratios = sorted(
+        one[name] / other[name] for one, other in zip(over, under, strict=True)
+    )
     quarter = len(ratios) // 4
-    return Ratio(statistics.median(ratios), ratios[quarter], ratios[-1 - quarter])
+    return Ratio(
+        statistics.median(ratios), ratios[quarter], ratios[-1 - quarter]
+    )
 
 
-def difference(more: Sequence[Figures], less: Sequence[Figures]) -> list[Figures]:
+def difference(
+    more: Sequence[Figures], less: Sequence[Figures]
+) -> list[Figures]:
     """What one case takes beyond another, round by round."""
     return [
         {name: one[name] - other[name] for name in one.keys() & other.keys()}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from fault_middleware.deploy import FaultMiddleware
+from fault_middleware.factories import FaultMiddleware
 from tests import fixtures, services
 from tests.bench import consuming, service
 from tests.bench.backlog import Backlog
@@ -28,11 +28,19 @@ def measure(rig_: Rig) -> Iterator[Table]:
     table = Table("Memory")
     file = rig_.configuration(f"sqlite:///{rig_.folder()}/none.sqlite")
     with consuming.started("memory", file) as program:
-        table.count("a body of 100 MB on the route", "MB", program.hear()["MB"], Goal(5))
+        table.count(
+            "a body of 100 MB on the route",
+            "MB",
+            program.hear()["MB"],
+            Goal(5),
+        )
     try:
         with rig_.database(KIND) as url, fixtures.relayed(url) as relay:
             table.count(
-                "20,000 messages of 4 KB, stuck database", "MB", _stuck(rig_, relay), Goal(20)
+                "20,000 messages of 4 KB, stuck database",
+                "MB",
+                _stuck(rig_, relay),
+                Goal(20),
             )
     except services.Missing as exc:
         table.skip(str(exc))
@@ -44,7 +52,9 @@ def _stuck(rig_: Rig, relay: services.Relay) -> float:
     broker = rig_.server("rabbitmq")
     fixtures.close(fixtures.make_store(relay.url))
     backlog = Backlog(broker)
-    file = rig_.configuration(relay.url, transport_url=broker.url, topics=backlog.topic)
+    file = rig_.configuration(
+        relay.url, transport_url=broker.url, topics=backlog.topic
+    )
     with consuming.started("consuming", "ours", file) as consumer:
         consumer.tell()
         # It has done each of its works once, so all is loaded.
@@ -67,7 +77,11 @@ def _stuck(rig_: Rig, relay: services.Relay) -> float:
 def _peak() -> int:
     """The most memory that this process ever took, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    return next(
+        int(line.split()[1]) * 1024
+        for line in lines
+        if line.startswith("VmHWM:")
+    )
 
 
 def main() -> None:

@@ -26,30 +26,45 @@ def measure(rig: Rig) -> Iterator[Table]:
     for what, path in PATHS.items():
         served = service.environ(path)
         cases = {
-            f"{name}{what}": measuring.calls(functools.partial(service.request, one, served))
+            f"{name}{what}": measuring.calls(
+                functools.partial(service.request, one, served)
+            )
             for name, one in built.items()
         }
-        _compare(table, measuring.interleave(cases, 300, rig.rounds(200)), what)
+        _compare(
+            table, measuring.interleave(cases, 300, rig.rounds(200)), what
+        )
     yield table
 
     table = Table("Instructions of a request that is not ours")
     rig.say("valgrind counts; that takes a minute")
     jobs = [(name, what) for what in PATHS for name in CASES]
     try:
-        counted = instructions.count(file, [(name, PATHS[what]) for name, what in jobs])
+        counted = instructions.count(
+            file, [(name, PATHS[what]) for name, what in jobs]
+        )
     except services.Missing as exc:
         table.skip(str(exc))
     else:
-        results = {f"{name}{what}": one for (name, what), one in zip(jobs, counted, strict=True)}
+        results = {
+            f"{name}{what}": one
+            for (name, what), one in zip(jobs, counted, strict=True)
+        }
         for what in PATHS:
-            some = {f"{name}{what}": results[f"{name}{what}"] for name in CASES}
+            some = {
+                f"{name}{what}": results[f"{name}{what}"] for name in CASES
+            }
             _compare(table, some, what, instructions.NAME)
         for name, (figures,) in results.items():
-            table.count(name, "instructions a request", figures[instructions.NAME])
+            table.count(
+                name, "instructions a request", figures[instructions.NAME]
+            )
     yield table
 
 
-def _compare(table: Table, results: measuring.Results, what: str, name: str = "") -> None:
+def _compare(
+    table: Table, results: measuring.Results, what: str, name: str = ""
+) -> None:
     for case in results:
         goal = GOAL if case.startswith(OURS) else None
         table.compare(results, case, f"minimal{what}", goal, name)

@@ -19,7 +19,7 @@ from oslo_serialization import jsonutils
 from sqlalchemy import orm
 
 from fault_middleware import models
-from fault_middleware.deploy import FaultMiddleware
+from fault_middleware.factories import FaultMiddleware
 from tests.bench.service import application
 from tests.fixtures import parse
 
@@ -52,7 +52,9 @@ class Reference:
 
     def __init__(self, application: Any, conf: Any) -> None:
         self._application = application
-        self.look_up = raw_look_up(conf["fault_middleware_database"]["connection"])
+        self.look_up = raw_look_up(
+            conf["fault_middleware_database"]["connection"]
+        )
         self._enforcer = _enforcer(conf)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -60,14 +62,20 @@ class Reference:
         if match is None or environ["REQUEST_METHOD"] != "GET":
             return self._application(environ, start_response)
         start: list[Any] = []
-        data = b"".join(self._application(environ, lambda *given: start.extend(given)))
+        data = b"".join(
+            self._application(environ, lambda *given: start.extend(given))
+        )
         row = self.look_up(match[1])
         if row is not None:
             body = json.loads(data)
             body["instance"]["fault"] = _view(row, self._enforcer, environ)
             data = json.dumps(body).encode()
-        headers = [pair for pair in start[1] if pair[0].lower() != "content-length"]
-        start_response(start[0], [*headers, ("Content-Length", str(len(data)))])
+        headers = [
+            pair for pair in start[1] if pair[0].lower() != "content-length"
+        ]
+        start_response(
+            start[0], [*headers, ("Content-Length", str(len(data)))]
+        )
         return [data]
 
 
@@ -94,13 +102,19 @@ class Usual(base.ConfigurableMiddleware):
 
     def prepare(self, conf: Any) -> "Usual":
         self._transactions = enginefacade.transaction_context()
-        self._transactions.configure(connection=conf["fault_middleware_database"]["connection"])
+        self._transactions.configure(
+            connection=conf["fault_middleware_database"]["connection"]
+        )
         self._enforcer = _enforcer(conf)
         return self
 
     def process_response(self, response: Any, request: Any = None) -> Any:
         match = ROUTE.match(request.path_info)
-        if match is None or request.method != "GET" or response.status_int != 200:
+        if (
+            match is None
+            or request.method != "GET"
+            or response.status_int != 200
+        ):
             return response
         with self._transactions.reader.using(_Context()) as session:
             row = (
@@ -112,7 +126,9 @@ class Usual(base.ConfigurableMiddleware):
         if row is not None:
             body = jsonutils.loads(response.body)
             values = row.created, row.message, row.details
-            body["instance"]["fault"] = _view(values, self._enforcer, request.environ)
+            body["instance"]["fault"] = _view(
+                values, self._enforcer, request.environ
+            )
             response.body = jsonutils.dump_as_bytes(body)
         return response
 
@@ -120,7 +136,9 @@ class Usual(base.ConfigurableMiddleware):
 def build(name: str, file: Path) -> Any:
     """The application with one of the filters around it."""
     conf = parse(file)
-    ours = FaultMiddleware(application, conf)  # also registers the options that the others read
+    ours = FaultMiddleware(
+        application, conf
+    )  # also registers the options that the others read
     if name == "no filter":
         return application
     if name == "minimal":
@@ -139,7 +157,9 @@ def raw_look_up(url: str) -> Callable[[str], Any]:
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     connection = engine.raw_connection()
     driver = connection.driver_connection
-    statement = _SELECT.format("?" if engine.dialect.name == "sqlite" else "%s")
+    statement = _SELECT.format(
+        "?" if engine.dialect.name == "sqlite" else "%s"
+    )
 
     def look_up(instance_id: str) -> Any:
         cursor = driver.cursor()
@@ -153,7 +173,9 @@ def raw_look_up(url: str) -> Callable[[str], Any]:
 
 
 def _enforcer(conf: Any) -> policy.Enforcer:
-    enforcer = policy.Enforcer(conf, policy_file=conf["fault_middleware"]["policy_file"])
+    enforcer = policy.Enforcer(
+        conf, policy_file=conf["fault_middleware"]["policy_file"]
+    )
     enforcer.register_default(policy.RuleDefault(RULE, "role:admin"))
     enforcer.load_rules()
     return enforcer

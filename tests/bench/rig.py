@@ -69,9 +69,13 @@ class Rig(contextlib.ExitStack):
             self.say(f"{name} starts")
             options = {} if name == "rabbitmq" else {"durable": True}
             start = getattr(services, name)
-            self._servers[name] = self.enter_context(start(self.folder() / "run", **options))
+            self._servers[name] = self.enter_context(
+                start(self.folder() / "run", **options)
+            )
             if name == "mariadb":
-                _enlarge(f"{_PREFIXES['MariaDB, PyMySQL']}:{self._servers[name]}")
+                _enlarge(
+                    f"{_PREFIXES['MariaDB, PyMySQL']}:{self._servers[name]}"
+                )
         return self._servers[name]
 
     @contextlib.contextmanager
@@ -86,7 +90,9 @@ class Rig(contextlib.ExitStack):
         if not server:
             yield f"sqlite:///{self.folder()}/faults.sqlite"
             return
-        with fixtures.new_database(f"{_PREFIXES[kind]}:{self.server(server)}") as url:
+        with fixtures.new_database(
+            f"{_PREFIXES[kind]}:{self.server(server)}"
+        ) as url:
             yield url
 
     def configuration(self, url: str, **values: str) -> Path:
@@ -103,12 +109,16 @@ class Rig(contextlib.ExitStack):
             "policy_file": str(policy_file),
             **values,
         }
-        return fixtures.write_configuration(folder / "bench.conf", url, **values)
+        return fixtures.write_configuration(
+            folder / "bench.conf", url, **values
+        )
 
 
 def _enlarge(server: str) -> None:
     """Give MariaDB the memory that a server for a million rows would have."""
     engine = sa.create_engine(server)
     with engine.connect() as connection:
-        connection.exec_driver_sql("SET GLOBAL innodb_buffer_pool_size = 1073741824")
+        connection.exec_driver_sql(
+            "SET GLOBAL innodb_buffer_pool_size = 1073741824"
+        )
     engine.dispose()

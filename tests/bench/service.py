@@ -8,13 +8,19 @@ from typing import Any
 
 from tests.fixtures import read_data
 
-MESSAGE = "No valid host was found. There are not enough hosts available. (HTTP 500)"
+MESSAGE = (
+    "No valid host was found. There are not enough hosts available. (HTTP 500)"
+)
 DETAILS = (
     '  File "/usr/lib/python3/dist-packages/trove/taskmanager/models.py", line 895, in create\n'
     "    server = self._create_server(name, image_id, flavor_id, nics=nics)\n"
 )
-_SHOWN = json.dumps(read_data("trove/shows.json")["mgmt show active, admin"]["body"])
-_HEAD, _TAIL = _SHOWN.encode().split(b"fa17ab1e-c0de-4bad-8ace-000000000001", 1)
+_SHOWN = json.dumps(
+    read_data("trove/shows.json")["mgmt show active, admin"]["body"]
+)
+_HEAD, _TAIL = _SHOWN.encode().split(
+    b"fa17ab1e-c0de-4bad-8ace-000000000001", 1
+)
 _ENVIRON = {
     "REQUEST_METHOD": "GET",
     "SCRIPT_NAME": "/v1.0",
@@ -45,7 +51,9 @@ _ENVIRON = {
 
 def application(environ: Any, start_response: Any) -> list[bytes]:
     """Trove's answer, for any instance."""
-    data = b"".join([_HEAD, environ["PATH_INFO"].rpartition("/")[2].encode(), _TAIL])
+    data = b"".join(
+        [_HEAD, environ["PATH_INFO"].rpartition("/")[2].encode(), _TAIL]
+    )
     return Fixed(data)(environ, start_response)
 
 
@@ -56,7 +64,10 @@ class Fixed:
         self.data = data
 
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(self.data)))]
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(self.data))),
+        ]
         start_response("200 OK", headers)
         return [self.data]
 

@@ -30,7 +30,9 @@ ROLES = {"X-Roles": "admin,member", "X-Project-Id": "p1", "X-User-Id": "u"}
 
 def load() -> Any:
     """The application; called by the server."""
-    return peers.build(os.environ["BENCH_CASE"], Path(os.environ["BENCH_CONFIGURATION"]))
+    return peers.build(
+        os.environ["BENCH_CASE"], Path(os.environ["BENCH_CONFIGURATION"])
+    )
 
 
 def measure(rig_: Rig) -> Iterator[Table]:
@@ -49,13 +51,21 @@ def measure(rig_: Rig) -> Iterator[Table]:
             ("/p1/instances/nothing-failed-here", "without a fault"),
             (f"/p1/instances/{instance_id}", "with a fault"),
         ):
-            cases = {f"{name}, {what}": _requests(*servers[name], path) for name in CASES}
+            cases = {
+                f"{name}, {what}": _requests(*servers[name], path)
+                for name in CASES
+            }
             results = measuring.interleave(cases, 50, rig_.rounds(40))
             bare, reference, ours, usual = cases
             table.show(results, bare)
             table.compare(results, reference, bare)
             table.compare(results, ours, bare)
-            table.compare(results, ours, reference, Goal(1.5) if what == "with a fault" else None)
+            table.compare(
+                results,
+                ours,
+                reference,
+                Goal(1.5) if what == "with a fault" else None,
+            )
             table.compare(results, usual, reference)
     yield table
 
@@ -66,13 +76,35 @@ def _serve(
     """A connection to a server of its own, and the process that answers."""
     port = services.free_port()
     command = [
-        *(sys.executable, "-m", "gunicorn", "-w", "1", "-k", "gthread", "--threads", "2"),
-        *("--keep-alive", "300", "-b", f"127.0.0.1:{port}", "tests.bench.serving:load()"),
+        *(
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-w",
+            "1",
+            "-k",
+            "gthread",
+            "--threads",
+            "2",
+        ),
+        *(
+            "--keep-alive",
+            "300",
+            "-b",
+            f"127.0.0.1:{port}",
+            "tests.bench.serving:load()",
+        ),
     ]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+    }
     environ |= {"BENCH_CASE": name, "BENCH_CONFIGURATION": str(file)}
     log = rig_.folder() / "gunicorn.log"
-    master = stack.enter_context(services.process(command, log, port=port, env=environ, cwd=ROOT))
+    master = stack.enter_context(
+        services.process(command, log, port=port, env=environ, cwd=ROOT)
+    )
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     stack.callback(connection.close)
     _ask(connection, "/")
@@ -85,13 +117,18 @@ def _ask(connection: http.client.HTTPConnection, path: str) -> None:
     connection.getresponse().read()
 
 
-def _requests(connection: http.client.HTTPConnection, worker: psutil.Process, path: str) -> Case:
+def _requests(
+    connection: http.client.HTTPConnection, worker: psutil.Process, path: str
+) -> Case:
     def run(count: int) -> Figures:
         cpu, wall = _cpu(worker), time.perf_counter()
         for _ in range(count):
             _ask(connection, path)
         wall = time.perf_counter() - wall
-        return {"wall": wall / count * 1e6, "cpu": (_cpu(worker) - cpu) / count * 1e6}
+        return {
+            "wall": wall / count * 1e6,
+            "cpu": (_cpu(worker) - cpu) / count * 1e6,
+        }
 
     return run
 
@@ -99,4 +136,7 @@ def _requests(connection: http.client.HTTPConnection, worker: psutil.Process, pa
 def _cpu(process: psutil.Process) -> float:
     """The CPU time of a process, all threads, in nanosecond steps rather than ticks."""
     tasks = Path(f"/proc/{process.pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    return (
+        sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+        / 1e9
+    )

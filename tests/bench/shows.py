@@ -30,20 +30,28 @@ def measure(rig_: Rig) -> Iterator[Table]:
         yield table
 
 
-def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) -> None:
+def _measure(
+    rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack
+) -> None:
     url = stack.enter_context(rig_.database(kind))
     store = fixtures.make_store(url)
     stack.callback(fixtures.close, store)
     with_fault = filling.fill(store, 100, 10, copies=19)[0]
     file = rig_.configuration(url)
     ours, reference, usual = (
-        peers.build(name, file) for name in ("fault_middleware", "reference", "usual")
+        peers.build(name, file)
+        for name in ("fault_middleware", "reference", "usual")
     )
     path = service.environ(f"/p1/instances/{with_fault}")
     other_path = service.environ("/p1/instances/nothing-failed-here")
     for one in (ours, reference, usual):
-        assert "details" in json.loads(service.request(one, path))["instance"]["fault"]
-        assert service.request(one, other_path) == service.request(service.application, other_path)
+        assert (
+            "details"
+            in json.loads(service.request(one, path))["instance"]["fault"]
+        )
+        assert service.request(one, other_path) == service.request(
+            service.application, other_path
+        )
     served = {
         "no filter": (service.application, path),
         WITHOUT: (ours, other_path),
@@ -55,8 +63,12 @@ def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) ->
         name: measuring.calls(functools.partial(service.request, *what))
         for name, what in served.items()
     }
-    cases[BARE] = measuring.calls(lambda: store.last("trove", "nothing-failed-here"))
-    cases["raw look-up"] = measuring.calls(lambda: reference.look_up(with_fault))
+    cases[BARE] = measuring.calls(
+        lambda: store.last("trove", "nothing-failed-here")
+    )
+    cases["raw look-up"] = measuring.calls(
+        lambda: reference.look_up(with_fault)
+    )
     results = measuring.interleave(cases, 50, rig_.rounds(40))
     table.show(results, "no filter")
     table.show(results, "raw look-up")
@@ -72,20 +84,28 @@ def _measure(rig_: Rig, kind: str, table: Table, stack: contextlib.ExitStack) ->
             _count_trips(rig_, relay, table, {WITHOUT: other_path, WITH: path})
 
 
-def _count_instructions(rig_: Rig, file: Path, instance_id: str, table: Table) -> None:
+def _count_instructions(
+    rig_: Rig, file: Path, instance_id: str, table: Table
+) -> None:
     rig_.say("valgrind counts; that takes a minute")
     path = f"/p1/instances/{instance_id}"
     cases = {REFERENCE: "reference", WITH: "fault_middleware", USUAL: "usual"}
-    counted = instructions.count(file, [(name, path) for name in cases.values()])
+    counted = instructions.count(
+        file, [(name, path) for name in cases.values()]
+    )
     results = dict(zip(cases, counted, strict=True))
     for name in (WITH, USUAL):
         table.compare(results, name, REFERENCE, name=instructions.NAME)
 
 
-def _count_trips(rig_: Rig, relay: services.Relay, table: Table, served: dict) -> None:
+def _count_trips(
+    rig_: Rig, relay: services.Relay, table: Table, served: dict
+) -> None:
     filtered = peers.build("fault_middleware", rig_.configuration(relay.url))
     for name, path in served.items():
-        for _ in range(10):  # psycopg prepares a statement when it has seen it five times
+        for _ in range(
+            10
+        ):  # psycopg prepares a statement when it has seen it five times
             service.request(filtered, path)
         before = relay.trips
         for _ in range(10):

@@ -34,11 +34,17 @@ _HELP = (
 def measure(rig: Rig) -> Iterator[Table]:
     url = f"sqlite:///{rig.folder()}/none.sqlite"
     external = rig.configuration(url)
-    cohosted = rig.configuration(url, consumer="cohosted", transport_url="fake:/")
+    cohosted = rig.configuration(
+        url, consumer="cohosted", transport_url="fake:/"
+    )
     cases = {
         "Python": _script("", external),
-        "import fault_middleware": _script("import fault_middleware\n", external),
-        "the oslo libraries without oslo.messaging": _script(_LIBRARIES, external),
+        "import fault_middleware": _script(
+            "import fault_middleware\n", external
+        ),
+        "the oslo libraries without oslo.messaging": _script(
+            _LIBRARIES, external
+        ),
         "a filter, external consumer": _script(_MAKE, external),
         "the oslo libraries": _script(_LIBRARIES + _MESSAGING, cohosted),
         "a filter, co-hosted consumer": _script(_MAKE, cohosted),
@@ -52,8 +58,15 @@ def measure(rig: Rig) -> Iterator[Table]:
     table.compare(results, filtered, some, Goal(1.3))
     table.show(results, every)
     table.compare(results, cohosting, every, Goal(1.3))
-    loaded = subprocess.run([sys.executable, "-c", _HELP], stdout=subprocess.DEVNULL).returncode
-    table.count("fault-middleware-manage --help", "oslo.messaging loaded", loaded, Goal(0))
+    loaded = subprocess.run(
+        [sys.executable, "-c", _HELP], stdout=subprocess.DEVNULL
+    ).returncode
+    table.count(
+        "fault-middleware-manage --help",
+        "oslo.messaging loaded",
+        loaded,
+        Goal(0),
+    )
     yield table
 
 

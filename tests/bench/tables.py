@@ -56,7 +56,12 @@ class Table:
     rows: list[Row] = dataclasses.field(default_factory=list)
 
     def compare(
-        self, results: Results, case: str, against: str, goal: Goal | None = None, name: str = ""
+        self,
+        results: Results,
+        case: str,
+        against: str,
+        goal: Goal | None = None,
+        name: str = "",
     ) -> None:
         """Add a row on how a case compares to another one of the same rounds.
 
@@ -67,8 +72,12 @@ class Table:
         self.rows.append(
             Row(
                 case=case,
-                wall=measuring.median(figures) if "wall" in figures[0] else None,
-                cpu=measuring.median(figures, "cpu") if "cpu" in figures[0] else None,
+                wall=measuring.median(figures)
+                if "wall" in figures[0]
+                else None,
+                cpu=measuring.median(figures, "cpu")
+                if "cpu" in figures[0]
+                else None,
                 against=against,
                 figure=name,
                 reached=ratio.value,
@@ -81,17 +90,27 @@ class Table:
 
     def show(self, results: Results, case: str) -> None:
         """Add a row of a case that others are compared to."""
-        wall, cpu = (measuring.median(results[case], name) for name in ("wall", "cpu"))
+        wall, cpu = (
+            measuring.median(results[case], name) for name in ("wall", "cpu")
+        )
         self.rows.append(Row(case, wall, cpu))
 
-    def count(self, case: str, figure: str, value: float, goal: Goal | None = None) -> None:
+    def count(
+        self, case: str, figure: str, value: float, goal: Goal | None = None
+    ) -> None:
         """Add a row with a figure that is no ratio.
 
         :param figure: what it is, with its unit
         """
         holds = goal.holds(value) if goal else None
         self.rows.append(
-            Row(case, figure=figure, reached=value, goal=str(goal or ""), holds=holds)
+            Row(
+                case,
+                figure=figure,
+                reached=value,
+                goal=str(goal or ""),
+                holds=holds,
+            )
         )
 
     def skip(self, reason: str) -> None:
@@ -107,14 +126,25 @@ class Table:
             title=self.title,
         )
         drawn.align = "r"
-        drawn.align["case"] = drawn.align["against"] = drawn.align["figure"] = "l"
+        drawn.align["case"] = drawn.align["against"] = drawn.align[
+            "figure"
+        ] = "l"
         for row in self.rows:
-            spread = "" if row.low is None else f"{number(row.low)} .. {number(row.high)}"
+            spread = (
+                ""
+                if row.low is None
+                else f"{number(row.low)} .. {number(row.high)}"
+            )
             holds = {True: "yes", False: "NO", None: ""}[row.holds]
             figure = row.figure or ("ratio" if row.against else "")
             drawn.add_row(
                 [
-                    *(row.case, number(row.wall), number(row.cpu), row.against),
+                    *(
+                        row.case,
+                        number(row.wall),
+                        number(row.cpu),
+                        row.against,
+                    ),
                     *(figure, number(row.reached), spread, row.goal, holds),
                 ]
             )

@@ -22,9 +22,18 @@ from tests.bench import filling, measuring
 from tests.bench.rig import Rig
 from tests.bench.tables import Goal, Table
 from tests.functional.trove import deployment
-from tests.functional.trove.instances import ACTIVE, ACTIVE_FAULT, ADMIN, INSTANCES
+from tests.functional.trove.instances import (
+    ACTIVE,
+    ACTIVE_FAULT,
+    ADMIN,
+    INSTANCES,
+)
 
-NEITHER, THEIRS, OURS = "Trove without faults", "Trove's own faults", "fault_middleware"
+NEITHER, THEIRS, OURS = (
+    "Trove without faults",
+    "Trove's own faults",
+    "fault_middleware",
+)
 #: Whether Trove's own faults and our filter are at work.
 CASES = {NEITHER: (False, False), THEIRS: (True, False), OURS: (False, True)}
 REQUESTS = {
@@ -35,15 +44,30 @@ REQUESTS = {
 
 def measure(rig_: Rig) -> Iterator[Table]:
     if rig_.trove is None:
-        raise services.Missing("there is no .tox/trove, and --trove names no other Python")
+        raise services.Missing(
+            "there is no .tox/trove, and --trove names no other Python"
+        )
     kind = "MariaDB, PyMySQL"
     table = Table(f"A show of the real Trove ({kind})")
     with rig_.database(kind) as faults, rig_.database(kind) as database:
         fixtures.close(fixtures.make_store(faults))
         size = [str(number) for number in (5, rig_.rounds(80))]
-        command = [rig_.trove, "-m", "tests.bench.trove", str(rig_.folder()), faults, database]
-        environ = {**os.environ, "PYTHONPATH": str(deployment.ROOT), "PYTHONWARNINGS": "ignore"}
-        ended = subprocess.run([*command, *size], env=environ, capture_output=True, text=True)
+        command = [
+            rig_.trove,
+            "-m",
+            "tests.bench.trove",
+            str(rig_.folder()),
+            faults,
+            database,
+        ]
+        environ = {
+            **os.environ,
+            "PYTHONPATH": str(deployment.ROOT),
+            "PYTHONWARNINGS": "ignore",
+        }
+        ended = subprocess.run(
+            [*command, *size], env=environ, capture_output=True, text=True
+        )
         if ended.returncode:
             raise RuntimeError(ended.stderr[-3000:])
     for request, results in json.loads(ended.stdout.splitlines()[-1]).items():
@@ -61,7 +85,9 @@ def measure(rig_: Rig) -> Iterator[Table]:
 
 def main() -> None:
     folder, faults, database, *size = sys.argv[1:]
-    made = deployment.build(Path(folder) / "trove", faults=faults, broker="fake:/", own=database)
+    made = deployment.build(
+        Path(folder) / "trove", faults=faults, broker="fake:/", own=database
+    )
     with made.conf.open("a") as file:
         file.write("\n[fault_middleware]\nconsumer = external\n")
     store = fixtures.make_store(faults)
@@ -91,10 +117,14 @@ def _cases(application: Any, path: str) -> dict[str, measuring.Case]:
     from fault_middleware.filter import FaultFilter
 
     def around(theirs: bool, ours: bool, count: int) -> measuring.Figures:
-        request = webob.Request.blank(f"/v1.0/p1/{path}", headers={"X-Auth-Token": ADMIN})
+        request = webob.Request.blank(
+            f"/v1.0/p1/{path}", headers={"X-Auth-Token": ADMIN}
+        )
 
         def serve() -> bytes:
-            return b"".join(request.copy_get().call_application(application)[2])
+            return b"".join(
+                request.copy_get().call_application(application)[2]
+            )
 
         own = models.SimpleInstance.fault if theirs else None
         call = FaultFilter.__call__ if ours else _pass
@@ -106,7 +136,9 @@ def _cases(application: Any, path: str) -> dict[str, measuring.Case]:
             assert (b'"fault"' in serve()) is expected
             return measuring.calls(serve)(count)
 
-    return {name: functools.partial(around, *what) for name, what in CASES.items()}
+    return {
+        name: functools.partial(around, *what) for name, what in CASES.items()
+    }
 
 
 def _pass(filtered: Any, environ: Any, start_response: Any) -> Any:

@@ -12,13 +12,27 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from tests.fixtures import close, make_store, new_database, require, rows, wait_until
+from tests.fixtures import (
+    close,
+    make_store,
+    new_database,
+    require,
+    rows,
+    wait_until,
+)
 from tests.functional.cinder import deployment as cinder
 from tests.functional.cinder.deployment import ADMIN, MEMBER
 from tests.functional.cinder.failures import FAILURES, Cloud
 
 # What the exceptions of the driver hold and no owner may read.
-SECRETS = ("10.1.2", "hunter2", "rack7", "/srv/backups", "lun-tool", "tests@good")
+SECRETS = (
+    "10.1.2",
+    "hunter2",
+    "rack7",
+    "/srv/backups",
+    "lun-tool",
+    "tests@good",
+)
 # Of these, another resource fails too: the volume that could not be attached for it.
 BACKUPS = ("backup", "restore")
 
@@ -54,11 +68,15 @@ def lose_connections(server):
     with engine.connect() as connection:
         own = connection.scalar(sa.text("SELECT CONNECTION_ID()"))
         found = connection.scalars(
-            sa.text("SELECT id FROM information_schema.processlist WHERE db IS NOT NULL")
+            sa.text(
+                "SELECT id FROM information_schema.processlist WHERE db IS NOT NULL"
+            )
         ).all()
         for number in found:
             if number != own:
-                with contextlib.suppress(sa.exc.DBAPIError):  # it has just ended by itself
+                with contextlib.suppress(
+                    sa.exc.DBAPIError
+                ):  # it has just ended by itself
                     connection.exec_driver_sql(f"KILL {number}")
     engine.dispose()
 
@@ -114,8 +132,14 @@ def test_what_its_user_did_wrong_is_not_a_fault(cloud):
     volume = api.volume("well")
 
     statuses = [
-        api.deployment.request("POST", f"{volume.path}/action", MEMBER, body)[0]
-        for body in ({"os-extend": {"new_size": 1}}, {"revert": {}}, {"nonsense": {}})
+        api.deployment.request("POST", f"{volume.path}/action", MEMBER, body)[
+            0
+        ]
+        for body in (
+            {"os-extend": {"new_size": 1}},
+            {"revert": {}},
+            {"nonsense": {}},
+        )
     ]
 
     assert all(400 <= status < 500 for status in statuses)

@@ -41,24 +41,53 @@ def listed(run, *arguments):
 
 
 def test_what_is_recorded_is_listed_and_shown(run):
-    said = run("fault", "record", INSTANCE.upper(), "The restart failed", "--details", "exit\n 7")
+    said = run(
+        "fault",
+        "record",
+        INSTANCE.upper(),
+        "The restart failed",
+        "--details",
+        "exit\n 7",
+    )
     (row,) = listed(run)
 
     assert said == f"Recorded a fault of {INSTANCE.upper()}.\n"
     assert set(row) == {column["name"] for column in columns(run)}
-    assert (row["instance_id"], row["message"]) == (INSTANCE, "The restart failed")
-    assert (row["details"], row["service"], row["deleted"]) == ("exit\n 7", "trove", False)
-    assert json.loads(run("fault", "show", INSTANCE, "--format", "json")) == row
-    assert json.loads(run("fault", "show", row["id"], "--format", "json")) == row
+    assert (row["instance_id"], row["message"]) == (
+        INSTANCE,
+        "The restart failed",
+    )
+    assert (row["details"], row["service"], row["deleted"]) == (
+        "exit\n 7",
+        "trove",
+        False,
+    )
+    assert (
+        json.loads(run("fault", "show", INSTANCE, "--format", "json")) == row
+    )
+    assert (
+        json.loads(run("fault", "show", row["id"], "--format", "json")) == row
+    )
 
 
 def columns(run):
     return sa.inspect(sa.create_engine(run.url)).get_columns("instance_faults")
 
 
-def test_a_table_for_people_is_short_and_the_traceback_of_one_keeps_its_lines(run, tmp_path):
-    (tmp_path / "trace").write_bytes(b"Traceback:\n  File \xff\nValueError: 7\n")
-    run("fault", "record", INSTANCE, "It failed", "--details-file", f"{tmp_path}/trace")
+def test_a_table_for_people_is_short_and_the_traceback_of_one_keeps_its_lines(
+    run, tmp_path
+):
+    (tmp_path / "trace").write_bytes(
+        b"Traceback:\n  File \xff\nValueError: 7\n"
+    )
+    run(
+        "fault",
+        "record",
+        INSTANCE,
+        "It failed",
+        "--details-file",
+        f"{tmp_path}/trace",
+    )
     table = run("fault", "list")
     shown = run("fault", "show", INSTANCE)
 
@@ -78,8 +107,14 @@ def test_lists_can_be_narrowed(run):
     run("fault", "record", OTHER, "two")
 
     assert [row["message"] for row in listed(run)] == ["two", "one"]
-    assert [row["message"] for row in listed(run, "--instance", INSTANCE.upper())] == ["one"]
-    assert listed(run, "--service", "nova") == listed(run, "--request-id", "req-1") == []
+    assert [
+        row["message"] for row in listed(run, "--instance", INSTANCE.upper())
+    ] == ["one"]
+    assert (
+        listed(run, "--service", "nova")
+        == listed(run, "--request-id", "req-1")
+        == []
+    )
     assert len(listed(run, "--since", "5m")) == 2
     assert listed(run, "--since", "2100-01-01") == []
     assert [row["message"] for row in listed(run, "--limit", "1")] == ["two"]
@@ -107,11 +142,21 @@ def test_repeats_are_folded(run):
 
 def test_csv_and_yaml_hold_the_same(run):
     run("fault", "record", INSTANCE, 'with "quotes", and\nlines')
-    (row,) = csv.DictReader(io.StringIO(run("fault", "list", "--format", "csv")))
+    (row,) = csv.DictReader(
+        io.StringIO(run("fault", "list", "--format", "csv"))
+    )
 
     assert row["message"] == 'with "quotes", and\nlines'
-    assert yaml.safe_load(run("fault", "list", "--format", "yaml"))[0]["message"] == row["message"]
-    assert yaml.safe_load(run("fault", "show", INSTANCE, "--format", "yaml"))["id"] == row["id"]
+    assert (
+        yaml.safe_load(run("fault", "list", "--format", "yaml"))[0]["message"]
+        == row["message"]
+    )
+    assert (
+        yaml.safe_load(run("fault", "show", INSTANCE, "--format", "yaml"))[
+            "id"
+        ]
+        == row["id"]
+    )
 
 
 def test_what_is_cleared_is_not_shown_any_more(run):
@@ -129,8 +174,13 @@ def test_a_purge_says_what_it_would_do_and_does_it(run):
     for number in range(4):
         run("fault", "record", INSTANCE, str(number))
 
-    assert run("fault", "purge", "--dry-run", "--max-faults", "1") == "3 rows would be removed.\n"
-    assert run("fault", "purge", "--max-faults", "1") == "3 rows were removed.\n"
+    assert (
+        run("fault", "purge", "--dry-run", "--max-faults", "1")
+        == "3 rows would be removed.\n"
+    )
+    assert (
+        run("fault", "purge", "--max-faults", "1") == "3 rows were removed.\n"
+    )
     assert run("fault", "purge") == "0 rows were removed.\n"
     assert [row["message"] for row in listed(run)] == ["3"]
 
@@ -143,8 +193,14 @@ def test_a_purge_says_what_it_would_do_and_does_it(run):
             "Neither a fault nor an instance with a fault has the id nobody.",
         ),
         (["fault", "record", "a b", "text"], "'a b'"),
-        (["fault", "record", "a", "text", "--service", "nova"], "name one of trove"),
-        (["fault", "record", "a", "text", "--details-file", "/no/file"], "/no/file"),
+        (
+            ["fault", "record", "a", "text", "--service", "nova"],
+            "name one of trove",
+        ),
+        (
+            ["fault", "record", "a", "text", "--details-file", "/no/file"],
+            "/no/file",
+        ),
         (["fault", "list", "--instance", "a b"], "'a b'"),
         (["fault", "purge", "--days", "36501"], "retention_days"),
     ],
@@ -170,7 +226,10 @@ def test_the_database_is_said_to_be_out_of_date(run):
 
 def test_what_there_is_not_is_said(run, tmp_path):
     config = ["--config-file", f"{tmp_path}/service.conf"]
-    assert run_manage(*config, "fault", "list").err == "There are no such faults.\n"
+    assert (
+        run_manage(*config, "fault", "list").err
+        == "There are no such faults.\n"
+    )
     cleared = run_manage(*config, "fault", "clear", INSTANCE)
     assert cleared.err == "There was none in the table; is the id right?\n"
     assert "(cleared)" in run("fault", "list")

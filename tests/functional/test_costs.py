@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware
 from tests.fixtures import (
     INSTANCE,
     PROJECT,
@@ -25,7 +26,10 @@ LONG_LIST = [f"instance-{number}" for number in range(201)]
 EXPLAIN = {
     "sqlite": ("EXPLAIN QUERY PLAN", "USING INDEX instance_faults_newest"),
     "mysql": ("EXPLAIN FORMAT=JSON", '"key": "instance_faults_newest"'),
-    "postgresql": ("EXPLAIN", "Index Scan Backward using instance_faults_newest"),
+    "postgresql": (
+        "EXPLAIN",
+        "Index Scan Backward using instance_faults_newest",
+    ),
 }
 SORTS = ("TEMP B-TREE", "filesort", "Sort")
 
@@ -35,7 +39,14 @@ def fill(store):
     rows = []
     for number in range(3000):
         created = MOMENT + timedelta(seconds=number)
-        rows.append(fault.make("trove", f"instance-{number % 300}", message="m", created=created))
+        rows.append(
+            fault.make(
+                "trove",
+                f"instance-{number % 300}",
+                message="m",
+                created=created,
+            )
+        )
     store.record(rows)
     with store.writer.begin() as connection:
         table = " TABLE" if connection.dialect.name == "mysql" else ""
@@ -66,21 +77,44 @@ def test_a_look_up_walks_the_index_without_a_sort(any_store):
         (f"/{PROJECT}/instances/detail", LONG_LIST[:200], 1),
         (f"/{PROJECT}/instances/detail", LONG_LIST, 2),
     ],
-    ids=["not ours", "with a fault", "without a fault", "list of 200", "list of 201"],
+    ids=[
+        "not ours",
+        "with a fault",
+        "without a fault",
+        "list of 200",
+        "list of 201",
+    ],
 )
-def test_a_request_is_so_many_round_trips(request, tmp_path, server, path, ids, trips):
+def test_a_request_is_so_many_round_trips(
+    request, tmp_path, server, path, ids, trips
+):
     instances = [{"id": one} for one in ids]
-    body = {"instances": instances} if "detail" in path else {"instance": instances[0]}
+    body = (
+        {"instances": instances}
+        if "detail" in path
+        else {"instance": instances[0]}
+    )
 
     def application(environ, start_response):
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(body).encode()]
 
-    with new_database(request.getfixturevalue(server)) as url, relayed(url) as relay:
+    with (
+        new_database(request.getfixturevalue(server)) as url,
+        relayed(url) as relay,
+    ):
         store = make_store(url)
-        store.record([fault.make("trove", one, message="m") for one in (INSTANCE, *LONG_LIST)])
+        store.record(
+            [
+                fault.make("trove", one, message="m")
+                for one in (INSTANCE, *LONG_LIST)
+            ]
+        )
         file = write_configuration(
-            tmp_path / "x.conf", relay.url, consumer="external", credentials="headers"
+            tmp_path / "x.conf",
+            relay.url,
+            consumer="external",
+            credentials="headers",
         )
         conf = parse(file)
         filtered = FaultMiddleware(application, conf)
@@ -95,6 +129,8 @@ def test_a_request_is_so_many_round_trips(request, tmp_path, server, path, ids, 
         answer = ask()
 
         assert relay.trips - before == trips
-        assert answer.count(b'"fault"') == (len(ids) if trips and ids != ["another"] else 0)
+        assert answer.count(b'"fault"') == (
+            len(ids) if trips and ids != ["another"] else 0
+        )
         close(deploy(conf).store)
         close(store)

@@ -11,7 +11,8 @@ import pytest
 import webtest
 
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware, configuration, deploy
+from fault_middleware.deploy import configuration, deploy
+from fault_middleware.factories import FaultMiddleware
 from tests.fixtures import (
     INSTANCE,
     Service,
@@ -65,7 +66,10 @@ class World:
 def make_world(request, tmp_path):
     """Makes the world; its text stands at the beginning of the configuration."""
     made = []
-    with new_database(request.getfixturevalue(request.param)) as url, relayed(url) as relay:
+    with (
+        new_database(request.getfixturevalue(request.param)) as url,
+        relayed(url) as relay,
+    ):
 
         def make(text=""):
             made.append(World(url, relay, tmp_path, text))
@@ -135,14 +139,18 @@ def test_a_missing_table(world):
 
     rename("instance_faults", "elsewhere")
 
-    check_failure_and_recovery(world, lambda: rename("elsewhere", "instance_faults"))
+    check_failure_and_recovery(
+        world, lambda: rename("elsewhere", "instance_faults")
+    )
 
 
 def test_a_slow_query(world):
     assert world.show()[1]
     blocker = world.store.writer.connect()
     if blocker.dialect.name == "postgresql":
-        blocker.exec_driver_sql("LOCK TABLE instance_faults IN ACCESS EXCLUSIVE MODE")
+        blocker.exec_driver_sql(
+            "LOCK TABLE instance_faults IN ACCESS EXCLUSIVE MODE"
+        )
     else:
         blocker.exec_driver_sql("LOCK TABLES instance_faults WRITE")
 
@@ -161,32 +169,52 @@ def test_a_database_that_was_never_there(tmp_path, caplog):
         tmp_path / "x.conf", url, consumer="external", credentials="headers"
     )
     service = Service()
-    app = webtest.TestApp(FaultMiddleware(service, {"oslo_config_file": str(file)}))
+    app = webtest.TestApp(
+        FaultMiddleware(service, {"oslo_config_file": str(file)})
+    )
 
     for _ in range(20):
         assert app.get(SHOW).body == service.data
 
-    lines = [line for line in caplog.text.splitlines() if "fault_middleware" in line]
+    lines = [
+        line for line in caplog.text.splitlines() if "fault_middleware" in line
+    ]
     assert len(lines) == 1
     assert INSTANCE in lines[0]
     assert "S3cr3t" not in caplog.text
 
 
-def test_what_the_service_shows_itself_is_under_the_policy_all_the_same(tmp_path):
+def test_what_the_service_shows_itself_is_under_the_policy_all_the_same(
+    tmp_path,
+):
     file = write_configuration(
-        tmp_path / "x.conf", "sqlite:////no/such/x", consumer="external", credentials="headers"
+        tmp_path / "x.conf",
+        "sqlite:////no/such/x",
+        consumer="external",
+        credentials="headers",
     )
-    own = {"message": "m", "created": "2026-01-01T00:00:00", "details": "Traceback"}
+    own = {
+        "message": "m",
+        "created": "2026-01-01T00:00:00",
+        "details": "Traceback",
+    }
     service = Service({"instance": {"id": INSTANCE, "fault": own}})
-    app = webtest.TestApp(FaultMiddleware(service, {"oslo_config_file": str(file)}))
+    app = webtest.TestApp(
+        FaultMiddleware(service, {"oslo_config_file": str(file)})
+    )
 
     assert "details" not in app.get(SHOW).json["instance"]["fault"]
-    assert app.get(SHOW, headers={"X-Roles": "admin"}).json["instance"]["fault"] == own
+    assert (
+        app.get(SHOW, headers={"X-Roles": "admin"}).json["instance"]["fault"]
+        == own
+    )
 
 
 def test_many_requests_at_once_find_each_its_own_fault(any_store, tmp_path):
     ids = [f"instance-{number}" for number in range(40)]
-    any_store.record([fault.make("trove", one, message=f"of {one}") for one in ids])
+    any_store.record(
+        [fault.make("trove", one, message=f"of {one}") for one in ids]
+    )
     url = any_store._options["connection"]
     file = write_configuration(
         tmp_path / "x.conf", url, consumer="external", credentials="headers"
@@ -194,9 +222,15 @@ def test_many_requests_at_once_find_each_its_own_fault(any_store, tmp_path):
     conf = {"oslo_config_file": str(file)}
 
     def show(one):
-        app = webtest.TestApp(FaultMiddleware(Service({"instance": {"id": one}}), conf))
-        return app.get(f"/p1/instances/{one}").json["instance"]["fault"]["message"]
+        app = webtest.TestApp(
+            FaultMiddleware(Service({"instance": {"id": one}}), conf)
+        )
+        return app.get(f"/p1/instances/{one}").json["instance"]["fault"][
+            "message"
+        ]
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(show, ids * 5)) == [f"of {one}" for one in ids * 5]
+        assert list(pool.map(show, ids * 5)) == [
+            f"of {one}" for one in ids * 5
+        ]
     close(deploy(configuration(None, str(file), None)).store)

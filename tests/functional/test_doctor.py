@@ -69,7 +69,9 @@ def said(file, **given):
 def troubles(file, **given):
     """What is not well: what is said of it, by its codes."""
     bad = (Severity.ERROR, Severity.WARNING)
-    return texts(found for found in examine(file, **given) if found.severity in bad)
+    return texts(
+        found for found in examine(file, **given) if found.severity in bad
+    )
 
 
 @pytest.fixture
@@ -101,7 +103,11 @@ def listen():
         def listen(file):
             parts = deploy(parse(file))
             server = listener.start(
-                parts.conf, parts.settings, parts.profiles, parts.metrics, lambda messages: True
+                parts.conf,
+                parts.settings,
+                parts.profiles,
+                parts.metrics,
+                lambda messages: True,
             )
             stack.callback(server.wait)
             stack.callback(server.stop)
@@ -115,13 +121,17 @@ def notify(file, topic="fault_middleware", priority="info"):
     transport = oslo_messaging.get_notification_transport(
         conf, url=deploy(conf).settings.transport_url
     )
-    sender = oslo_messaging.Notifier(transport, "x", driver="messagingv2", topics=[topic])
+    sender = oslo_messaging.Notifier(
+        transport, "x", driver="messagingv2", topics=[topic]
+    )
     send = getattr(sender.prepare(retry=5), priority)
     send({}, "dbaas.instance_create.error", {"instance_id": "i"})
     transport.cleanup()
 
 
-@pytest.mark.parametrize("kind", [PLAIN, DURABLE, QUORUM], ids=["plain", "durable", "quorum"])
+@pytest.mark.parametrize(
+    "kind", [PLAIN, DURABLE, QUORUM], ids=["plain", "durable", "quorum"]
+)
 def test_a_right_deployment_is_well(write, listen, host, kind):
     file = write(kind)
     listen(file)
@@ -130,29 +140,48 @@ def test_a_right_deployment_is_well(write, listen, host, kind):
 
     assert troubles(file, readers=1) == {}
     where = host.partition("@")[2].replace("/", " (virtual host ") + ")"
-    assert f"The queue {QUEUE} at {where} has 1 reader; 0 messages wait." in found["queue-well"]
+    assert (
+        f"The queue {QUEUE} at {where} has 1 reader; 0 messages wait."
+        in found["queue-well"]
+    )
     assert "broker-well" in found
     assert ("queue-not-durable" in found) == (kind == PLAIN)
 
 
-@pytest.mark.parametrize("query", ["", "?amqp_durable_queues=true", "?rabbit_quorum_queue=true"])
-def test_a_virtual_host_for_notifications_alone_is_well(write, listen, broker, host, query):
+@pytest.mark.parametrize(
+    "query", ["", "?amqp_durable_queues=true", "?rabbit_quorum_queue=true"]
+)
+def test_a_virtual_host_for_notifications_alone_is_well(
+    write, listen, broker, host, query
+):
     listen(write(PLAIN, name="rpc.conf", topics="rpc"))
     theirs = broker.new_host(uuid.uuid4().hex)
-    file = write(OWN_HOST.format(url=theirs + query, rpc=host), transport_url="")
+    file = write(
+        OWN_HOST.format(url=theirs + query, rpc=host), transport_url=""
+    )
     listen(file)
 
     assert troubles(file, readers=1) == {}
 
 
 def test_a_driver_without_a_broker_is_well(write):
-    file = write(PLAIN, consumer="external", transport_url="rabbit://g:g@127.0.0.1:1/")
-    file.write_text(file.read_text().replace("driver = messagingv2", "driver = fault_middleware"))
+    file = write(
+        PLAIN, consumer="external", transport_url="rabbit://g:g@127.0.0.1:1/"
+    )
+    file.write_text(
+        file.read_text().replace(
+            "driver = messagingv2", "driver = fault_middleware"
+        )
+    )
 
     found = said(file)
 
     assert "broker-not-needed" in found
-    assert not [code for code in found if code.startswith(("queue", "exchange", "broker-un"))]
+    assert not [
+        code
+        for code in found
+        if code.startswith(("queue", "exchange", "broker-un"))
+    ]
 
 
 def test_before_anything_was_started_there_are_warnings(write, broker, host):
@@ -162,7 +191,9 @@ def test_before_anything_was_started_there_are_warnings(write, broker, host):
     assert "control_exchange" in found["exchange-missing"]
     assert "fault-middleware-consumer" in found["queue-missing"]
     name = host.rpartition("/")[2]
-    assert broker.control("list_queues", "-p", name, "--no-table-headers") == ""
+    assert (
+        broker.control("list_queues", "-p", name, "--no-table-headers") == ""
+    )
     assert "trove" not in broker.control("list_exchanges", "-p", name)
 
 
@@ -177,7 +208,9 @@ def test_a_queue_without_a_reader(write, listen):
     wait_until(lambda: "queue-unread" in troubles(file))
     found = troubles(file)
     assert set(found) == {"queue-unread"}
-    assert "in which 1 message waits. Start the consumer" in found["queue-unread"]
+    assert (
+        "in which 1 message waits. Start the consumer" in found["queue-unread"]
+    )
 
 
 def test_a_queue_with_a_reader_too_many(write, listen):
@@ -221,7 +254,9 @@ def test_a_queue_of_another_kind(write, listen, ours, theirs, codes):
     assert set(troubles(write(ours))) == codes
 
 
-def test_what_is_wanted_durable_and_exists_otherwise_is_no_reason_to_delete(write, listen):
+def test_what_is_wanted_durable_and_exists_otherwise_is_no_reason_to_delete(
+    write, listen
+):
     listen(write(PLAIN, name="theirs.conf"))
 
     found = troubles(write(DURABLE))
@@ -232,10 +267,14 @@ def test_what_is_wanted_durable_and_exists_otherwise_is_no_reason_to_delete(writ
     assert "migration of every service" in ways
 
 
-def test_options_that_do_not_fit_the_rpc_beside_notifications(write, listen, broker, host):
+def test_options_that_do_not_fit_the_rpc_beside_notifications(
+    write, listen, broker, host
+):
     listen(write(PLAIN, name="rpc.conf", topics="rpc"))
     theirs = broker.new_host(uuid.uuid4().hex)
-    file = write(OWN_HOST.format(url=theirs, rpc=host) + DURABLE, transport_url="")
+    file = write(
+        OWN_HOST.format(url=theirs, rpc=host) + DURABLE, transport_url=""
+    )
     listen(file)
 
     assert set(troubles(file, readers=1)) == {"rpc-exchange-different"}
@@ -263,10 +302,14 @@ def test_a_priority_that_nobody_reads_fills_the_broker(write, listen):
     assert "fault_middleware.error" in troubles(file)["topic-unread"]
 
 
-def test_a_consumer_in_another_virtual_host_than_the_publishers(write, listen, broker, host):
+def test_a_consumer_in_another_virtual_host_than_the_publishers(
+    write, listen, broker, host
+):
     theirs = broker.new_host(uuid.uuid4().hex)
     publishing = write(transport_url="", name="publishers.conf")
-    publishing.write_text(f"[DEFAULT]\ntransport_url = {theirs}\n{publishing.read_text()}")
+    publishing.write_text(
+        f"[DEFAULT]\ntransport_url = {theirs}\n{publishing.read_text()}"
+    )
     file = write()
     file.write_text(f"[DEFAULT]\ntransport_url = {theirs}\n{file.read_text()}")
     listen(file)
@@ -287,14 +330,23 @@ def test_each_host_of_a_cluster_is_asked(write, listen, broker, host):
 
     found = said(write(transport_url=both))
 
-    assert f"127.0.0.1:{dead}, one of several" in found["broker-host-unreachable"]
-    assert found["broker-well"].strip() == f"The broker at 127.0.0.1:{broker.port} answers."
+    assert (
+        f"127.0.0.1:{dead}, one of several" in found["broker-host-unreachable"]
+    )
+    assert (
+        found["broker-well"].strip()
+        == f"The broker at 127.0.0.1:{broker.port} answers."
+    )
 
 
 def test_a_url_that_is_not_set_is_told_so(write):
     found = said(write(transport_url=""))
 
-    text = found.get("broker-unreachable") or found.get("broker-refused") or found["broker-well"]
+    text = (
+        found.get("broker-unreachable")
+        or found.get("broker-refused")
+        or found["broker-well"]
+    )
     assert "localhost:5672, since no transport_url is set" in text
 
 
@@ -325,7 +377,9 @@ def test_a_certificate_that_nobody_trusts(write, tls_port, certificate):
 
 
 def test_no_tls_on_a_port_for_it(write, tls_port):
-    found = troubles(write(transport_url=f"rabbit://g:g@127.0.0.1:{tls_port}/"))
+    found = troubles(
+        write(transport_url=f"rabbit://g:g@127.0.0.1:{tls_port}/")
+    )
 
     assert set(found) == {"broker-with-tls"}
     assert "ssl = true" in found["broker-with-tls"]
@@ -342,7 +396,15 @@ def certificate(tmp_path):
         key, file = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
         command = [
             openssl,
-            *["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost"],
+            *[
+                "req",
+                "-x509",
+                "-nodes",
+                "-newkey",
+                "rsa:2048",
+                "-subj",
+                "/CN=localhost",
+            ],
         ]
         command += ["-keyout", str(key), "-out", str(file)]
         subprocess.run(command, check=True, capture_output=True)
@@ -380,13 +442,17 @@ def test_a_user_who_may_not_listen(write, listen, broker, host):
     broker.control("add_user", user, "s3cret")
     broker.control("set_permissions", "-p", name, user, "", "", "")
 
-    found = troubles(write(transport_url=host.replace("guest:guest", f"{user}:s3cret")))
+    found = troubles(
+        write(transport_url=host.replace("guest:guest", f"{user}:s3cret"))
+    )
 
     assert set(found) == {"exchange-refused", "queue-refused"}
     assert "set_permissions" in found["queue-refused"]
 
 
-@pytest.mark.parametrize("wrong", [("guest:guest", "guest:s3cret"), ("/{name}", "/{name}x")])
+@pytest.mark.parametrize(
+    "wrong", [("guest:guest", "guest:s3cret"), ("/{name}", "/{name}x")]
+)
 def test_a_broker_that_refuses(write, host, wrong):
     name = host.rpartition("/")[2]
     old, new = (text.format(name=name) for text in wrong)
@@ -415,7 +481,9 @@ def tacker(tmp_path):
     """Writes a configuration without a broker."""
 
     def write(url):
-        file = write_configuration(tmp_path / "tacker.conf", url, profiles="tacker", **KEEP)
+        file = write_configuration(
+            tmp_path / "tacker.conf", url, profiles="tacker", **KEEP
+        )
         file.chmod(0o600)
         return file
 
@@ -435,13 +503,18 @@ def execute(store, statement):
         connection.exec_driver_sql(statement)
 
 
-def test_each_database_from_nothing_to_the_right_table(tacker, empty, database_url):
+def test_each_database_from_nothing_to_the_right_table(
+    tacker, empty, database_url
+):
     assert set(troubles(tacker(database_url))) == {"table-missing"}
 
     migration.sync(empty.writer)
 
     assert troubles(tacker(database_url)) == {}
-    assert f"at revision {migration.newest()}" in said(tacker(database_url))["database-well"]
+    assert (
+        f"at revision {migration.newest()}"
+        in said(tacker(database_url))["database-well"]
+    )
 
 
 def test_a_foreign_table(tacker, empty, database_url):
@@ -473,7 +546,9 @@ def test_a_foreign_table(tacker, empty, database_url):
         ),
     ],
 )
-def test_a_table_of_another_release(tacker, any_store, database_url, statement, code, word):
+def test_a_table_of_another_release(
+    tacker, any_store, database_url, statement, code, word
+):
     execute(any_store, statement)
 
     found = troubles(tacker(database_url))
@@ -487,7 +562,10 @@ def test_a_user_who_may_not_read(tacker, mariadb):
         store = make_store(url)
         name, user = sa.make_url(url).database, f"u{uuid.uuid4().hex[:20]}"
         execute(store, f"CREATE USER {user} IDENTIFIED BY 's3cret'")
-        execute(store, f"GRANT SELECT ON {name}.fault_middleware_alembic_version TO {user}")
+        execute(
+            store,
+            f"GRANT SELECT ON {name}.fault_middleware_alembic_version TO {user}",
+        )
         execute(store, f"GRANT INSERT ON {name}.instance_faults TO {user}")
         close(store)
 
@@ -502,7 +580,9 @@ def test_a_clock_of_mariadb_that_goes_wrong(tacker, mariadb):
     with new_database(mariadb) as url:
         close(make_store(url))
 
-        found = troubles(tacker(f"{url}?init_command=SET timestamp=1000000000"))
+        found = troubles(
+            tacker(f"{url}?init_command=SET timestamp=1000000000")
+        )
 
     assert set(found) == {"database-clock"}
     assert "NTP" in found["database-clock"]
@@ -519,7 +599,9 @@ def test_a_clock_of_postgresql_that_goes_wrong(tacker, postgresql):
         )
         close(store)
 
-        found = troubles(tacker(f"{url}?options=-csearch_path=wrong,pg_catalog,public"))
+        found = troubles(
+            tacker(f"{url}?options=-csearch_path=wrong,pg_catalog,public")
+        )
 
     assert set(found) == {"database-clock"}
 
@@ -541,7 +623,9 @@ def consumer(tmp_path):
 
     def write(url, text="", **values):
         values = {"transport_url": "kombu+memory:////", **values}
-        file = write_configuration(tmp_path / "trove.conf", url, PUBLISHING, **values)
+        file = write_configuration(
+            tmp_path / "trove.conf", url, PUBLISHING, **values
+        )
         file.write_text(file.read_text() + text)
         file.chmod(0o600)
         return file
@@ -572,7 +656,11 @@ class TestRights:
             user = f"u{uuid.uuid4().hex[:20]}"
 
             def grant(tables):
-                login = "IDENTIFIED BY 's3cret'" if server == "mariadb" else "LOGIN"
+                login = (
+                    "IDENTIFIED BY 's3cret'"
+                    if server == "mariadb"
+                    else "LOGIN"
+                )
                 execute(owner, f"CREATE USER {user} {login}")
                 for table, what in tables.items():
                     execute(owner, f"GRANT {what} ON {table} TO {user}")
@@ -604,21 +692,30 @@ class TestRights:
         found = troubles(consumer(url))
 
         # Where a row that is there already is passed over by an UPDATE of nothing.
-        assert set(found) == ({"rights-missing"} if server == "mariadb" else set())
+        assert set(found) == (
+            {"rights-missing"} if server == "mariadb" else set()
+        )
 
     def test_who_may_not_purge(self, consumer, grant, server):
         url = grant(rights(instance_faults="SELECT, INSERT, UPDATE"))
 
         found = troubles(consumer(url))["rights-missing"]
 
-        assert "may not DELETE from instance_faults, so old faults are never removed" in found
+        assert (
+            "may not DELETE from instance_faults, so old faults are never removed"
+            in found
+        )
 
-    def test_who_keeps_all_faults_needs_no_right_to_purge(self, consumer, grant, server):
+    def test_who_keeps_all_faults_needs_no_right_to_purge(
+        self, consumer, grant, server
+    ):
         url = grant({**rights(instance_faults="SELECT, INSERT, UPDATE")})
 
         assert troubles(consumer(url, **KEEP)) == {}
 
-    def test_an_api_whose_consumer_is_elsewhere_may_only_read(self, consumer, grant, tmp_path):
+    def test_an_api_whose_consumer_is_elsewhere_may_only_read(
+        self, consumer, grant, tmp_path
+    ):
         url = grant(rights(instance_faults="SELECT"))
         (tmp_path / "paste.ini").write_text("")
 
@@ -629,14 +726,20 @@ class TestRights:
         assert "rights-missing" not in found
         assert "rights-missing" in said(file)  # the consumer's own
 
-    def test_a_driver_that_records_has_to_write(self, consumer, grant, tmp_path):
+    def test_a_driver_that_records_has_to_write(
+        self, consumer, grant, tmp_path
+    ):
         url = grant(rights(instance_faults="SELECT"))
         (tmp_path / "paste.ini").write_text("")
         file = consumer(url, consumer="external")
-        text = file.read_text().replace("driver = messagingv2", "driver = fault_middleware")
+        text = file.read_text().replace(
+            "driver = messagingv2", "driver = fault_middleware"
+        )
         file.write_text(text)
 
-        assert "rights-missing" in said(file, paste=str(tmp_path / "paste.ini"))
+        assert "rights-missing" in said(
+            file, paste=str(tmp_path / "paste.ini")
+        )
 
 
 def test_nothing_is_left_of_what_was_tried(consumer, any_store, database_url):
@@ -667,7 +770,10 @@ class TestReplica:
             yield url
 
     def test_the_same_database_is_well(self, consumer, primary):
-        assert troubles(consumer(primary, f"slave_connection = {primary}\n")) == {}
+        assert (
+            troubles(consumer(primary, f"slave_connection = {primary}\n"))
+            == {}
+        )
 
     def test_a_database_without_the_table(self, consumer, primary, other):
         found = troubles(consumer(primary, f"slave_connection = {other}\n"))
@@ -697,4 +803,6 @@ def record_old(store):
     store.record([fault.make("trove", "i", message="m")])
     past = clock.utcnow() - timedelta(hours=1)
     with store.writer.begin() as connection:
-        connection.execute(models.instance_faults.update().values(updated=past))
+        connection.execute(
+            models.instance_faults.update().values(updated=past)
+        )

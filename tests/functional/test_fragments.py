@@ -29,7 +29,9 @@ def database(request, name):
 
 def get(deployment, token):
     """Status and text of the answer to a show."""
-    connection = http.client.HTTPConnection("127.0.0.1", deployment.port, timeout=60)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", deployment.port, timeout=60
+    )
     headers = {"X-Auth-Token": token} if token else {}
     connection.request("GET", deployment.path, headers=headers)
     answer = connection.getresponse()
@@ -39,17 +41,25 @@ def get(deployment, token):
 
 
 def test_there_is_a_service_for_each_fragment():
-    assert {file.stem for file in fragments.FRAGMENTS.iterdir()} == set(BY_NAME)
+    assert {file.stem for file in fragments.FRAGMENTS.iterdir()} == set(
+        BY_NAME
+    )
 
 
 @pytest.mark.parametrize("name", sorted(BY_NAME))
-def test_the_api_starts_with_the_fragment_and_shows_a_fault(name, tmp_path, sqlite_url, database):
+def test_the_api_starts_with_the_fragment_and_shows_a_fault(
+    name, tmp_path, sqlite_url, database
+):
     if importlib.util.find_spec(name) is None:
         require(name, f"{name} is not installed in this virtualenv")
     store = make_store(sqlite_url)
-    store.record([fault.make(name, fragments.INSTANCE, message="no space left")])
+    store.record(
+        [fault.make(name, fragments.INSTANCE, message="no space left")]
+    )
     home = tmp_path / "home"
-    deployment = fragments.build(BY_NAME[name], home, faults=sqlite_url, own=database)
+    deployment = fragments.build(
+        BY_NAME[name], home, faults=sqlite_url, own=database
+    )
 
     with fragments.serve(deployment) as log:
         nobody = get(deployment, "")

@@ -17,7 +17,14 @@ from fault_middleware.metrics import Metrics
 from fault_middleware.recorder import Recorder
 from fault_middleware.store import Store
 from tests import services
-from tests.fixtures import close, database_options, make_store, new_database, require, rows
+from tests.fixtures import (
+    close,
+    database_options,
+    make_store,
+    new_database,
+    require,
+    rows,
+)
 
 # Characters of details: a small row fits where a large one does not.
 SIZES = [200, 2_000, 20_000, 60_000]
@@ -30,7 +37,15 @@ def disk(folder, size, owner=None):
     folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         require("mount", "only root mounts a file system")
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    command = [
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={size}",
+        "tmpfs",
+        str(folder),
+    ]
     mounted = subprocess.run(command, capture_output=True, text=True)
     if mounted.returncode != 0:
         require("mount", mounted.stderr.strip())
@@ -67,7 +82,12 @@ class Waits:
 
 def make(size):
     # Not of one character, which a database would compress.
-    return fault.make("trove", f"of-{size}", message="boom", details=os.urandom(size // 2).hex())
+    return fault.make(
+        "trove",
+        f"of-{size}",
+        message="boom",
+        details=os.urandom(size // 2).hex(),
+    )
 
 
 def record_while(mend, store):
@@ -81,7 +101,9 @@ def record_while(mend, store):
     for size in reversed(SIZES):
         assert recorder.record([make(size)], waits)
     counts = metrics.counts()
-    return [count for count in counts if "dropped" in count], "retries_total=0" not in counts
+    return [
+        count for count in counts if "dropped" in count
+    ], "retries_total=0" not in counts
 
 
 def stored(store):
@@ -111,7 +133,9 @@ def test_sqlite_on_a_disk_that_is_read_only(tmp_path):
         close(store)
         mount(folder, "remount,ro")
 
-        dropped, has_waited = record_while(lambda: mount(folder, "remount,rw"), store)
+        dropped, has_waited = record_while(
+            lambda: mount(folder, "remount,rw"), store
+        )
 
         assert (dropped, has_waited) == ([], True)
         assert stored(store) == EVERYTHING
@@ -141,11 +165,18 @@ def test_a_read_only_mariadb(mariadb):
     with new_database(mariadb) as url, administrator(url) as execute:
         make_store(url).writer.dispose()
         execute("CREATE USER fault@127.0.0.1 IDENTIFIED BY 'x'")
-        execute("GRANT SELECT, INSERT, UPDATE, DELETE ON *.* TO fault@127.0.0.1")
-        store = Store(database_options(url.replace("root@", "fault:x@")), lookup_timeout=2.0)
+        execute(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON *.* TO fault@127.0.0.1"
+        )
+        store = Store(
+            database_options(url.replace("root@", "fault:x@")),
+            lookup_timeout=2.0,
+        )
         execute("SET GLOBAL read_only = 1")
         try:
-            dropped, has_waited = record_while(lambda: execute("SET GLOBAL read_only = 0"), store)
+            dropped, has_waited = record_while(
+                lambda: execute("SET GLOBAL read_only = 0"), store
+            )
         finally:
             execute("SET GLOBAL read_only = 0")
 
@@ -159,7 +190,10 @@ def test_postgresql_on_a_full_disk(postgresql, tmp_path):
     # The folder of a tablespace must be open to the server, and pytest's is not.
     place = Path(tempfile.mkdtemp())
     place.chmod(0o755)
-    with disk(place / "small", "2m", "postgres") as folder, new_database(postgresql) as url:
+    with (
+        disk(place / "small", "2m", "postgres") as folder,
+        new_database(postgresql) as url,
+    ):
         store = make_store(url)
         with administrator(url) as execute:
             execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
@@ -181,7 +215,9 @@ def test_a_read_only_postgresql(postgresql):
         store = make_store(url)
         close(store)
         name = url.rpartition("/")[2]
-        execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        execute(
+            f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+        )
 
         dropped, has_waited = record_while(
             lambda: execute(
@@ -201,7 +237,9 @@ def start_in(name, folder, **options):
     """A server whose files are in a folder, and a database in it; yields its URL."""
     with contextlib.ExitStack() as stack:
         try:
-            port = stack.enter_context(getattr(services, name)(folder / "run", **options))
+            port = stack.enter_context(
+                getattr(services, name)(folder / "run", **options)
+            )
         except services.Missing as exc:
             require(name, str(exc))
         server = f"mysql+pymysql://root@127.0.0.1:{port}"

@@ -40,16 +40,22 @@ class Server:
             url = url.set(username=user, password="PASSWORD")
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            for statement in filter(None, map(str.strip, statements.split(";"))):
+            for statement in filter(
+                None, map(str.strip, statements.split(";"))
+            ):
                 connection.exec_driver_sql(statement.replace("%", "%%"))
         engine.dispose()
 
     def url_of(self, user):
-        url = self.url.set(username=user, password="PASSWORD", database="fault_middleware")
+        url = self.url.set(
+            username=user, password="PASSWORD", database="fault_middleware"
+        )
         return url.render_as_string(hide_password=False)
 
     def store_of(self, user):
-        self.stores.append(Store(database_options(self.url_of(user)), lookup_timeout=2.0))
+        self.stores.append(
+            Store(database_options(self.url_of(user)), lookup_timeout=2.0)
+        )
         return self.stores[-1]
 
 
@@ -80,11 +86,21 @@ def test_the_users_of_the_manual_do_their_work_and_no_more(server):
 
     reader = server.store_of("fault_reader")
     assert reader.last("trove", "i-1").message == "no space left"
-    for forbidden in ("DELETE FROM instance_faults", "SELECT * FROM fault_middleware_retention"):
+    for forbidden in (
+        "DELETE FROM instance_faults",
+        "SELECT * FROM fault_middleware_retention",
+    ):
         with pytest.raises(REFUSED), reader.writer.begin() as connection:
             connection.exec_driver_sql(forbidden)
 
 
 def test_the_readme_makes_and_undoes_what_the_manual_makes():
     assert blocks(README, "sql") == [SQL[0]]
-    assert UNDO.split() == ["DROP", "DATABASE", "fault_middleware;", "DROP", "USER", "fault;"]
+    assert UNDO.split() == [
+        "DROP",
+        "DATABASE",
+        "fault_middleware;",
+        "DROP",
+        "USER",
+        "fault;",
+    ]

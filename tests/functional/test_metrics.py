@@ -32,25 +32,38 @@ from tests.fixtures import (
 )
 from tests.functional.servers.world import SERVERS, World
 
-CONSUMER = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.consumer"]
+CONSUMER = [
+    sys.executable,
+    "-W",
+    "ignore",
+    "-m",
+    "fault_middleware.cmd.consumer",
+]
 SHARING = ["gunicorn", "gunicorn preload", "uwsgi", "uwsgi lazy"]
 
 
 def ask(port):
     """Every sample that a process shows, by its name and its label."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{port}/metrics", timeout=10
+    ) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {
-        " ".join([sample.name.removeprefix("fault_middleware_"), *sample.labels.values()]): (
-            sample.value
-        )
+        " ".join(
+            [
+                sample.name.removeprefix("fault_middleware_"),
+                *sample.labels.values(),
+            ]
+        ): (sample.value)
         for family in families
         for sample in family.samples
     }
 
 
 @pytest.mark.parametrize("server", SHARING)
-def test_workers_that_share_a_folder_are_shown_as_one(server, broker, postgresql, tmp_path):
+def test_workers_that_share_a_folder_are_shown_as_one(
+    server, broker, postgresql, tmp_path
+):
     if not Path(SERVERS[server][0]).exists():
         require("servers", f"{server} is not installed in this virtualenv")
     folder = tmp_path / "metrics"
@@ -65,8 +78,13 @@ def test_workers_that_share_a_folder_are_shown_as_one(server, broker, postgresql
             workers = set()
 
             def everybody_works():
-                workers.update(one["pid"] for one in pool.map(world.ask, names))
-                return world.has_listener() and len(workers) == world.queue().consumer_count == 2
+                workers.update(
+                    one["pid"] for one in pool.map(world.ask, names)
+                )
+                return (
+                    world.has_listener()
+                    and len(workers) == world.queue().consumer_count == 2
+                )
 
             wait_until(everybody_works)
             for name in names:  # a pause, so that both workers take some
@@ -76,7 +94,9 @@ def test_workers_that_share_a_folder_are_shown_as_one(server, broker, postgresql
 
             wait_until(lambda: ask(world.port)["faults_stored_total"] == 40)
             answers = [ask(world.port) for _ in range(10)]
-            assert {one["notifications_received_total"] for one in answers} == {40}
+            assert {
+                one["notifications_received_total"] for one in answers
+            } == {40}
             assert {one["dropped_total no instance"] for one in answers} == {0}
             assert {one["failing broker"] for one in answers} == {0}
 
@@ -90,7 +110,9 @@ def test_workers_that_share_a_folder_are_shown_as_one(server, broker, postgresql
         close(world.store)
 
 
-def test_a_folder_that_cannot_be_written_harms_no_service(broker, postgresql, tmp_path):
+def test_a_folder_that_cannot_be_written_harms_no_service(
+    broker, postgresql, tmp_path
+):
     if not Path(SERVERS["gunicorn"][0]).exists():
         require("servers", "gunicorn is not installed in this virtualenv")
     with new_database(postgresql) as url:
@@ -102,7 +124,9 @@ def test_a_folder_that_cannot_be_written_harms_no_service(broker, postgresql, tm
             wait_until(lambda: world.stored() == ["1"])
 
             assert world.ask("1")["fault"]["message"] == "1"
-            assert ask(world.port) == {}  # of what cannot be kept, nothing is shown
+            assert (
+                ask(world.port) == {}
+            )  # of what cannot be kept, nothing is shown
             assert "not everything is counted" in world.log.read_text()
         close(world.store)
 
@@ -126,8 +150,12 @@ def consumer(folder, url, broker, port):
             stderr=subprocess.STDOUT,
             cwd=ROOT,
         )
-    transport = oslo_messaging.get_notification_transport(parse(file), url=broker.url)
-    notifier = oslo_messaging.Notifier(transport, "x", driver="messagingv2", topics=[topic])
+    transport = oslo_messaging.get_notification_transport(
+        parse(file), url=broker.url
+    )
+    notifier = oslo_messaging.Notifier(
+        transport, "x", driver="messagingv2", topics=[topic]
+    )
     try:
         yield notifier, log
     finally:
@@ -159,7 +187,10 @@ def test_the_consumer_shows_what_it_counts(broker, postgresql, tmp_path):
 
 
 def test_a_port_that_is_taken_stops_no_consumer(broker, postgresql, tmp_path):
-    with new_database(postgresql) as url, socket.create_server(("127.0.0.1", 0)) as taken:
+    with (
+        new_database(postgresql) as url,
+        socket.create_server(("127.0.0.1", 0)) as taken,
+    ):
         store, port = make_store(url), taken.getsockname()[1]
         with consumer(tmp_path, url, broker, port) as (notifier, log):
             notify(notifier, "1")
@@ -178,19 +209,34 @@ def test_the_workers_are_shown_on_a_port_of_its_own(tmp_path, sqlite_url):
     conf = write_configuration(tmp_path / "x.conf", sqlite_url)
     ini = tmp_path / "metrics.ini"
     sample = (ROOT / "etc/fault_middleware/metrics.ini").read_text()
-    ini.write_text(sample.replace("config_project = trove", f"config_file = {conf}"))
+    ini.write_text(
+        sample.replace("config_project = trove", f"config_file = {conf}")
+    )
     (line,) = (
         block
         for block in blocks(MANUAL / "operations/watching.rst", "console")
         if "gunicorn" in block
     )
     _, setting, program, *arguments = line.split()
-    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder), "PYTHONWARNINGS": "ignore"}
-    worker = "from fault_middleware.metrics import Metrics; Metrics().stored.inc(5)"
-    subprocess.run([sys.executable, "-c", worker], env=environ, cwd=ROOT, check=True)
+    environ = {
+        **os.environ,
+        "PROMETHEUS_MULTIPROC_DIR": str(folder),
+        "PYTHONWARNINGS": "ignore",
+    }
+    worker = (
+        "from fault_middleware.metrics import Metrics; Metrics().stored.inc(5)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", worker], env=environ, cwd=ROOT, check=True
+    )
     command = [SERVERS[program][0], *arguments]
-    command = [f"127.0.0.1:{port}" if one.startswith("127.") else one for one in command]
+    command = [
+        f"127.0.0.1:{port}" if one.startswith("127.") else one
+        for one in command
+    ]
 
-    with services.process(command, tmp_path / "log", port=port, env=environ, cwd=tmp_path):
+    with services.process(
+        command, tmp_path / "log", port=port, env=environ, cwd=tmp_path
+    ):
         assert setting.startswith("PROMETHEUS_MULTIPROC_DIR=")
         assert ask(port)["faults_stored_total"] == 5

@@ -42,7 +42,9 @@ def publish(broker, names):
 
 def queue_is_empty(broker):
     with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
-        queue = connection.channel().queue_declare("notifications.info", passive=True)
+        queue = connection.channel().queue_declare(
+            "notifications.info", passive=True
+        )
         return queue.message_count == 0
 
 
@@ -51,10 +53,19 @@ def consumer(broker, database_url, tmp_path):
     """A running fault-middleware-consumer; yields its log."""
     store = make_store(database_url)
     file = write_configuration(
-        tmp_path / "consumer.conf", database_url, transport_url=broker.url, topics="notifications"
+        tmp_path / "consumer.conf",
+        database_url,
+        transport_url=broker.url,
+        topics="notifications",
     )
     log = tmp_path / "consumer.log"
-    command = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.consumer"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "fault_middleware.cmd.consumer",
+    ]
     with process([*command, "--config-file", str(file)], log) as running:
         wait_until(lambda: "Listening for notifications" in log.read_text())
         yield store, running
@@ -78,7 +89,9 @@ def test_the_table_holds_what_the_recorded_notifications_say(consumer, broker):
     time.sleep(0.5)
 
     assert rows(store) == once
-    assert sorted(map(describe, once)) == sorted(json.dumps(row, sort_keys=True) for row in wanted)
+    assert sorted(map(describe, once)) == sorted(
+        json.dumps(row, sort_keys=True) for row in wanted
+    )
 
 
 def describe(row):
@@ -90,7 +103,13 @@ def describe(row):
         "details_begin": row["details"].split("\n")[0],
         "details_end": row["details"].rstrip("\n").split("\n")[-1],
     }
-    for name in ("instance_id", "message", "event_type", "request_id", "project_id"):
+    for name in (
+        "instance_id",
+        "message",
+        "event_type",
+        "request_id",
+        "project_id",
+    ):
         described[name] = row[name]
     return json.dumps(described, sort_keys=True)
 
@@ -103,7 +122,9 @@ def start(broker, sqlite_url, tmp_path):
 
     def start(**values):
         values = {"transport_url": broker.url, **values}
-        file = write_configuration(tmp_path / f"{len(started)}.conf", sqlite_url, **values)
+        file = write_configuration(
+            tmp_path / f"{len(started)}.conf", sqlite_url, **values
+        )
         deployment = deploy(parse(file))
         deployment.consumer.ensure()
         wait_until(lambda: deployment.consumer.listening)
@@ -135,15 +156,26 @@ def notify(broker, topic, message, exchange):
         "timestamp": "2026-01-01 00:00:00",
         "payload": {"instance_id": "i", "message": message},
     }
-    body = json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(notification)})
-    properties = {"content_type": "application/json", "content_encoding": "utf-8"}
+    body = json.dumps(
+        {"oslo.version": "2.0", "oslo.message": json.dumps(notification)}
+    )
+    properties = {
+        "content_type": "application/json",
+        "content_encoding": "utf-8",
+    }
     with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
         channel = connection.channel()
-        channel.exchange_declare(exchange, "topic", durable=False, auto_delete=False)
-        channel.basic_publish(amqp.Message(body, **properties), exchange, f"{topic}.info")
+        channel.exchange_declare(
+            exchange, "topic", durable=False, auto_delete=False
+        )
+        channel.basic_publish(
+            amqp.Message(body, **properties), exchange, f"{topic}.info"
+        )
 
 
-def test_the_exchanges_of_the_configuration_and_of_the_profiles_are_heard(start, broker):
+def test_the_exchanges_of_the_configuration_and_of_the_profiles_are_heard(
+    start, broker
+):
     topic = uuid.uuid4().hex
     store = start(topics=topic)
 
@@ -151,7 +183,10 @@ def test_the_exchanges_of_the_configuration_and_of_the_profiles_are_heard(start,
         notify(broker, topic, f"from {exchange}", exchange)
 
     wait_until(lambda: len(rows(store)) == 2)
-    assert sorted(row["message"] for row in rows(store)) == ["from openstack", "from trove"]
+    assert sorted(row["message"] for row in rows(store)) == [
+        "from openstack",
+        "from trove",
+    ]
 
 
 def test_other_exchanges_and_topics_are_named_by_options(start, broker):
@@ -177,10 +212,14 @@ def test_a_pool_gets_a_copy_beside_the_other_readers_of_a_topic(start, broker):
     with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
         channel = connection.channel()
         for queue in (f"{topic}.info", f"fault_middleware.{topic}"):
-            assert channel.queue_declare(queue, passive=True).consumer_count > 0
+            assert (
+                channel.queue_declare(queue, passive=True).consumer_count > 0
+            )
 
 
-def test_messages_that_wait_are_read_and_acknowledged_together(start, broker, monkeypatch):
+def test_messages_that_wait_are_read_and_acknowledged_together(
+    start, broker, monkeypatch
+):
     calls = Counter()
 
     def count(owner, name):
@@ -195,8 +234,12 @@ def test_messages_that_wait_are_read_and_acknowledged_together(start, broker, mo
     topic = uuid.uuid4().hex
     with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
         channel = connection.channel()
-        channel.exchange_declare("trove", "topic", durable=False, auto_delete=False)
-        queue = functools.partial(channel.queue_declare, f"{topic}.info", auto_delete=False)
+        channel.exchange_declare(
+            "trove", "topic", durable=False, auto_delete=False
+        )
+        queue = functools.partial(
+            channel.queue_declare, f"{topic}.info", auto_delete=False
+        )
         queue()
         channel.queue_bind(f"{topic}.info", "trove", f"{topic}.info")
         for number in range(150):
@@ -208,11 +251,15 @@ def test_messages_that_wait_are_read_and_acknowledged_together(start, broker, mo
         store = start(topics=topic)
         wait_until(lambda: len(rows(store)) == 150)
         waits = calls["consume"]
-        wait_until(lambda: calls["basic_ack"] >= 3)  # 150 are three batches of 64
+        wait_until(
+            lambda: calls["basic_ack"] >= 3
+        )  # 150 are three batches of 64
         start.end()
 
         assert queue().message_count == 0
-        assert {row["message"] for row in rows(store)} == {f"{number}" for number in range(150)}
+        assert {row["message"] for row in rows(store)} == {
+            f"{number}" for number in range(150)
+        }
         assert calls["basic_ack"] < 15
         assert waits < 75
 
@@ -226,10 +273,14 @@ def test_what_is_in_hand_while_the_channel_is_closed_acknowledges_nothing_else(
         notify(broker, topic, f"{number}", "trove")
     wait_until(lambda: len(rows(store)) == 30)
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+        connection.exec_driver_sql(
+            "ALTER TABLE instance_faults RENAME TO elsewhere"
+        )
     (deployment,) = start.started
     notify(broker, topic, "in hand", "trove")
-    wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
+    wait_until(
+        lambda: "database (storing)" in deployment.metrics.health.failures
+    )
     for number in range(20):
         notify(broker, topic, f"behind it {number}", "trove")
 
@@ -246,7 +297,9 @@ def test_what_is_in_hand_while_the_channel_is_closed_acknowledges_nothing_else(
     wait_until(lambda: poll.conn.channel is not channel or not channel.is_open)
     monkeypatch.setattr(amqp.Channel, "basic_ack", spy)
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+        connection.exec_driver_sql(
+            "ALTER TABLE elsewhere RENAME TO instance_faults"
+        )
 
     wait_until(lambda: len(rows(store)) == 51)
     wait_until(lambda: 21 in acknowledged)
@@ -259,17 +312,23 @@ def test_while_the_database_is_away_the_broker_hears_of_us(start, broker):
     heartbeats = "[oslo_messaging_rabbit]\nheartbeat_timeout_threshold = 2\n"
     store = start(topics=topic, text=heartbeats)
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+        connection.exec_driver_sql(
+            "ALTER TABLE instance_faults RENAME TO elsewhere"
+        )
     for number in range(5):
         notify(broker, topic, f"{number}", "trove")
 
     time.sleep(8)  # the broker hangs up on somebody who is silent for so long
 
     with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
-        queue = connection.channel().queue_declare(f"{topic}.info", passive=True)
+        queue = connection.channel().queue_declare(
+            f"{topic}.info", passive=True
+        )
         assert (queue.message_count, queue.consumer_count) == (0, 1)
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+        connection.exec_driver_sql(
+            "ALTER TABLE elsewhere RENAME TO instance_faults"
+        )
     wait_until(lambda: len(rows(store)) == 5)
 
 
@@ -287,10 +346,17 @@ def test_where_kombu_has_changed_nothing_is_consumed_and_the_broker_keeps_it(
 
     deployment.consumer.ensure()
 
-    wait_until(lambda: "AttributeError" in deployment.metrics.health.failures.get("broker", ""))
+    wait_until(
+        lambda: (
+            "AttributeError"
+            in deployment.metrics.health.failures.get("broker", "")
+        )
+    )
     notify(broker, topic, "kept", "trove")
     with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
-        queue = connection.channel().queue_declare(f"{topic}.info", passive=True)
+        queue = connection.channel().queue_declare(
+            f"{topic}.info", passive=True
+        )
         assert queue.message_count == 1
     deployment.consumer.close()
     close(deployment.store)

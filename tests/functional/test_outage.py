@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fault_middleware import clock, fault
-from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware
 from tests import services
 from tests.fixtures import (
     INSTANCE,
@@ -39,7 +40,13 @@ from tests.fixtures import (
 
 FULL = bool(os.environ.get("FAULT_MIDDLEWARE_FULL"))
 ERROR = "dbaas.instance_create.error"
-CONSUMER = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.consumer"]
+CONSUMER = [
+    sys.executable,
+    "-W",
+    "ignore",
+    "-m",
+    "fault_middleware.cmd.consumer",
+]
 DURABLE = "[oslo_messaging_rabbit]\namqp_durable_queues = true\n"
 QUORUM = "[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\n"
 
@@ -47,13 +54,17 @@ QUORUM = "[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\n"
 class World:
     """A database, a publisher, and consumers in processes of their own."""
 
-    def __init__(self, folder, url, broker_url, text="", database=None, **values):
+    def __init__(
+        self, folder, url, broker_url, text="", database=None, **values
+    ):
         self.store = make_store(url)
         self.folder = folder
         self.log = folder / "consumer.log"
         self.topic = uuid.uuid4().hex
         values = {"transport_url": broker_url, "topics": self.topic, **values}
-        self.file = write_configuration(folder / "x.conf", database or url, text, **values)
+        self.file = write_configuration(
+            folder / "x.conf", database or url, text, **values
+        )
         self.stack = contextlib.ExitStack()
         self._notifier = None
 
@@ -66,7 +77,11 @@ class World:
         return running
 
     def listening(self):
-        return self.log.read_text().count("Listening for") if self.log.exists() else 0
+        return (
+            self.log.read_text().count("Listening for")
+            if self.log.exists()
+            else 0
+        )
 
     def notify(self, names, size=0):
         """Publish a failure of each name, once all of them are with the broker."""
@@ -76,12 +91,19 @@ class World:
                 conf, url=deploy(conf).settings.transport_url
             )
             self._notifier = oslo_messaging.Notifier(
-                transport, "taskmanager.h", driver="messagingv2", topics=[self.topic]
+                transport,
+                "taskmanager.h",
+                driver="messagingv2",
+                topics=[self.topic],
             )
             self._notifier = self._notifier.prepare(retry=20)
         for name in names:
             details = ["x" * size]
-            payload = {"instance_id": str(name), "message": str(name), "exception": details}
+            payload = {
+                "instance_id": str(name),
+                "message": str(name),
+                "exception": details,
+            }
             self._notifier.info({}, ERROR, payload)
 
     def messages(self):
@@ -106,9 +128,14 @@ def make_world(tmp_path):
 
 @pytest.mark.parametrize("server", ["mariadb", "postgresql"])
 @pytest.mark.parametrize("way", ["mute", "closed", "no table"])
-def test_the_database_away_under_load(make_world, broker, request, server, way):
+def test_the_database_away_under_load(
+    make_world, broker, request, server, way
+):
     seconds, count = (60, 1000) if FULL else (4, 300)
-    with new_database(request.getfixturevalue(server)) as url, relayed(url) as relay:
+    with (
+        new_database(request.getfixturevalue(server)) as url,
+        relayed(url) as relay,
+    ):
         world = make_world(url, broker.url, database=relay.url)
         process = psutil.Process(world.start().pid)
         world.notify(["first"])
@@ -121,7 +148,9 @@ def test_the_database_away_under_load(make_world, broker, request, server, way):
             relay.close()
         else:
             with world.store.writer.begin() as connection:
-                connection.exec_driver_sql(rename.format("instance_faults", "elsewhere"))
+                connection.exec_driver_sql(
+                    rename.format("instance_faults", "elsewhere")
+                )
 
         names = [f"{number:04}" for number in range(count)]
         world.notify(names, size=4000)
@@ -135,7 +164,9 @@ def test_the_database_away_under_load(make_world, broker, request, server, way):
             relay.reopen(port)
         else:
             with world.store.writer.begin() as connection:
-                connection.exec_driver_sql(rename.format("elsewhere", "instance_faults"))
+                connection.exec_driver_sql(
+                    rename.format("elsewhere", "instance_faults")
+                )
 
         wait_until(lambda: len(rows(world.store)) == count + 1, 60)
         assert world.messages() == sorted(["first", *names])
@@ -143,7 +174,9 @@ def test_the_database_away_under_load(make_world, broker, request, server, way):
         assert processor <= 0.1 * seconds + 0.3
         assert world.log.read_text().count("faults wait") <= 1 + seconds / 10
         # A write is given up after ten seconds.
-        assert FULL or way == "mute" or "it works again" in world.log.read_text()
+        assert (
+            FULL or way == "mute" or "it works again" in world.log.read_text()
+        )
 
 
 def test_a_row_that_can_never_be_stored(make_world, broker, database_url):
@@ -155,7 +188,9 @@ def test_a_row_that_can_never_be_stored(make_world, broker, database_url):
         "postgresql": "ALTER TABLE instance_faults ADD CHECK (message NOT LIKE 'poison%')",
     }
     with world.store.writer.begin() as connection:
-        connection.exec_driver_sql(refuse[connection.dialect.name].replace("%", "%%"))
+        connection.exec_driver_sql(
+            refuse[connection.dialect.name].replace("%", "%%")
+        )
     names = ["good-1", "poison-1", "good-2", "good-3", "poison-2", "good-4"]
     world.notify(names)
     world.notify(["last"])
@@ -199,7 +234,9 @@ def test_the_broker_restarts(make_world, own_broker, sqlite_url, text):
 @pytest.fixture
 def impatient_broker():
     """A RabbitMQ that waits for an acknowledgement for seconds; by default it is half an hour."""
-    options = "-rabbit consumer_timeout 5000 -rabbit channel_tick_interval 2000"
+    options = (
+        "-rabbit consumer_timeout 5000 -rabbit channel_tick_interval 2000"
+    )
     with start("rabbitmq", options=options) as running:
         yield running
 
@@ -208,7 +245,9 @@ def test_the_broker_takes_back_what_was_not_acknowledged_in_time(
     make_world, impatient_broker, postgresql
 ):
     with new_database(postgresql) as url, relayed(url) as relay:
-        world = make_world(url, impatient_broker.url, database=relay.url, batch_size="5")
+        world = make_world(
+            url, impatient_broker.url, database=relay.url, batch_size="5"
+        )
         world.start()
         world.notify(["before"])
         wait_until(lambda: world.messages() == ["before"])
@@ -293,15 +332,23 @@ def test_sigterm_gives_back_what_is_not_stored(make_world, broker, postgresql):
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
-    moments = [clock.parse_time(f"2026-01-01T00:00:0{n}.{n}") for n in range(5)]
+    moments = [
+        clock.parse_time(f"2026-01-01T00:00:0{n}.{n}") for n in range(5)
+    ]
     instance_id = uuid.uuid4().hex
     reports = [
         fault.make(
-            "trove", instance_id, created=moments[number], message_id=f"m{number}", deleted=True
+            "trove",
+            instance_id,
+            created=moments[number],
+            message_id=f"m{number}",
+            deleted=True,
         )
         if data.draw(st.booleans())
         else fault.make(
@@ -320,14 +367,20 @@ def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
             any_store.record([reports[number]])
 
     orders = [data.draw(st.permutations(range(5))) for _ in range(4)]
-    workers = [threading.Thread(target=work, args=(order * 2,)) for order in orders]
+    workers = [
+        threading.Thread(target=work, args=(order * 2,)) for order in orders
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
 
-    stored = [row for row in rows(any_store) if row["instance_id"] == instance_id]
-    assert sorted(row["id"] for row in stored) == sorted(row.id for row in reports)
+    stored = [
+        row for row in rows(any_store) if row["instance_id"] == instance_id
+    ]
+    assert sorted(row["id"] for row in stored) == sorted(
+        row.id for row in reports
+    )
     assert any_store.last("trove", instance_id) == in_order
     assert any_store.last_many("trove", [instance_id])[instance_id] == in_order
 
@@ -350,7 +403,9 @@ class TestTheBrokerAtTheStartOfTheApi:
         wrapped = FaultMiddleware(Service(), conf)
         begin = time.monotonic()
         for _ in range(20):
-            assert webtest.TestApp(wrapped).get(f"/p1/instances/{INSTANCE}").body
+            assert (
+                webtest.TestApp(wrapped).get(f"/p1/instances/{INSTANCE}").body
+            )
         assert time.monotonic() - begin < 2
         return deploy(conf)
 
@@ -363,7 +418,9 @@ class TestTheBrokerAtTheStartOfTheApi:
     def test_mute(self, tmp_path, broker):
         relay = services.Relay(broker.port)
         relay.mute()
-        parts = self.serve(tmp_path, f"rabbit://guest:guest@127.0.0.1:{relay.port}/")
+        parts = self.serve(
+            tmp_path, f"rabbit://guest:guest@127.0.0.1:{relay.port}/"
+        )
         relay.unmute()
         wait_until(lambda: parts.consumer.listening, 60)
         parts.consumer.close()
@@ -374,7 +431,12 @@ class TestTheBrokerAtTheStartOfTheApi:
 
         parts = self.serve(tmp_path, url)
 
-        wait_until(lambda: "AccessRefused" in parts.metrics.health.failures.get("broker", ""))
+        wait_until(
+            lambda: (
+                "AccessRefused"
+                in parts.metrics.health.failures.get("broker", "")
+            )
+        )
         assert "S3cr3t" not in caplog.text
         parts.consumer.stop()
 
@@ -387,7 +449,10 @@ class TestTheBrokerAtTheStartOfTheApi:
         other = self.serve(folder, url)
 
         wait_until(
-            lambda: "amqp_durable_queues" in other.metrics.health.failures.get("broker", "")
+            lambda: (
+                "amqp_durable_queues"
+                in other.metrics.health.failures.get("broker", "")
+            )
         )
         other.consumer.stop()
         first.consumer.close()

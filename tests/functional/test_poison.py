@@ -35,7 +35,11 @@ def good(**values):
         "publisher_id": "taskmanager.host",
         "event_type": ERROR,
         "priority": "INFO",
-        "payload": {"instance_id": INSTANCE, "message": "good", "exception": ["Traceback\n"]},
+        "payload": {
+            "instance_id": INSTANCE,
+            "message": "good",
+            "exception": ["Traceback\n"],
+        },
         "timestamp": "2026-01-01 00:00:00.000000",
         "_unique_id": uuid.uuid4().hex,
         **values,
@@ -62,8 +66,18 @@ POISON = [
         {"content_type": "application/x-python-serialize"},
         0,
     ),
-    ("YAML", b"a: 1", {"content_type": "application/x-yaml", "content_encoding": "utf-8"}, 0),
-    ("unknown type", b"zzz", {"content_type": "application/zzz", "content_encoding": "utf-8"}, 0),
+    (
+        "YAML",
+        b"a: 1",
+        {"content_type": "application/x-yaml", "content_encoding": "utf-8"},
+        0,
+    ),
+    (
+        "unknown type",
+        b"zzz",
+        {"content_type": "application/zzz", "content_encoding": "utf-8"},
+        0,
+    ),
     ("empty", b"", JSON, 0),
     ("a list", b"[1,2]", JSON, 0),
     ("a list of pairs", b'[["a",1]]', JSON, 0),
@@ -74,11 +88,26 @@ POISON = [
     ("inside not JSON", envelope("{oops"), JSON, 0),
     ("inside a list", envelope("[1]"), JSON, 0),
     ("inside null", envelope("null"), JSON, 0),
-    ("envelope 3.0", json.dumps({"oslo.version": "3.0", "oslo.message": "{}"}), JSON, 0),
+    (
+        "envelope 3.0",
+        json.dumps({"oslo.version": "3.0", "oslo.message": "{}"}),
+        JSON,
+        0,
+    ),
     ("deep", envelope('{"priority":"INFO","payload":' + DEEP + "}"), JSON, 0),
-    ("an endless number", envelope('{"priority":"INFO","payload":' + "9" * 5000 + "}"), JSON, 0),
+    (
+        "an endless number",
+        envelope('{"priority":"INFO","payload":' + "9" * 5000 + "}"),
+        JSON,
+        0,
+    ),
     ("NaN", envelope('{"priority":"INFO","payload":NaN}'), JSON, 0),
-    ("a lone surrogate", envelope('{"priority":"INFO","payload":"\\ud800"}'), JSON, 0),
+    (
+        "a lone surrogate",
+        envelope('{"priority":"INFO","payload":"\\ud800"}'),
+        JSON,
+        0,
+    ),
     ("no priority", envelope(without("priority")), JSON, 0),
     ("priority null", envelope(good(priority=None)), JSON, 0),
     ("priority a number", envelope(good(priority=5)), JSON, 0),
@@ -89,13 +118,28 @@ POISON = [
     ("payload a string", envelope(good(payload="s")), JSON, 0),
     ("event type a number", envelope(good(event_type=5)), JSON, 0),
     ("an id with a NUL", envelope(payload(instance_id="a\0b")), JSON, 0),
-    ("an id that is an object", envelope(payload(instance_id={"a": 1})), JSON, 0),
+    (
+        "an id that is an object",
+        envelope(payload(instance_id={"a": 1})),
+        JSON,
+        0,
+    ),
     ("no context", envelope(without("_context_user")), JSON, 1),
     ("no message id", envelope(without("message_id")), JSON, 1),
     ("no timestamp", envelope(without("timestamp")), JSON, 1),
     ("a timestamp that is none", envelope(good(timestamp="soon")), JSON, 1),
-    ("a message with surrogates and NUL", envelope(payload(message="\ud800\0")), JSON, 1),
-    ("a message that is an object", envelope(payload(message={"a": [1]})), JSON, 1),
+    (
+        "a message with surrogates and NUL",
+        envelope(payload(message="\ud800\0")),
+        JSON,
+        1,
+    ),
+    (
+        "a message that is an object",
+        envelope(payload(message={"a": [1]})),
+        JSON,
+        1,
+    ),
     ("5 MB", envelope(payload(exception=["x" * 5_000_000])), JSON, 1),
 ]
 
@@ -107,7 +151,9 @@ def world(broker, tmp_path_factory):
     url = f"sqlite:///{folder}/faults.sqlite"
     store = make_store(url)
     topic = uuid.uuid4().hex
-    file = write_configuration(folder / "x.conf", url, transport_url=broker.url, topics=topic)
+    file = write_configuration(
+        folder / "x.conf", url, transport_url=broker.url, topics=topic
+    )
     deployment = deploy(parse(file))
     deliveries = []
     deployment.consumer.ensure()
@@ -125,7 +171,9 @@ def world(broker, tmp_path_factory):
 
         def publish(body, properties):
             channel.basic_publish(
-                amqp.Message(body, **properties), exchange="trove", routing_key=f"{topic}.info"
+                amqp.Message(body, **properties),
+                exchange="trove",
+                routing_key=f"{topic}.info",
             )
 
         yield publish, store, deliveries, deployment
@@ -135,7 +183,8 @@ def world(broker, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("body", "properties", "made"), [pytest.param(*case[1:], id=case[0]) for case in POISON]
+    ("body", "properties", "made"),
+    [pytest.param(*case[1:], id=case[0]) for case in POISON],
 )
 def test_a_message_stops_nobody(world, body, properties, made):
     publish, store, deliveries, _ = world

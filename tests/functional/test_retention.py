@@ -22,7 +22,11 @@ def record(store, instance_id, *ages, service="trove", deleted=False):
     store.record(
         [
             fault.make(
-                service, instance_id, message=str(age), created=now - age * DAY, deleted=deleted
+                service,
+                instance_id,
+                message=str(age),
+                created=now - age * DAY,
+                deleted=deleted,
             )
             for age in ages
         ]
@@ -57,7 +61,9 @@ def test_the_newest_of_each_service_stays(any_store):
     assert left(any_store) == [("a", "50"), ("a", "60")]
 
 
-def test_a_cleared_instance_loses_its_old_faults_and_at_last_the_clearance(any_store):
+def test_a_cleared_instance_loses_its_old_faults_and_at_last_the_clearance(
+    any_store,
+):
     record(any_store, "a", 90, 60)
     record(any_store, "a", 20, deleted=True)
 
@@ -82,11 +88,15 @@ def test_clearances_do_not_count_as_faults(any_store):
     assert purge(any_store, most=2) == 0
 
 
-def test_however_it_is_broken_off_no_cleared_fault_comes_back(any_store, monkeypatch):
+def test_however_it_is_broken_off_no_cleared_fault_comes_back(
+    any_store, monkeypatch
+):
     record(any_store, "a", *range(50, 650))
     record(any_store, "a", 45, deleted=True)
     deleted = Archive.delete
-    monkeypatch.setattr(Archive, "delete", lambda *args: deleted(*args) and 1 / 0)
+    monkeypatch.setattr(
+        Archive, "delete", lambda *args: deleted(*args) and 1 / 0
+    )
 
     with pytest.raises(ZeroDivisionError):
         purge(any_store, days=30)
@@ -112,7 +122,9 @@ def test_more_instances_than_fit_in_a_step(any_store):
     now = clock.utcnow()
     for age in (90, 60):
         made = [
-            fault.make("trove", f"i{n:04}", message=str(age), created=now - age * DAY)
+            fault.make(
+                "trove", f"i{n:04}", message=str(age), created=now - age * DAY
+            )
             for n in range(450)
         ]
         any_store.record(made)
@@ -157,7 +169,9 @@ def test_who_was_too_slow_stops(any_store):
     assert not Archive(any_store).advance("", "i0001", 60)
 
 
-def test_an_instance_with_more_faults_than_fit_in_a_step(any_store, monkeypatch):
+def test_an_instance_with_more_faults_than_fit_in_a_step(
+    any_store, monkeypatch
+):
     monkeypatch.setattr(retention, "_LOOK", 100)
     record(any_store, "a", 2)
     record(any_store, "b", *range(40, 540), 1)
@@ -166,10 +180,17 @@ def test_an_instance_with_more_faults_than_fit_in_a_step(any_store, monkeypatch)
     record(any_store, "c", 90, 60)
 
     assert purge(any_store, days=30) == 502
-    assert left(any_store) == [("a", "2"), ("b", "1"), ("b", "600"), ("c", "60")]
+    assert left(any_store) == [
+        ("a", "2"),
+        ("b", "1"),
+        ("b", "600"),
+        ("c", "60"),
+    ]
 
 
-def test_many_faults_none_of_which_may_go_hold_nobody_up(any_store, monkeypatch):
+def test_many_faults_none_of_which_may_go_hold_nobody_up(
+    any_store, monkeypatch
+):
     monkeypatch.setattr(retention, "_LOOK", 100)
     record(any_store, "a", 90, service="nova")
     record(any_store, "a", *range(1, 29), *(n / 100 for n in range(200)))
@@ -196,13 +217,20 @@ def test_in_the_background_it_is_done_once_an_hour(any_store):
     assert "faults_purged_total=1" in metrics.counts()
 
 
-def test_one_clock_in_the_future_removes_nothing_that_is_young(any_store, monkeypatch):
+def test_one_clock_in_the_future_removes_nothing_that_is_young(
+    any_store, monkeypatch
+):
     record(any_store, "a", 90, 20, 10, 1)
     record(any_store, "b", 90, 5)
     monkeypatch.setattr(clock, "utcnow", lambda: datetime(2099, 1, 1))
 
     assert purge(any_store, days=30) == 2
-    assert left(any_store) == [("a", "1"), ("a", "10"), ("a", "20"), ("b", "5")]
+    assert left(any_store) == [
+        ("a", "1"),
+        ("a", "10"),
+        ("a", "20"),
+        ("b", "5"),
+    ]
 
 
 def test_one_clock_in_the_past_removes_nothing(any_store, monkeypatch):
@@ -213,7 +241,9 @@ def test_one_clock_in_the_past_removes_nothing(any_store, monkeypatch):
 
 
 @pytest.mark.parametrize("year", [1970, 2099])
-def test_after_a_pass_by_a_wrong_clock_others_go_on(any_store, monkeypatch, year):
+def test_after_a_pass_by_a_wrong_clock_others_go_on(
+    any_store, monkeypatch, year
+):
     metrics = Metrics()
     with monkeypatch.context() as patch:
         patch.setattr(clock, "utcnow", lambda: datetime(year, 1, 1))
@@ -240,7 +270,9 @@ def make_due(store, due):
 
 
 def test_the_databases_clock_is_utc(any_store):
-    assert abs(Archive(any_store).now() - clock.utcnow()) < timedelta(minutes=5)
+    assert abs(Archive(any_store).now() - clock.utcnow()) < timedelta(
+        minutes=5
+    )
 
 
 def test_after_a_step_it_rests_as_long_as_that_took(any_store, monkeypatch):
@@ -266,4 +298,6 @@ def test_a_table_that_was_not_brought_up_to_date_is_a_trouble(any_store):
     metrics = Metrics()
     Retention(Archive(any_store), metrics, 30, 0).run(waits(2))
 
-    assert metrics.health.failures["retention"].startswith("old faults stay in the table: ")
+    assert metrics.health.failures["retention"].startswith(
+        "old faults stay in the table: "
+    )

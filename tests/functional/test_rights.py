@@ -38,10 +38,18 @@ def grant(request):
             host = "@'127.0.0.1'" if request.param == "mariadb" else ""
             with owner.writer.begin() as connection:
                 password = "" if host else " LOGIN"
-                connection.exec_driver_sql(f"CREATE USER {name}{host}{password}")
+                connection.exec_driver_sql(
+                    f"CREATE USER {name}{host}{password}"
+                )
                 for table, what in rights.items():
-                    connection.exec_driver_sql(f"GRANT {what} ON {table} TO {name}{host}")
-            as_user = sa.make_url(url).set(username=name).render_as_string(hide_password=False)
+                    connection.exec_driver_sql(
+                        f"GRANT {what} ON {table} TO {name}{host}"
+                    )
+            as_user = (
+                sa.make_url(url)
+                .set(username=name)
+                .render_as_string(hide_password=False)
+            )
             made.append(Store(database_options(as_user), lookup_timeout=2.0))
             return made[-1]
 

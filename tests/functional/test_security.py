@@ -13,7 +13,8 @@ from keystonemiddleware import auth_token, external_oauth2_token
 from keystonemiddleware.auth_token import _exceptions
 
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware
 from tests.fixtures import (
     INSTANCE,
     Service,
@@ -78,25 +79,37 @@ class World:
     def __init__(self, tmp_path):
         url = f"sqlite:///{tmp_path}/faults.sqlite"
         self.store = make_store(url)
-        self.store.record([fault.make("trove", INSTANCE, message="boom", details=SECRET)])
+        self.store.record(
+            [fault.make("trove", INSTANCE, message="boom", details=SECRET)]
+        )
         self.policy = tmp_path / "policy.yaml"
         self.folder, self.url = tmp_path, url
         self.service = Service()
 
     def filter(self, **values):
-        values = {"consumer": "external", "policy_file": str(self.policy), **values}
+        values = {
+            "consumer": "external",
+            "policy_file": str(self.policy),
+            **values,
+        }
         file = write_configuration(self.folder / "x.conf", self.url, **values)
         return FaultMiddleware(self.service, parse(file))
 
     def behind_authtoken(self, application=None, **options):
         conf = {**AUTHTOKEN, **options}
-        return webtest.TestApp(AuthProtocol(application or self.filter(), conf))
+        return webtest.TestApp(
+            AuthProtocol(application or self.filter(), conf)
+        )
 
     def sees(self, app, headers=None, path=SHOW):
         """Whether the details are in the answer; the fault is, in any case."""
         answer = app.get(path, headers=headers or {}, status="*")
         assert answer.status_int in (200, 401, 404)
-        assert answer.status_int != 200 or "boom" in answer.text or "own" in answer.text
+        assert (
+            answer.status_int != 200
+            or "boom" in answer.text
+            or "own" in answer.text
+        )
         return SECRET in answer.text
 
 
@@ -116,7 +129,9 @@ def test_a_token_decides(world):
     assert not world.sees(app, {"X-Auth-Token": "member:system"})
 
 
-@pytest.mark.parametrize("forged", [dict([one]) for one in FORGED.items()] + [FORGED])
+@pytest.mark.parametrize(
+    "forged", [dict([one]) for one in FORGED.items()] + [FORGED]
+)
 def test_forged_headers_show_no_details(world, forged, caplog):
     behind = world.behind_authtoken()
     delayed = world.behind_authtoken(delay_auth_decision=True)
@@ -142,7 +157,10 @@ def test_a_service_token_gives_its_bearer_no_details(world, service_token):
 
     headers = {"X-Auth-Token": "member", "X-Service-Token": service_token}
     assert not world.sees(app, headers)
-    headers = {"X-Auth-Token": "admin:system", "X-Service-Token": service_token}
+    headers = {
+        "X-Auth-Token": "admin:system",
+        "X-Service-Token": service_token,
+    }
     assert world.sees(app, headers)
 
 
@@ -150,7 +168,12 @@ class ExternalAuth2Protocol(external_oauth2_token.ExternalAuth2Protocol):
     """external_oauth2_token with the introspection replaced: a token is a list of roles."""
 
     def _fetch_token(self, access_token):
-        return {"roles": access_token, "user_id": "u", "project_id": "p1", "is_admin": "false"}
+        return {
+            "roles": access_token,
+            "user_id": "u",
+            "project_id": "p1",
+            "is_admin": "false",
+        }
 
 
 def test_a_token_of_an_external_server_decides(world):
@@ -212,13 +235,17 @@ def test_a_rule_that_allows_all_is_obeyed_with_a_warning(world, rule, caplog):
 
 
 def test_a_rule_of_the_services_code_is_an_error_in_the_log(world, caplog):
-    world.policy.write_text('"fault_middleware:show:details": "role:x or rule:context_is_admin"')
+    world.policy.write_text(
+        '"fault_middleware:show:details": "role:x or rule:context_is_admin"'
+    )
 
     assert not world.sees(world.behind_authtoken(), {"X-Auth-Token": "admin"})
     assert "refers to the rule context_is_admin" in caplog.text
 
 
-@pytest.mark.parametrize("change", ["{", '"fault_middleware:show:details": "!"', None])
+@pytest.mark.parametrize(
+    "change", ["{", '"fault_middleware:show:details": "!"', None]
+)
 def test_a_policy_that_changes_while_it_serves(world, change):
     world.policy.write_text('"fault_middleware:show:details": "role:admin"')
     app = world.behind_authtoken()
@@ -234,7 +261,10 @@ def test_a_policy_that_changes_while_it_serves(world, change):
     for _ in range(3):
         assert not world.sees(app, {"X-Auth-Token": "member"})
     # The file that is gone leaves the default, which is the strictest.
-    assert world.sees(app, {"X-Auth-Token": "admin"}) == (change is None) or change == "{"
+    assert (
+        world.sees(app, {"X-Auth-Token": "admin"}) == (change is None)
+        or change == "{"
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,19 +290,29 @@ def test_no_way_to_write_the_path_shows_more_than_the_plain_one(world, path):
     app = world.behind_authtoken()
 
     for one in (INSTANCE, INSTANCE.upper()):
-        answer = app.get(path.format(one), headers={"X-Auth-Token": "member"}, status="*")
+        answer = app.get(
+            path.format(one), headers={"X-Auth-Token": "member"}, status="*"
+        )
         assert SECRET not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/p1//instances/{}", "//p1/instances/{}", "/p1/instances/{}"])
-def test_the_services_own_details_are_hidden_on_every_path_that_shows_them(world, path):
+@pytest.mark.parametrize(
+    "path", ["/p1//instances/{}", "//p1/instances/{}", "/p1/instances/{}"]
+)
+def test_the_services_own_details_are_hidden_on_every_path_that_shows_them(
+    world, path
+):
     world.service.body = {"instance": {"id": INSTANCE, "fault": OWN}}
     app = world.behind_authtoken()
 
-    assert not world.sees(app, {"X-Auth-Token": "member"}, path.format(INSTANCE))
+    assert not world.sees(
+        app, {"X-Auth-Token": "member"}, path.format(INSTANCE)
+    )
 
 
-def test_our_own_log_holds_no_secrets_and_no_payloads(tmp_path, caplog, configure, sqlite_url):
+def test_our_own_log_holds_no_secrets_and_no_payloads(
+    tmp_path, caplog, configure, sqlite_url
+):
     """At DEBUG, through a failing store, a refused row and a broken policy."""
     caplog.set_level(logging.DEBUG, logger="fault_middleware")
     store = make_store(sqlite_url)
@@ -289,7 +329,11 @@ def test_our_own_log_holds_no_secrets_and_no_payloads(tmp_path, caplog, configur
             "event_type": "dbaas.x.error",
             "priority": "INFO",
             "message_id": "m",
-            "payload": {"instance_id": "an id of no use", "message": text, "exception": text},
+            "payload": {
+                "instance_id": "an id of no use",
+                "message": text,
+                "exception": text,
+            },
         }
         deployment.recorder.extract(notification)
         notification["payload"]["instance_id"] = INSTANCE

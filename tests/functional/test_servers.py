@@ -31,7 +31,9 @@ from tests.functional.servers.world import BIN, SERVERS, WSGI, World
 def server(request):
     program = Path(SERVERS[request.param][0])
     if not program.exists():
-        require("servers", f"{program.name} is not installed in this virtualenv")
+        require(
+            "servers", f"{program.name} is not installed in this virtualenv"
+        )
     for module in ("waitress", "eventlet"):
         pytest.importorskip(module)
     return request.param
@@ -39,12 +41,17 @@ def server(request):
 
 def check_it_ends(running, seconds=8):
     """SIGTERM ends the server and all of its workers."""
-    everybody = [running, *psutil.Process(running.pid).children(recursive=True)]
+    everybody = [
+        running,
+        *psutil.Process(running.pid).children(recursive=True),
+    ]
     begin = time.monotonic()
     running.send_signal(signal.SIGTERM)
     running.wait(seconds)
     assert time.monotonic() - begin < seconds
-    wait_until(lambda: not any(psutil.pid_exists(one.pid) for one in everybody[1:]), 5)
+    wait_until(
+        lambda: not any(psutil.pid_exists(one.pid) for one in everybody[1:]), 5
+    )
 
 
 def test_it_serves_consumes_and_ends(server, broker, postgresql, tmp_path):
@@ -65,7 +72,9 @@ def test_it_serves_consumes_and_ends(server, broker, postgresql, tmp_path):
 
 def ours(log):
     """The lines of a server's log that have to do with us."""
-    return "\n".join(line for line in log.splitlines() if "fault_middleware" in line)
+    return "\n".join(
+        line for line in log.splitlines() if "fault_middleware" in line
+    )
 
 
 def test_with_the_database_down_it_ends_and_gives_back_what_it_took(
@@ -93,7 +102,9 @@ def workers(world):
     return set()
 
 
-@pytest.mark.parametrize("kind", ["gunicorn", "gunicorn gthread", "uwsgi", "uwsgi lazy"])
+@pytest.mark.parametrize(
+    "kind", ["gunicorn", "gunicorn gthread", "uwsgi", "uwsgi lazy"]
+)
 def test_a_reload_loses_nothing(kind, broker, postgresql, tmp_path):
     if not Path(SERVERS[kind][0]).exists():
         require("servers", f"{kind} is not installed in this virtualenv")
@@ -114,7 +125,9 @@ def test_a_reload_loses_nothing(kind, broker, postgresql, tmp_path):
         close(world.store)
 
 
-def test_uwsgi_with_the_monkey_patch_says_what_to_do_and_serves(broker, sqlite_url, tmp_path):
+def test_uwsgi_with_the_monkey_patch_says_what_to_do_and_serves(
+    broker, sqlite_url, tmp_path
+):
     if not (BIN / "uwsgi").exists():
         require("servers", "uwsgi is not installed in this virtualenv")
     world = World(tmp_path, broker, sqlite_url)
@@ -129,13 +142,26 @@ def test_uwsgi_with_the_monkey_patch_says_what_to_do_and_serves(broker, sqlite_u
 
 
 def test_uwsgi_without_threads_says_what_to_set(broker, sqlite_url, tmp_path):
-    uwsgi = shutil.which("uwsgi-core", path="/usr/bin") or shutil.which("uwsgi", path="/usr/bin")
+    uwsgi = shutil.which("uwsgi-core", path="/usr/bin") or shutil.which(
+        "uwsgi", path="/usr/bin"
+    )
     plugin = Path("/usr/lib/uwsgi/plugins/python311_plugin.so")
     if uwsgi is None or not plugin.exists() or sys.version_info[:2] != (3, 11):
-        require("old-uwsgi", "a uWSGI that does not enable threads by itself is not installed")
+        require(
+            "old-uwsgi",
+            "a uWSGI that does not enable threads by itself is not installed",
+        )
     world = World(tmp_path, broker, sqlite_url)
     command = [
-        *(uwsgi, "--plugin", "python311", "--http-socket", "{address}", "--module", WSGI),
+        *(
+            uwsgi,
+            "--plugin",
+            "python311",
+            "--http-socket",
+            "{address}",
+            "--module",
+            WSGI,
+        ),
         *("--master", "-p", "1", "--die-on-term"),
     ]
     with world.serve("uwsgi old", command) as running:
@@ -143,19 +169,29 @@ def test_uwsgi_without_threads_says_what_to_set(broker, sqlite_url, tmp_path):
         time.sleep(3)
         world.ask()
 
-        wait_until(lambda: world.ask() and "enable-threads = true" in world.log.read_text())
+        wait_until(
+            lambda: (
+                world.ask()
+                and "enable-threads = true" in world.log.read_text()
+            )
+        )
         check_it_ends(running)
     close(world.store)
 
 
-def test_a_first_request_in_a_thread_does_not_hang_the_exit(broker, sqlite_url, tmp_path):
+def test_a_first_request_in_a_thread_does_not_hang_the_exit(
+    broker, sqlite_url, tmp_path
+):
     """Where eventlet is first imported in a thread of a pool, Python hangs at exit."""
     close(make_store(sqlite_url))
-    conf = write_configuration(tmp_path / "x.conf", sqlite_url, transport_url=broker.url)
+    conf = write_configuration(
+        tmp_path / "x.conf", sqlite_url, transport_url=broker.url
+    )
     script = textwrap.dedent(
         f"""
         import concurrent.futures, time, webtest
-        from fault_middleware.deploy import configuration, deploy, filter_factory
+        from fault_middleware.deploy import configuration, deploy
+from fault_middleware.factories import filter_factory
         from tests.fixtures import Service
         app = filter_factory({{}}, oslo_config_file={str(conf)!r})(Service())
         consumer = deploy(configuration(None, {str(conf)!r}, None)).consumer
@@ -166,7 +202,9 @@ def test_a_first_request_in_a_thread_does_not_hang_the_exit(broker, sqlite_url, 
         """
     )
     begin = time.monotonic()
-    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, timeout=60
+    )
 
     assert ended.returncode == 0
     assert time.monotonic() - begin < 20
@@ -178,7 +216,8 @@ def test_a_forked_process_listens_on_its_own(broker, sqlite_url, tmp_path):
         """
         import os, sys, time, webtest
         from fault_middleware import fault
-        from fault_middleware.deploy import configuration, deploy, filter_factory
+        from fault_middleware.deploy import configuration, deploy
+from fault_middleware.factories import filter_factory
         from tests.fixtures import Service
         app = filter_factory({}, oslo_config_file=sys.argv[1])(Service({"instance": {"id": "i"}}))
         parts = deploy(configuration(None, sys.argv[1], None))
@@ -204,10 +243,15 @@ def test_a_forked_process_listens_on_its_own(broker, sqlite_url, tmp_path):
     )
     close(make_store(sqlite_url))
     conf = write_configuration(
-        tmp_path / "x.conf", sqlite_url, transport_url=broker.url, topics=uuid.uuid4().hex
+        tmp_path / "x.conf",
+        sqlite_url,
+        transport_url=broker.url,
+        topics=uuid.uuid4().hex,
     )
     ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, str(conf)], cwd=ROOT, timeout=120
+        [sys.executable, "-W", "ignore", "-c", script, str(conf)],
+        cwd=ROOT,
+        timeout=120,
     )
 
     assert ended.returncode == 0

@@ -12,18 +12,32 @@ from hypothesis import strategies as st
 
 from fault_middleware import clock, fault
 from fault_middleware.engines import Lookup
-from tests.fixtures import INSTANCE, close, make_store, new_database, relayed, rows, start
+from tests.fixtures import (
+    INSTANCE,
+    close,
+    make_store,
+    new_database,
+    relayed,
+    rows,
+    start,
+)
 
 OTHER = "7192eb86-732f-44ab-b41b-404fade7a4bd"
 MOMENT = datetime(2026, 11, 20, 20, 36, 5, 250000)
 LONG = ["x" * 70000, "€" * 30000, "\U0001f4a9" * 20000]
 ON_ONE_DATABASE = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
 def make(message="m", instance_id=INSTANCE, created=MOMENT, **values):
-    return fault.make("trove", instance_id, **{"message": message, "created": created, **values})
+    return fault.make(
+        "trove",
+        instance_id,
+        **{"message": message, "created": created, **values},
+    )
 
 
 def clear(created):
@@ -71,9 +85,15 @@ def test_nothing_to_record_is_nothing(any_store):
 
 
 def test_the_newest_by_occurrence_counts_whatever_the_order(any_store):
-    moments = [MOMENT, MOMENT + timedelta(microseconds=1), MOMENT - timedelta(days=1)]
+    moments = [
+        MOMENT,
+        MOMENT + timedelta(microseconds=1),
+        MOMENT - timedelta(days=1),
+    ]
     for order in itertools.permutations(moments):
-        any_store.record([make(f"{moment:%d %f}", created=moment) for moment in order])
+        any_store.record(
+            [make(f"{moment:%d %f}", created=moment) for moment in order]
+        )
 
     assert any_store.last("trove", INSTANCE).message == "20 250001"
 
@@ -101,11 +121,19 @@ def reports(count):
     begin = clock.utcnow() - timedelta(minutes=5)
     weights = {"refused": 31, "no more hosts": 10, "no host": 11}
     rows = []
-    for number, instance_id in enumerate(f"i{number}" for number in range(count)):
+    for number, instance_id in enumerate(
+        f"i{number}" for number in range(count)
+    ):
         for second, (message, weight) in enumerate(weights.items()):
             created = begin + timedelta(seconds=second)
-            about = {"request_id": f"req-{number}", "weight": weight, "created": created}
-            rows.append(fault.make("trove", instance_id, message=message, **about))
+            about = {
+                "request_id": f"req-{number}",
+                "weight": weight,
+                "created": created,
+            }
+            rows.append(
+                fault.make("trove", instance_id, message=message, **about)
+            )
     return rows
 
 
@@ -115,9 +143,9 @@ def test_the_cause_is_found_whatever_was_stored_last(any_store):
 
     assert any_store.last("trove", "i0").message == "refused"
     shown = any_store.last_many("trove", ids)
-    assert {instance_id: row.message for instance_id, row in shown.items()} == dict.fromkeys(
-        ids, "refused"
-    )
+    assert {
+        instance_id: row.message for instance_id, row in shown.items()
+    } == dict.fromkeys(ids, "refused")
 
 
 def test_a_cause_that_was_cleared_stays_cleared(any_store):
@@ -130,12 +158,18 @@ def test_a_cause_that_was_cleared_stays_cleared(any_store):
 
 def test_a_cause_is_of_the_same_service_and_instance(any_store):
     _, symptom, _ = reports(1)
-    elsewhere = fault.make("nova", "i0", message="of nova", request_id="req-0", weight=39)
-    another = fault.make("trove", "i1", message="of i1", request_id="req-0", weight=39)
+    elsewhere = fault.make(
+        "nova", "i0", message="of nova", request_id="req-0", weight=39
+    )
+    another = fault.make(
+        "trove", "i1", message="of i1", request_id="req-0", weight=39
+    )
     any_store.record([elsewhere, another, symptom])
 
     assert any_store.last("trove", "i0").message == symptom.message
-    assert any_store.last_many("trove", ["i0"])["i0"].message == symptom.message
+    assert (
+        any_store.last_many("trove", ["i0"])["i0"].message == symptom.message
+    )
 
 
 def test_an_instance_without_a_row_has_none(any_store):
@@ -149,16 +183,24 @@ def test_an_instance_without_a_row_has_none(any_store):
 
 
 @pytest.mark.parametrize("count", [1, 3, 200, 201, 450])
-def test_many_instances_cost_one_query_for_each_200(any_store, count, monkeypatch):
+def test_many_instances_cost_one_query_for_each_200(
+    any_store, count, monkeypatch
+):
     ids = [f"instance-{number}" for number in range(count)]
-    any_store.record([make(one, one, MOMENT - timedelta(hours=1)) for one in ids])
+    any_store.record(
+        [make(one, one, MOMENT - timedelta(hours=1)) for one in ids]
+    )
     any_store.record([make(one, one) for one in ids[::2]])
     queries, query = [], Lookup.rows
-    monkeypatch.setattr(Lookup, "rows", lambda *args: queries.append(args) or query(*args))
+    monkeypatch.setattr(
+        Lookup, "rows", lambda *args: queries.append(args) or query(*args)
+    )
 
     found = any_store.last_many("trove", [*ids, "nobody", *ids])
 
-    assert {one: row.message for one, row in found.items()} == {one: one for one in ids}
+    assert {one: row.message for one, row in found.items()} == {
+        one: one for one in ids
+    }
     assert all(found[one].created == MOMENT for one in ids[::2])
     assert len(queries) == -(-(count + 1) // 200)
 
@@ -167,7 +209,9 @@ def test_long_texts_are_read_only_where_they_are_asked_for(any_store):
     made = make(details="Traceback", problem={"status": 500})
     any_store.record([made])
 
-    (brief,) = any_store.last_many("trove", [INSTANCE, OTHER], with_details=False).values()
+    (brief,) = any_store.last_many(
+        "trove", [INSTANCE, OTHER], with_details=False
+    ).values()
 
     assert brief == dataclasses.replace(made, details="", problem=None)
     assert any_store.last_many("trove", [INSTANCE, OTHER]) == {INSTANCE: made}
@@ -183,7 +227,10 @@ def test_an_id_that_the_database_takes_for_another_is_another(any_store):
 
 @pytest.mark.parametrize("server", ["mariadb", "postgresql"])
 def test_a_look_up_is_one_round_trip(server, request):
-    with new_database(request.getfixturevalue(server)) as url, relayed(url) as relay:
+    with (
+        new_database(request.getfixturevalue(server)) as url,
+        relayed(url) as relay,
+    ):
         store = make_store(relay.url)
         store.record([make()])
         store.last("trove", INSTANCE)
@@ -205,7 +252,10 @@ def test_a_look_up_is_one_round_trip(server, request):
 
 @pytest.mark.parametrize("server", ["mariadb", "postgresql"])
 def test_a_connection_that_the_server_closed_is_replaced(server, request):
-    with new_database(request.getfixturevalue(server)) as url, relayed(url) as relay:
+    with (
+        new_database(request.getfixturevalue(server)) as url,
+        relayed(url) as relay,
+    ):
         store = make_store(relay.url)
         store.record([make()])
         store.last("trove", INSTANCE)
@@ -236,15 +286,22 @@ def test_a_forked_process_opens_connections_of_its_own(any_store):
 
 
 @ON_ONE_DATABASE
-@given(st.text(st.characters()), st.text(st.characters()) | st.binary(max_size=9))
-def test_every_text_is_stored_and_read_as_it_was_cleaned(any_store, message, details):
+@given(
+    st.text(st.characters()), st.text(st.characters()) | st.binary(max_size=9)
+)
+def test_every_text_is_stored_and_read_as_it_was_cleaned(
+    any_store, message, details
+):
     made = make(message, details=details)
 
     any_store.record([made])
 
     assert any_store.last_many("trove", [INSTANCE])  # also reads the odd ones
     stored = {row["id"]: row for row in rows(any_store)}[made.id]
-    assert (stored["message"], stored["details"]) == (made.message, made.details)
+    assert (stored["message"], stored["details"]) == (
+        made.message,
+        made.details,
+    )
 
 
 @pytest.mark.parametrize("text", LONG)
@@ -280,11 +337,16 @@ def test_a_lax_server_cuts_and_loses_nothing(mariadb_of_old, sql_mode):
             made = make(message, details=details)
             store.record([made])
             stored = {row["id"]: row for row in rows(store)}[made.id]
-            assert (stored["message"], stored["details"]) == (made.message, made.details)
+            assert (stored["message"], stored["details"]) == (
+                made.message,
+                made.details,
+            )
 
         check()
         for number, text in enumerate(LONG, 1):
-            made = make(text, details=text, created=MOMENT + timedelta(seconds=number))
+            made = make(
+                text, details=text, created=MOMENT + timedelta(seconds=number)
+            )
             store.record([made])
             assert store.last("trove", INSTANCE) == made
         close(store)

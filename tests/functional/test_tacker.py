@@ -30,7 +30,9 @@ def request(deployment, path, token=None, method="GET", headers=None):
     sent = {"Host": "localhost", **(headers or {})}
     if token:
         sent["X-Auth-Token"] = token
-    connection = http.client.HTTPConnection("127.0.0.1", deployment.port, timeout=60)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", deployment.port, timeout=60
+    )
     try:
         connection.request(method, path, headers=sent)
         answer = connection.getresponse()
@@ -41,14 +43,18 @@ def request(deployment, path, token=None, method="GET", headers=None):
 
 def get(deployment, version, path, token=MEMBER):
     """What a version of the API shows at a path."""
-    status, _, body = request(deployment, version.path + path, token, headers=version.headers)
+    status, _, body = request(
+        deployment, version.path + path, token, headers=version.headers
+    )
     assert status == 200, body
     return json.loads(body)
 
 
 def error(deployment, version, operation, token=MEMBER):
     """The error that an operation shows, None where it shows none."""
-    return get(deployment, version, f"/vnf_lcm_op_occs/{operation}", token).get("error")
+    return get(
+        deployment, version, f"/vnf_lcm_op_occs/{operation}", token
+    ).get("error")
 
 
 def openstack(deployment, version, token, *arguments):
@@ -109,13 +115,18 @@ def empty_table(request):
 
 
 @pytest.mark.parametrize("name", sorted(RECORDED))
-def test_without_a_fault_the_response_is_byte_for_byte_tackers(api, bare, name):
+def test_without_a_fault_the_response_is_byte_for_byte_tackers(
+    api, bare, name
+):
     recorded = RECORDED[name]
     asked = recorded["request"]
     headers = dict(asked["headers"])
     token = ADMIN if headers.pop("X-Auth-Token", None) else None
 
-    answers = [request(one, asked["path"], token, asked["method"], headers) for one in (api, bare)]
+    answers = [
+        request(one, asked["path"], token, asked["method"], headers)
+        for one in (api, bare)
+    ]
 
     (status, headers, body), (bare_status, bare_headers, bare_body) = answers
     assert (status, body) == (bare_status, bare_body)
@@ -126,13 +137,19 @@ def test_without_a_fault_the_response_is_byte_for_byte_tackers(api, bare, name):
         name.lower() for name, _ in recorded["headers"]
     } - ignored
     if isinstance(recorded["body"], dict):
-        where = json.dumps(recorded["body"]).replace(RECORDED_AT, "http://tacker.example.org")
+        where = json.dumps(recorded["body"]).replace(
+            RECORDED_AT, "http://tacker.example.org"
+        )
         assert json.loads(body) == json.loads(where)
 
 
 def steady(headers):
     """The headers that do not change from one answer to the next."""
-    return [(name, value) for name, value in headers if name.lower() not in CHANGES_WITH_TIME]
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in CHANGES_WITH_TIME
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,11 +172,15 @@ def failed(request, api, store):
     return Failed(version, operation, store.last("tacker", version.instance))
 
 
-def test_a_playbook_fails_and_the_owner_of_the_vnf_reads_why(api, bare, failed):
+def test_a_playbook_fails_and_the_owner_of_the_vnf_reads_why(
+    api, bare, failed
+):
     """The main job, end to end."""
     assert "failed_task" not in error(bare, failed.version, failed.operation)
 
-    printed = openstack(api, failed.version, MEMBER, "op", "show", failed.operation)
+    printed = openstack(
+        api, failed.version, MEMBER, "op", "show", failed.operation
+    )
 
     assert "| Error " in printed
     assert '"title": "Ansible playbook failed"' in printed
@@ -173,12 +194,23 @@ def test_a_playbook_fails_and_the_owner_of_the_vnf_reads_why(api, bare, failed):
 def test_an_administrator_also_reads_the_traceback(api, store, failed):
     store.record([failed.fault])
 
-    printed = openstack(api, failed.version, ADMIN, "op", "show", failed.operation, "-f", "json")
+    printed = openstack(
+        api,
+        failed.version,
+        ADMIN,
+        "op",
+        "show",
+        failed.operation,
+        "-f",
+        "json",
+    )
 
     shown = json.loads(printed)["Error"]
     assert shown["vdu"] == "VDU1"
     assert shown["failed"][0]["task"] == "install web server"
-    assert shown["traceback"].startswith("Traceback (most recent call last):\n")
+    assert shown["traceback"].startswith(
+        "Traceback (most recent call last):\n"
+    )
     assert "AnsiblePlaybookError" in shown["traceback"]
 
 
@@ -186,12 +218,21 @@ def test_the_reason_stays_when_the_operation_is_given_up(api, failed):
     """Without our table; v1 then makes a text of its own error and embeds that."""
     openstack(api, failed.version, MEMBER, "op", "fail", failed.operation)
 
-    assert error(api, failed.version, failed.operation)["failed_task"] == "install web server"
+    assert (
+        error(api, failed.version, failed.operation)["failed_task"]
+        == "install web server"
+    )
 
 
 @VERSIONS
 def test_the_client_prints_the_fault_of_an_instance(api, store, version):
-    store.record([fault.make("tacker", version.instance, message="Disk full — 磁盘已满")])
+    store.record(
+        [
+            fault.make(
+                "tacker", version.instance, message="Disk full — 磁盘已满"
+            )
+        ]
+    )
 
     printed = openstack(api, version, MEMBER, "show", version.instance)
 
@@ -205,15 +246,26 @@ def test_an_instance_shows_its_fault(api, store, version):
     store.record(
         [
             fault.make(
-                "tacker", version.instance, message="Disk full", details=TRACE, created=created
+                "tacker",
+                version.instance,
+                message="Disk full",
+                details=TRACE,
+                created=created,
             )
         ]
     )
 
-    as_member = get(api, version, f"/vnf_instances/{version.instance}")["fault"]
-    as_admin = get(api, version, f"/vnf_instances/{version.instance}", ADMIN)["fault"]
+    as_member = get(api, version, f"/vnf_instances/{version.instance}")[
+        "fault"
+    ]
+    as_admin = get(api, version, f"/vnf_instances/{version.instance}", ADMIN)[
+        "fault"
+    ]
 
-    assert as_member == {"created": "2026-11-20T20:36:05Z", "message": "Disk full"}
+    assert as_member == {
+        "created": "2026-11-20T20:36:05Z",
+        "message": "Disk full",
+    }
     assert as_admin == {**as_member, "details": TRACE}
 
 
@@ -222,23 +274,39 @@ def test_an_operation_shows_its_problem(api, store, version):
     store.record([stored(version.no_error)])
 
     assert error(api, version, version.no_error) == RICH
-    assert error(api, version, version.no_error, ADMIN) == {**RICH, "traceback": TRACE}
+    assert error(api, version, version.no_error, ADMIN) == {
+        **RICH,
+        "traceback": TRACE,
+    }
     assert error(api, version, version.completed) is None
 
 
 def stored(instance_id, moment="2024-05-06T07:10:30"):
     """A fault with a problem, in the third minute of the operations."""
     return fault.make(
-        "tacker", instance_id, details=TRACE, problem=RICH, created=clock.parse_time(moment)
+        "tacker",
+        instance_id,
+        details=TRACE,
+        problem=RICH,
+        created=clock.parse_time(moment),
     )
 
 
 @VERSIONS
-def test_of_an_instances_problems_an_operation_shows_that_of_its_time(api, bare, store, version):
-    store.record([stored(version.instance), stored(version.instance, "2024-05-06T07:30:00")])
+def test_of_an_instances_problems_an_operation_shows_that_of_its_time(
+    api, bare, store, version
+):
+    store.record(
+        [
+            stored(version.instance),
+            stored(version.instance, "2024-05-06T07:30:00"),
+        ]
+    )
 
     assert error(api, version, version.no_error) == RICH
-    assert error(api, version, version.completed) == error(bare, version, version.completed)
+    assert error(api, version, version.completed) == error(
+        bare, version, version.completed
+    )
 
 
 @VERSIONS
@@ -273,7 +341,9 @@ def test_what_is_no_show_stays_tackers(api, bare, store, version):
         status, _, body = request(api, path, ADMIN, method, headers)
         assert status == wanted
         if status != 200:
-            assert (status, body) == request(bare, path, ADMIN, method, headers)[::2]
+            assert (status, body) == request(
+                bare, path, ADMIN, method, headers
+            )[::2]
 
 
 @VERSIONS

@@ -14,7 +14,15 @@ import uuid
 import pytest
 
 from fault_middleware import clock, fault
-from tests.fixtures import close, make_store, new_database, read_data, require, rows, wait_until
+from tests.fixtures import (
+    close,
+    make_store,
+    new_database,
+    read_data,
+    require,
+    rows,
+    wait_until,
+)
 from tests.functional.trove import deployment as trove
 from tests.functional.trove.client import request
 from tests.functional.trove.instances import (
@@ -44,21 +52,27 @@ SENT = {
     },
     "show OPTIONS": {"Origin": "http://example.org"},
     "show Accept text/html": {"Accept": "text/html"},
-    "show Accept versioned": {"Accept": "application/vnd.openstack.trove+json;version=1.0"},
+    "show Accept versioned": {
+        "Accept": "application/vnd.openstack.trove+json;version=1.0"
+    },
     "show gzip accepted": {"Accept-Encoding": "gzip"},
 }
 CHANGES_WITH_TIME = {"date", "x-openstack-request-id"}
 
 
 def show(deployment, instance, token=MEMBER):
-    status, _, body = request(deployment, f"/v1.0/p1/instances/{instance.id}", token)
+    status, _, body = request(
+        deployment, f"/v1.0/p1/instances/{instance.id}", token
+    )
     assert status == 200, body
     return json.loads(body)["instance"]
 
 
 def openstack(deployment, token, *arguments):
     """What ``openstack database instance ...`` prints."""
-    environ = {key: value for key, value in os.environ.items() if key[:3] != "OS_"}
+    environ = {
+        key: value for key, value in os.environ.items() if key[:3] != "OS_"
+    }
     ended = subprocess.run(
         [
             str(trove.BIN / "openstack"),
@@ -110,7 +124,9 @@ def api(make_deployment, store):
 @pytest.fixture(scope="module")
 def bare(api, tmp_path_factory):
     """The same Trove without the filter."""
-    deployment = trove.without_filter(api, tmp_path_factory.mktemp("bare") / "bare")
+    deployment = trove.without_filter(
+        api, tmp_path_factory.mktemp("bare") / "bare"
+    )
     with trove.serve(deployment, "trove-api"):
         yield deployment
 
@@ -127,12 +143,16 @@ def test_an_operation_fails_and_its_owner_reads_why(api, store):
     """The main job, end to end."""
     assert "fault" not in show(api, ACTIVE)
 
-    api.notify("DBaaSInstanceResizeVolume", ACTIVE.id, "Cinder: quota exceeded")
+    api.notify(
+        "DBaaSInstanceResizeVolume", ACTIVE.id, "Cinder: quota exceeded"
+    )
 
     wait_until(lambda: rows(store))
     shown = show(api, ACTIVE)["fault"]
     assert shown["message"] == "Cinder: quota exceeded"
-    assert abs(clock.parse_time(shown["created"]) - clock.utcnow()).seconds < 60
+    assert (
+        abs(clock.parse_time(shown["created"]) - clock.utcnow()).seconds < 60
+    )
     assert "details" not in shown
     details = show(api, ACTIVE, ADMIN)["fault"]["details"]
     assert details.startswith("Traceback (most recent call last):\n")
@@ -153,7 +173,9 @@ def test_the_client_prints_the_fault(api, store):
     )
 
     as_member = openstack(api, MEMBER, "show", BUILD.id)
-    as_admin = json.loads(openstack(api, ADMIN, "show", "-f", "json", BUILD.id))
+    as_admin = json.loads(
+        openstack(api, ADMIN, "show", "-f", "json", BUILD.id)
+    )
 
     assert "| fault " in as_member
     assert "Disk full — 磁盘已满" in as_member
@@ -170,11 +192,17 @@ def test_a_list_with_details_shows_faults_and_a_short_one_none(api, store):
 
     shown = {}
     for path in ("instances/detail", "mgmt/instances", "instances"):
-        listed = json.loads(request(api, f"/v1.0/p1/{path}", ADMIN)[2])["instances"]
+        listed = json.loads(request(api, f"/v1.0/p1/{path}", ADMIN)[2])[
+            "instances"
+        ]
         (one,) = [one for one in listed if one["id"] == BUILD.id]
         shown[path] = "fault" in one
 
-    assert shown == {"instances/detail": True, "mgmt/instances": True, "instances": False}
+    assert shown == {
+        "instances/detail": True,
+        "mgmt/instances": True,
+        "instances": False,
+    }
 
 
 def test_a_deletion_clears(api, store):
@@ -188,7 +216,9 @@ def test_a_deletion_clears(api, store):
 
 @pytest.mark.parametrize("token", [MEMBER, ADMIN])
 @pytest.mark.parametrize("instance", [ACTIVE, BUILD, REPLICA, ERROR_NO_FAULT])
-def test_without_a_fault_the_response_is_byte_for_byte_troves(api, bare, instance, token):
+def test_without_a_fault_the_response_is_byte_for_byte_troves(
+    api, bare, instance, token
+):
     path = f"/v1.0/p1/instances/{instance.id}"
 
     answers = [request(one, path, token) for one in (api, bare)]
@@ -200,7 +230,11 @@ def test_without_a_fault_the_response_is_byte_for_byte_troves(api, bare, instanc
 
 def steady(headers):
     """The headers that do not change from one answer to the next."""
-    return [(name, value) for name, value in headers if name.lower() not in CHANGES_WITH_TIME]
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in CHANGES_WITH_TIME
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(RECORDED))
@@ -214,7 +248,12 @@ def test_a_recorded_request_keeps_its_status_and_headers(api, name):
     )
 
     assert status == recorded["status"]
-    ignored = {*CHANGES_WITH_TIME, "content-length", "connection", "transfer-encoding"}
+    ignored = {
+        *CHANGES_WITH_TIME,
+        "content-length",
+        "connection",
+        "transfer-encoding",
+    }
     assert {one.lower() for one, _ in headers} - ignored == {
         one.lower() for one, _ in recorded["headers"]
     } - ignored
@@ -234,7 +273,9 @@ def test_troves_own_fault_is_shown_under_our_policy(api, bare):
 def test_of_troves_fault_and_ours_the_newest_is_shown(api, store):
     own = show(api, ACTIVE_FAULT)["fault"]
     older = clock.parse_time("2026-01-01T00:00:00")
-    store.record([fault.make("trove", ACTIVE_FAULT.id, message="old", created=older)])
+    store.record(
+        [fault.make("trove", ACTIVE_FAULT.id, message="old", created=older)]
+    )
     assert show(api, ACTIVE_FAULT)["fault"] == own
 
     store.record([fault.make("trove", ACTIVE_FAULT.id, message="new")])
@@ -242,7 +283,9 @@ def test_of_troves_fault_and_ours_the_newest_is_shown(api, store):
 
 
 def test_nobody_forges_an_administrator(api, store):
-    store.record([fault.make("trove", ACTIVE.id, message="m", details="Traceback")])
+    store.record(
+        [fault.make("trove", ACTIVE.id, message="m", details="Traceback")]
+    )
     forged = {
         "X-Roles": "admin",
         "X-Role": "admin",
@@ -251,7 +294,9 @@ def test_nobody_forges_an_administrator(api, store):
         "X-Is-Admin-Project": "True",
     }
 
-    status, _, body = request(api, f"/v1.0/p1/instances/{ACTIVE.id}", MEMBER, headers=forged)
+    status, _, body = request(
+        api, f"/v1.0/p1/instances/{ACTIVE.id}", MEMBER, headers=forged
+    )
 
     assert status == 200
     assert "Traceback" not in body.decode()
@@ -264,14 +309,23 @@ def test_the_consumer_runs_in_other_servers_from_the_first_request(
     with new_database(postgresql) as url:
         store = make_store(url)
         deployment = make_deployment(url)
-        deployment.notify("DBaaSInstanceRestart", ACTIVE.id, "before the start")
+        deployment.notify(
+            "DBaaSInstanceRestart", ACTIVE.id, "before the start"
+        )
         with trove.serve(deployment, server):
             assert "fault" not in show(deployment, BUILD)
-            deployment.notify("DBaaSInstanceRestart", BUILD.id, "while it runs")
+            deployment.notify(
+                "DBaaSInstanceRestart", BUILD.id, "while it runs"
+            )
             wait_until(lambda: len(rows(store)) == 2)
 
-            assert show(deployment, ACTIVE)["fault"]["message"] == "before the start"
-            assert show(deployment, BUILD)["fault"]["message"] == "while it runs"
+            assert (
+                show(deployment, ACTIVE)["fault"]["message"]
+                == "before the start"
+            )
+            assert (
+                show(deployment, BUILD)["fault"]["message"] == "while it runs"
+            )
             started = time.monotonic()
         assert time.monotonic() - started < 15, "the server took long to stop"
         close(store)

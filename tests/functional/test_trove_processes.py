@@ -30,7 +30,10 @@ from tests.functional.trove.client import request
 from tests.functional.trove.instances import ACTIVE, MEMBER
 
 # The task manager has one process, the conductor has children of oslo.service.
-QUEUES = {"trove-taskmanager": "taskmanager", "trove-conductor": "trove-conductor"}
+QUEUES = {
+    "trove-taskmanager": "taskmanager",
+    "trove-conductor": "trove-conductor",
+}
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +69,17 @@ def start(tmp_path, broker):
         )
         (both, alone) = blocks(MANUAL / "recording.rst", "ini")[:2]
         drivers = both if notifications else alone
-        text = deployment.conf.read_text().replace("driver = messagingv2\n", "")
+        text = deployment.conf.read_text().replace(
+            "driver = messagingv2\n", ""
+        )
         deployment.conf.write_text(f"{text}\n{drivers}")
         with trove.run(deployment, name) as running:
-            wait_until(lambda: QUEUES[name] in broker.control("list_queues", "-p", host, "name"))
+            wait_until(
+                lambda: (
+                    QUEUES[name]
+                    in broker.control("list_queues", "-p", host, "name")
+                )
+            )
             yield deployment, running
 
     return make
@@ -78,23 +88,32 @@ def start(tmp_path, broker):
 def fail(deployment, name):
     """Let an operation fail in the process."""
     if name == "trove-conductor":
-        deployment.notify("DBaaSInstanceRestart", ACTIVE.id, "mysqld did not stop", "guest")
+        deployment.notify(
+            "DBaaSInstanceRestart", ACTIVE.id, "mysqld did not stop", "guest"
+        )
         return
     with trove.serve(deployment, "trove-api"):
         path = f"/v1.0/p1/instances/{ACTIVE.id}/action"
-        status, _, body = request(deployment, path, MEMBER, "POST", '{"restart": {}}')
+        status, _, body = request(
+            deployment, path, MEMBER, "POST", '{"restart": {}}'
+        )
     assert status == 202, body
 
 
 @pytest.mark.parametrize("name", sorted(QUEUES))
-def test_a_failure_is_one_row_without_a_broker_for_notifications(start, database, store, name):
+def test_a_failure_is_one_row_without_a_broker_for_notifications(
+    start, database, store, name
+):
     with start(name, database) as (deployment, _):
         fail(deployment, name)
 
         wait_until(lambda: rows(store))
 
     (row,) = rows(store)
-    assert (row["instance_id"], row["message"]) == (ACTIVE.id, "mysqld did not stop")
+    assert (row["instance_id"], row["message"]) == (
+        ACTIVE.id,
+        "mysqld did not stop",
+    )
     assert row["event_type"] == "dbaas.instance_restart.error"
     assert row["details"].startswith("Traceback (most recent call last):\n")
     assert row["project_id"] == "p1"
@@ -102,7 +121,9 @@ def test_a_failure_is_one_row_without_a_broker_for_notifications(start, database
 
 
 @pytest.mark.parametrize("name", sorted(QUEUES))
-def test_a_failure_is_one_row_by_driver_and_consumer_both(start, broker, database, store, name):
+def test_a_failure_is_one_row_by_driver_and_consumer_both(
+    start, broker, database, store, name
+):
     url = broker.new_host(uuid.uuid4().hex)
     with start(name, database, notifications=url) as (deployment, _):
         fail(deployment, name)
@@ -120,7 +141,9 @@ def test_a_failure_is_one_row_by_driver_and_consumer_both(start, broker, databas
     close(consuming.store)
 
 
-def test_a_task_manager_that_is_stopped_stores_what_it_has_first(start, database, store):
+def test_a_task_manager_that_is_stopped_stores_what_it_has_first(
+    start, database, store
+):
     with (
         relayed(database) as relay,
         start("trove-taskmanager", relay.url) as (deployment, running),
@@ -138,7 +161,9 @@ def test_a_task_manager_that_is_stopped_stores_what_it_has_first(start, database
     assert [row["message"] for row in rows(store)] == ["mysqld did not stop"]
 
 
-def test_a_conductor_that_is_stopped_after_a_failure_loses_nothing(start, database, store):
+def test_a_conductor_that_is_stopped_after_a_failure_loses_nothing(
+    start, database, store
+):
     with start("trove-conductor", database) as (deployment, running):
         fail(deployment, "trove-conductor")
         log = deployment.folder / "trove-conductor.log"

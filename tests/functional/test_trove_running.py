@@ -20,9 +20,23 @@ import pytest
 import sqlalchemy as sa
 
 from tests.documents import MANUAL, README, ROOT, blocks
-from tests.fixtures import close, make_store, new_database, require, rows, wait_until
+from tests.fixtures import (
+    close,
+    make_store,
+    new_database,
+    require,
+    rows,
+    wait_until,
+)
 from tests.functional.trove import deployment as trove
-from tests.functional.trove.instances import ACTIVE, ACTIVE_FAULT, ADMIN, BUILD, MEMBER, REPLICA
+from tests.functional.trove.instances import (
+    ACTIVE,
+    ACTIVE_FAULT,
+    ADMIN,
+    BUILD,
+    MEMBER,
+    REPLICA,
+)
 
 PROCESSES = ("trove-conductor", "trove-taskmanager")
 TRIED = Path(ROOT / "etc/fault_middleware/try_trove.py")
@@ -50,19 +64,27 @@ class Cloud:
                 make = trove.serve if name == "trove-api" else trove.run
                 stack.enter_context(make(self.deployment, name))
             if not names:
-                wait_until(lambda: {"taskmanager", "trove-conductor"} <= self.consumed())
+                wait_until(
+                    lambda: (
+                        {"taskmanager", "trove-conductor"} <= self.consumed()
+                    )
+                )
             yield
 
     def listed(self, what, *columns):
         """The rows that rabbitmqctl lists of the virtual host: the columns by the first one."""
-        text = self.broker.control(f"list_{what}", "-p", self.host, "name", *columns)
+        text = self.broker.control(
+            f"list_{what}", "-p", self.host, "name", *columns
+        )
         found = (line.split("\t") for line in text.splitlines()[1:])
         return {name: values for name, *values in found if name}
 
     def consumed(self):
         """The names of the queues that have a reader."""
         return {
-            name for name, (count,) in self.listed("queues", "consumers").items() if count > "0"
+            name
+            for name, (count,) in self.listed("queues", "consumers").items()
+            if count > "0"
         }
 
     def fail_everywhere(self, restarted=ACTIVE):
@@ -72,16 +94,24 @@ class Cloud:
         """
         refused = self.call("POST", f"{BUILD.id}/action", '{"restart": {}}')
         assert refused[0] == 422, refused
-        accepted = self.call("POST", f"{restarted.id}/action", '{"restart": {}}')
+        accepted = self.call(
+            "POST", f"{restarted.id}/action", '{"restart": {}}'
+        )
         assert accepted[0] == 202, accepted
-        self.deployment.notify("DBaaSInstanceRestart", REPLICA.id, "no space left", "guest")
+        self.deployment.notify(
+            "DBaaSInstanceRestart", REPLICA.id, "no space left", "guest"
+        )
         return {BUILD.id, restarted.id, REPLICA.id}
 
     def call(self, method, path, body=None, token=MEMBER):
         headers = {"X-Auth-Token": token, "Content-Type": "application/json"}
-        connection = http.client.HTTPConnection("127.0.0.1", self.deployment.port, timeout=60)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.deployment.port, timeout=60
+        )
         with contextlib.closing(connection):
-            connection.request(method, f"/v1.0/p1/instances/{path}", body, headers)
+            connection.request(
+                method, f"/v1.0/p1/instances/{path}", body, headers
+            )
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
@@ -118,7 +148,10 @@ def faults(mariadb):
 def follow_readme(cloud, store):
     """The steps of the README, as they are pasted."""
     trove.paste(cloud.deployment, blocks(README, "ini"))
-    trove.configure(cloud.deployment, {"fault_middleware_database": {"connection": url_of(store)}})
+    trove.configure(
+        cloud.deployment,
+        {"fault_middleware_database": {"connection": url_of(store)}},
+    )
 
 
 def url_of(store):
@@ -129,7 +162,9 @@ def recorded(store):
     return {row["instance_id"] for row in rows(store)}
 
 
-def test_the_steps_of_the_readme_keep_trove_running_and_show_faults(cloud, faults):
+def test_the_steps_of_the_readme_keep_trove_running_and_show_faults(
+    cloud, faults
+):
     follow_readme(cloud, faults)
 
     with cloud.runs():
@@ -139,15 +174,25 @@ def test_the_steps_of_the_readme_keep_trove_running_and_show_faults(cloud, fault
         assert cloud.fault(REPLICA)["message"] == "no space left"
         assert cloud.fault(ACTIVE)["message"] == "mysqld did not stop"
         assert cloud.fault(ACTIVE, ADMIN)["details"].startswith("Traceback")
-        assert not any(queue.startswith("notifications") for queue in cloud.listed("queues"))
-        assert REFUSED not in "".join(map(cloud.log, ("trove-api", *PROCESSES)))
+        assert not any(
+            queue.startswith("notifications")
+            for queue in cloud.listed("queues")
+        )
+        assert REFUSED not in "".join(
+            map(cloud.log, ("trove-api", *PROCESSES))
+        )
 
 
-def test_the_test_failure_of_the_readme_is_shown_and_hidden_again(cloud, faults):
+def test_the_test_failure_of_the_readme_is_shown_and_hidden_again(
+    cloud, faults
+):
     follow_readme(cloud, faults)
     (see,) = [text for text in blocks(README, "shell") if TRIED.name in text]
     publish, show, clear = (shlex.split(line) for line in see.splitlines())
-    given = {"/etc/trove/trove.conf": str(cloud.deployment.conf), "INSTANCE": BUILD.id}
+    given = {
+        "/etc/trove/trove.conf": str(cloud.deployment.conf),
+        "INSTANCE": BUILD.id,
+    }
 
     with cloud.runs("trove-api"):
         assert cloud.fault(BUILD) is None
@@ -157,7 +202,8 @@ def test_the_test_failure_of_the_readme_is_shown_and_hidden_again(cloud, faults)
         wait_until(lambda: recorded(faults))
         shown = cloud.fault(BUILD)
         cloud.deployment.run(
-            str(trove.BIN / clear[0]), *(given.get(word, word) for word in clear[1:])
+            str(trove.BIN / clear[0]),
+            *(given.get(word, word) for word in clear[1:]),
         )
         hidden = cloud.fault(BUILD)
 
@@ -167,7 +213,10 @@ def test_the_test_failure_of_the_readme_is_shown_and_hidden_again(cloud, faults)
 
 
 def test_undone_nothing_of_ours_is_left_but_the_database(cloud, faults):
-    before = [cloud.deployment.conf.read_text(), cloud.deployment.paste.read_text()]
+    before = [
+        cloud.deployment.conf.read_text(),
+        cloud.deployment.paste.read_text(),
+    ]
     with cloud.runs():
         cloud.fail_everywhere()
         wait_until(lambda: cloud.fault(REPLICA))
@@ -179,42 +228,70 @@ def test_undone_nothing_of_ours_is_left_but_the_database(cloud, faults):
 
     cloud.deployment.conf.write_text(before[0])
     cloud.deployment.paste.write_text(before[1])
-    (delete,) = re.findall(r"rabbitmqctl (delete_queue -p) / (\S+)``", README.read_text())
+    (delete,) = re.findall(
+        r"rabbitmqctl (delete_queue -p) / (\S+)``", README.read_text()
+    )
     cloud.broker.control(*delete[0].split(), cloud.host, delete[1])
 
     with cloud.runs():
         cloud.fail_everywhere(REPLICA)
-        wait_until(lambda: cloud.fault(REPLICA, ADMIN)["details"].startswith("Server type:"))
+        wait_until(
+            lambda: cloud.fault(REPLICA, ADMIN)["details"].startswith(
+                "Server type:"
+            )
+        )
         assert set(steady(cloud.listed("queues"))) == queues
-        assert not cloud.listed("exchanges").keys() & {"fault_middleware", "openstack"}
+        assert not cloud.listed("exchanges").keys() & {
+            "fault_middleware",
+            "openstack",
+        }
     assert recorded(faults) == failed
 
 
 def steady(queues):
     """The queues whose names do not change from one start to the next."""
-    return [name for name in queues if not re.search(r"_fanout_|^reply_", name)]
+    return [
+        name for name in queues if not re.search(r"_fanout_|^reply_", name)
+    ]
 
 
-def test_durable_queues_lose_every_notification_where_the_exchange_is_not_durable(cloud, faults):
+def test_durable_queues_lose_every_notification_where_the_exchange_is_not_durable(
+    cloud, faults
+):
     """Why the manual says to leave [oslo_messaging_rabbit] alone."""
     follow_readme(cloud, faults)
-    trove.configure(cloud.deployment, {"oslo_messaging_rabbit": {"amqp_durable_queues": "true"}})
+    trove.configure(
+        cloud.deployment,
+        {"oslo_messaging_rabbit": {"amqp_durable_queues": "true"}},
+    )
 
     with cloud.runs("trove-api"):
         cloud.call("POST", f"{BUILD.id}/action", '{"restart": {}}')
 
-        wait_until(lambda: "Could not send notification" in cloud.log("trove-api"))
-    assert f"{REFUSED} 'durable' for exchange 'trove'" in cloud.log("trove-api")
+        wait_until(
+            lambda: "Could not send notification" in cloud.log("trove-api")
+        )
+    assert f"{REFUSED} 'durable' for exchange 'trove'" in cloud.log(
+        "trove-api"
+    )
     assert rows(faults) == []
 
 
 @pytest.mark.parametrize(
     ("name", "queue"),
-    [("trove-conductor", "trove-conductor"), ("trove-taskmanager", "taskmanager")],
+    [
+        ("trove-conductor", "trove-conductor"),
+        ("trove-taskmanager", "taskmanager"),
+    ],
 )
-def test_quorum_queues_stop_trove_where_the_queues_are_classic(cloud, name, queue):
+def test_quorum_queues_stop_trove_where_the_queues_are_classic(
+    cloud, name, queue
+):
     """Why the manual says to leave [oslo_messaging_rabbit] alone."""
-    trove.configure(cloud.deployment, {"oslo_messaging_rabbit": {"rabbit_quorum_queue": "true"}})
+    trove.configure(
+        cloud.deployment,
+        {"oslo_messaging_rabbit": {"rabbit_quorum_queue": "true"}},
+    )
 
     with trove.run(cloud.deployment, name):
         wait_until(lambda: REFUSED in cloud.log(name))
@@ -222,49 +299,72 @@ def test_quorum_queues_stop_trove_where_the_queues_are_classic(cloud, name, queu
         assert queue not in cloud.consumed()
 
 
-def test_a_virtual_host_for_notifications_is_durable_and_leaves_the_rest_alone(cloud, faults):
+def test_a_virtual_host_for_notifications_is_durable_and_leaves_the_rest_alone(
+    cloud, faults
+):
     follow_readme(cloud, faults)
     (advice,) = [
-        text for text in blocks(MANUAL / "operations/queues.rst", "ini") if "rabbit://" in text
+        text
+        for text in blocks(MANUAL / "operations/queues.rst", "ini")
+        if "rabbit://" in text
     ]
     (query,) = re.findall(r"\?\S+", advice)
     own = f"{cloud.host}-notifications"
     url = cloud.broker.new_host(own) + query
-    trove.configure(cloud.deployment, {"oslo_messaging_notifications": {"transport_url": url}})
+    trove.configure(
+        cloud.deployment,
+        {"oslo_messaging_notifications": {"transport_url": url}},
+    )
 
     with cloud.runs():
         failed = cloud.fail_everywhere()
         wait_until(lambda: recorded(faults) == failed)
 
-    (queue,) = cloud.broker.control("list_queues", "-p", own, "name", "durable").splitlines()[1:]
+    (queue,) = cloud.broker.control(
+        "list_queues", "-p", own, "name", "durable"
+    ).splitlines()[1:]
     assert queue == "fault_middleware.info\ttrue"
     assert cloud.listed("exchanges", "durable")["trove"] == ["false"]
 
 
-@pytest.mark.parametrize("option", ["amqp_durable_queues", "rabbit_quorum_queue"])
-def test_the_planned_migration_makes_all_of_trove_durable(cloud, faults, option):
+@pytest.mark.parametrize(
+    "option", ["amqp_durable_queues", "rabbit_quorum_queue"]
+)
+def test_the_planned_migration_makes_all_of_trove_durable(
+    cloud, faults, option
+):
     follow_readme(cloud, faults)
     (script,) = blocks(MANUAL / "operations/queues.rst", "pycon")
     code = re.sub(r"(?m)^>>> ", "", script)
     url = cloud.url.replace("rabbit://", "amqp://")
 
     for queue in cloud.listed("queues"):
-        cloud.broker.control("delete_queue", "-p", cloud.host, "--if-empty", queue)
+        cloud.broker.control(
+            "delete_queue", "-p", cloud.host, "--if-empty", queue
+        )
     exec(code.replace("amqp://trove:PASSWORD@rabbit.example.org//", url), {})
-    trove.configure(cloud.deployment, {"oslo_messaging_rabbit": {option: "true"}})
+    trove.configure(
+        cloud.deployment, {"oslo_messaging_rabbit": {option: "true"}}
+    )
 
     with cloud.runs():
         failed = cloud.fail_everywhere()
         wait_until(lambda: recorded(faults) == failed)
     assert cloud.listed("exchanges", "durable")["trove"] == ["true"]
-    assert cloud.listed("queues", "durable")["fault_middleware.info"] == ["true"]
+    assert cloud.listed("queues", "durable")["fault_middleware.info"] == [
+        "true"
+    ]
 
 
-def test_trove_alone_shows_the_owner_a_password_that_the_filter_masks(cloud, faults):
+def test_trove_alone_shows_the_owner_a_password_that_the_filter_masks(
+    cloud, faults
+):
     statement = "(1045, 'no') [SQL: CREATE USER 'ann'@'%' IDENTIFIED BY 'S3cr3t-in-sql']"
 
     with cloud.runs():
-        cloud.deployment.notify("DBaaSInstanceRestart", REPLICA.id, statement, "guest")
+        cloud.deployment.notify(
+            "DBaaSInstanceRestart", REPLICA.id, statement, "guest"
+        )
         wait_until(lambda: cloud.fault(REPLICA))
         alone = cloud.fault(REPLICA)["message"]
     follow_readme(cloud, faults)

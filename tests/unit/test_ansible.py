@@ -16,7 +16,10 @@ from fault_middleware.drivers.ansible import AnsiblePlaybookError, run_playbook
 from fault_middleware.drivers.problem import lift
 from tests.fixtures import DATA, read_data, require
 
-CASES = sorted(path.name.partition(".")[0] for path in (DATA / "ansible").glob("*.expected.json"))
+CASES = sorted(
+    path.name.partition(".")[0]
+    for path in (DATA / "ansible").glob("*.expected.json")
+)
 VERSIONS = ["core2.15", "core2.19"]
 MODES = ["default", "tacker", "json"]
 # vdu1 is well in no task of this run, and it is not said in which of two it failed.
@@ -28,12 +31,17 @@ OK = "ok=1    changed=0    unreachable=0    failed={}    skipped=0    rescued=0 
 def recorded(version, case, mode):
     """The error that a recorded run is read as."""
     base = DATA / "ansible" / version
-    out, err, code = ((base / f"{case}.{mode}.{end}").read_bytes() for end in ("out", "err", "rc"))
+    out, err, code = (
+        (base / f"{case}.{mode}.{end}").read_bytes()
+        for end in ("out", "err", "rc")
+    )
     return AnsiblePlaybookError.from_output(out, err, int(code), vdu="VDU1")
 
 
 def read(stdout, stderr="", returncode=2):
-    return AnsiblePlaybookError.from_output(stdout, stderr, returncode, vdu="VDU1")
+    return AnsiblePlaybookError.from_output(
+        stdout, stderr, returncode, vdu="VDU1"
+    )
 
 
 def banner(name, kind="TASK"):
@@ -53,11 +61,15 @@ def stamped(run):
     begin = "2026-11-26 13:12:11,895 p=12 u=me n=ansible "
     stamps = (f"{begin}| ", f"{begin}INFO| ")
     lines = run.splitlines()
-    return "".join(f"{stamps[number % 2]}{line}\n" for number, line in enumerate(lines))
+    return "".join(
+        f"{stamps[number % 2]}{line}\n" for number, line in enumerate(lines)
+    )
 
 
 def recap(**failed):
-    lines = [f"{host:26} : {OK.format(count)}\n" for host, count in failed.items()]
+    lines = [
+        f"{host:26} : {OK.format(count)}\n" for host, count in failed.items()
+    ]
     return f"\nPLAY RECAP {STARS}\n" + "".join(lines) + "\n"
 
 
@@ -148,7 +160,10 @@ JSON_RUN = {
             "tasks": [
                 {
                     "task": {"name": "start"},
-                    "hosts": {"vdu2": {**RESULT, "failed": True}, "vdu3": {"changed": False}},
+                    "hosts": {
+                        "vdu2": {**RESULT, "failed": True},
+                        "vdu3": {"changed": False},
+                    },
                 }
             ]
         }
@@ -162,10 +177,19 @@ OUTPUTS = {
     "default": (PLAYS + fatal("vdu2", **RESULT) + ENDING, ""),
     "split": (PLAYS + ENDING, fatal("vdu2", **RESULT)),
     "json": (json.dumps(JSON_RUN, indent=4), ""),
-    "yaml": (PLAYS + "fatal: [vdu2]: FAILED! =>\n" + indented(RESULT) + ENDING, ""),
-    "yaml of 2.15": (PLAYS + "fatal: [vdu2]: FAILED! => \n" + indented(RESULT) + ENDING, ""),
+    "yaml": (
+        PLAYS + "fatal: [vdu2]: FAILED! =>\n" + indented(RESULT) + ENDING,
+        "",
+    ),
+    "yaml of 2.15": (
+        PLAYS + "fatal: [vdu2]: FAILED! => \n" + indented(RESULT) + ENDING,
+        "",
+    ),
     "yaml of the community": (
-        PLAYS + "fatal: [vdu2]: FAILED! => changed=false \n" + indented(RESULT) + ENDING,
+        PLAYS
+        + "fatal: [vdu2]: FAILED! => changed=false \n"
+        + indented(RESULT)
+        + ENDING,
         "",
     ),
     "unixy": (
@@ -178,8 +202,14 @@ OUTPUTS = {
         "",
     ),
     "log": (stamped(PLAYS + fatal("vdu2", **RESULT) + ENDING), ""),
-    "minimal": ("vdu1 | SUCCESS => {}\nvdu2 | FAILED | rc=1 >>\nsaidE1broken\n", ""),
-    "oneline": ("vdu2 | FAILED | rc=1 | (stdout) said (stderr) E1\nvdu2 | FAILED! => {}\n", ""),
+    "minimal": (
+        "vdu1 | SUCCESS => {}\nvdu2 | FAILED | rc=1 >>\nsaidE1broken\n",
+        "",
+    ),
+    "oneline": (
+        "vdu2 | FAILED | rc=1 | (stdout) said (stderr) E1\nvdu2 | FAILED! => {}\n",
+        "",
+    ),
 }
 
 
@@ -193,7 +223,10 @@ def test_what_a_mode_holds_is_told(mode):
 
 @pytest.mark.parametrize("count", ["1", None, 1e999])
 def test_json_whose_recap_counts_nothing_is_not_that_of_a_run(count):
-    run = {**JSON_RUN, "stats": {"vdu2": {"failures": count, "unreachable": 0}}}
+    run = {
+        **JSON_RUN,
+        "stats": {"vdu2": {"failures": count, "unreachable": 0}},
+    }
 
     assert read(json.dumps(run), "").failed == []
 
@@ -222,11 +255,15 @@ def test_the_error_is_a_problem_with_attributes_of_its_own():
 
 
 REPORTS = {
-    "task-named-password": [("vdu1", {"Set root password"}, "no server on socket")],
+    "task-named-password": [
+        ("vdu1", {"Set root password"}, "no server on socket")
+    ],
     "block-with-always": [("vdu1", {None, "install"}, "no package")],
     "ignored-for-another-host": [("vdu2", {None, "probe"}, "dead vdu2")],
     "include-role": [("vdu2", {None, "web : check config"}, "port taken")],
-    "no-interpreter": [("vdu1", {"Gathering Facts"}, "interpreter '/foo/bar' was not found")],
+    "no-interpreter": [
+        ("vdu1", {"Gathering Facts"}, "interpreter '/foo/bar' was not found")
+    ],
     "unixy": [("vdu2", {"ask api"}, "refused")],
 }
 
@@ -234,12 +271,16 @@ REPORTS = {
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_run_that_people_reported_is_not_misread(name):
     folder = DATA / "ansible" / "reports" / name
-    out, err, code = ((folder / f"run.{end}").read_bytes() for end in ("out", "err", "rc"))
+    out, err, code = (
+        (folder / f"run.{end}").read_bytes() for end in ("out", "err", "rc")
+    )
 
     error = AnsiblePlaybookError.from_output(out, err, int(code), vdu="VDU1")
 
     assert len(error.failed) == len(REPORTS[name])
-    for failed, (host, tasks, said) in zip(error.failed, REPORTS[name], strict=True):
+    for failed, (host, tasks, said) in zip(
+        error.failed, REPORTS[name], strict=True
+    ):
         assert failed["host"] == host
         assert failed["task"] in tasks
         assert said in failed["message"]
@@ -247,21 +288,28 @@ def test_a_run_that_people_reported_is_not_misread(name):
 
 
 def test_the_place_in_the_playbook_names_a_task_where_streams_are_split():
-    tasks = [banner(name) + "ok: [vdu1]\n" for name in ("once", "web : start", "more")]
+    tasks = [
+        banner(name) + "ok: [vdu1]\n"
+        for name in ("once", "web : start", "more")
+    ]
     out = banner("p", "PLAY") + "".join(tasks) + recap(vdu1=0, vdu2=1)
     origin = (
         "[ERROR]: Task failed\nOrigin: /x.yml:5:7\n\n"
         "4   tasks:\n5     - name: start\n        ^ column 7\n\n"
     )
 
-    assert told(read(out, origin + fatal("vdu2", msg="x"))) == [("vdu2", "web : start", "x")]
+    assert told(read(out, origin + fatal("vdu2", msg="x"))) == [
+        ("vdu2", "web : start", "x")
+    ]
     assert told(read(out, fatal("vdu2", msg="x"))) == [("vdu2", None, "x")]
 
 
 def test_output_in_an_unknown_form_is_not_called_a_playbook_that_could_not_be_run():
     error = read("something new: vdu1 is bad\n" + recap(vdu1=1))
 
-    assert error.detail.startswith("VDU1: the playbook failed, and its output has a form")
+    assert error.detail.startswith(
+        "VDU1: the playbook failed, and its output has a form"
+    )
 
 
 def test_a_module_that_crashed_tells_of_its_traceback():
@@ -280,24 +328,45 @@ def test_a_module_that_crashed_tells_of_its_traceback():
 
 
 def test_a_return_code_of_zero_is_no_error():
-    assert read(banner("x") + fatal(msg="rescued") + recap(vdu1=0), returncode=0) is None
+    assert (
+        read(banner("x") + fatal(msg="rescued") + recap(vdu1=0), returncode=0)
+        is None
+    )
 
 
 @pytest.mark.parametrize("split", [False, True])
 def test_hosts_that_fail_in_different_tasks(split):
     pieces = [
-        (banner("p", "PLAY") + banner("a"), fatal("vdu1", msg="1"), "ok: [vdu2]\nok: [vdu3]\n"),
+        (
+            banner("p", "PLAY") + banner("a"),
+            fatal("vdu1", msg="1"),
+            "ok: [vdu2]\nok: [vdu3]\n",
+        ),
         (banner("b"), "", "ok: [vdu1]\nok: [vdu2]\nok: [vdu3]\n"),
-        (banner("c"), fatal("vdu2 -> localhost", msg="2"), "ok: [vdu1]\nok: [vdu3]\n"),
-        (banner("d"), fatal("vdu1", msg="3"), "ok: [vdu3]\n" + recap(vdu1=1, vdu2=1, vdu3=0)),
+        (
+            banner("c"),
+            fatal("vdu2 -> localhost", msg="2"),
+            "ok: [vdu1]\nok: [vdu3]\n",
+        ),
+        (
+            banner("d"),
+            fatal("vdu1", msg="3"),
+            "ok: [vdu3]\n" + recap(vdu1=1, vdu2=1, vdu3=0),
+        ),
     ]
     if split:
-        out, err = "".join(a + c for a, _, c in pieces), "".join(b for _, b, _ in pieces)
+        out, err = (
+            "".join(a + c for a, _, c in pieces),
+            "".join(b for _, b, _ in pieces),
+        )
     else:
         out, err = "".join(map("".join, pieces)), ""
 
     # Where streams are split, vdu2 may have failed in c, or in d.
-    assert told(read(out, err)) == [("vdu2", None if split else "c", "2"), ("vdu1", "d", "3")]
+    assert told(read(out, err)) == [
+        ("vdu2", None if split else "c", "2"),
+        ("vdu1", "d", "3"),
+    ]
 
 
 def test_a_task_is_not_guessed_where_some_hosts_were_rescued():
@@ -325,7 +394,14 @@ def test_what_no_log_hides_stays_hidden():
     run = (
         banner("a")
         + "failed: [vdu1] (item=(censored due to no_log)) => "
-        + json.dumps({"censored": hidden, "stdout": "leak", "msg": "leak", "stderr": "leak"})
+        + json.dumps(
+            {
+                "censored": hidden,
+                "stdout": "leak",
+                "msg": "leak",
+                "stderr": "leak",
+            }
+        )
         + "\n"
         + fatal(censored=hidden)
         + recap(vdu1=1)
@@ -346,8 +422,16 @@ def test_what_no_log_hides_stays_hidden():
             "refused",
         ),
         ("sh: 1: ansible-playbook: not found\n", 127, "not found"),
-        ("ERROR! the role 'web' was not found in /roles\n\nThe error\n", 1, "run: the role 'web'"),
-        ("[ERROR]: YAML parsing failed\nOrigin: /x.yml:1:1\n", 4, "parsed: YAML parsing failed"),
+        (
+            "ERROR! the role 'web' was not found in /roles\n\nThe error\n",
+            1,
+            "run: the role 'web'",
+        ),
+        (
+            "[ERROR]: YAML parsing failed\nOrigin: /x.yml:1:1\n",
+            4,
+            "parsed: YAML parsing failed",
+        ),
         ("", -9, "was ended by signal 9"),
         ("", 250, "ansible-playbook returned 250"),
     ],
@@ -371,7 +455,10 @@ def test_a_run_that_is_cut_off_says_where():
 
 FAKE = f"x\n{banner('fake')}{fatal(msg='fake')}{fatal('vdu2', msg='fake')}{recap(vdu2=1)}y"
 FAKES = {
-    "stdout": (banner("real") + fatal(msg="broken", stdout=FAKE) + recap(vdu1=1), ""),
+    "stdout": (
+        banner("real") + fatal(msg="broken", stdout=FAKE) + recap(vdu1=1),
+        "",
+    ),
     # As ansible-core 2.19 prints it.
     "message": (
         f"{banner('real')}[ERROR]: Task failed: {FAKE}\nOrigin: /x.yml:1:1\n\n"
@@ -379,8 +466,14 @@ FAKES = {
         + recap(vdu1=1),
         "",
     ),
-    "message on stderr": (banner("real") + recap(vdu1=1), f"[ERROR]: {FAKE}\n" + fatal(msg=FAKE)),
-    "warning": (banner("real") + fatal(msg="broken") + recap(vdu1=1), f"[WARNING]: {FAKE}\n"),
+    "message on stderr": (
+        banner("real") + recap(vdu1=1),
+        f"[ERROR]: {FAKE}\n" + fatal(msg=FAKE),
+    ),
+    "warning": (
+        banner("real") + fatal(msg="broken") + recap(vdu1=1),
+        f"[WARNING]: {FAKE}\n",
+    ),
     "item": (
         f"{banner('real')}failed: [vdu1] (item={FAKE}) => "
         + json.dumps({"msg": "broken", "item": FAKE})
@@ -408,18 +501,29 @@ FAKES = {
 def test_text_that_looks_like_ansible_is_no_failure(name):
     error = read(*FAKES[name])
 
-    assert [(one["host"], one["task"]) for one in error.failed] == [("vdu1", "real")]
+    assert [(one["host"], one["task"]) for one in error.failed] == [
+        ("vdu1", "real")
+    ]
     assert "task 'real' failed: " in error.detail
 
 
 def test_colours_and_carriage_returns_do_not_matter():
-    run = banner("a") + f"\x1b[0;31m{fatal(msg='red').strip()}\x1b[0m\n" + recap(vdu1=1)
+    run = (
+        banner("a")
+        + f"\x1b[0;31m{fatal(msg='red').strip()}\x1b[0m\n"
+        + recap(vdu1=1)
+    )
 
-    assert told(read(run.replace("\n", "\r\n").encode())) == [("vdu1", "a", "red")]
+    assert told(read(run.replace("\n", "\r\n").encode())) == [
+        ("vdu1", "a", "red")
+    ]
 
 
 def test_an_item_may_look_like_a_result():
-    run = banner("a") + 'failed: [vdu1] (item={"a": 1}) => {"msg": "x", "item": {"a": 1}}\n'
+    run = (
+        banner("a")
+        + 'failed: [vdu1] (item={"a": 1}) => {"msg": "x", "item": {"a": 1}}\n'
+    )
 
     assert told(read(run)) == [("vdu1", "a", "item {'a': 1}: x")]
 
@@ -431,7 +535,11 @@ def test_a_message_that_is_no_text_is_told():
 
 
 def test_texts_and_their_number_are_bounded():
-    result = {"msg": "m" * 10**5, "stdout": "begin" + "ö" * 10**5 + "end", "stderr": "s" * 10**5}
+    result = {
+        "msg": "m" * 10**5,
+        "stdout": "begin" + "ö" * 10**5 + "end",
+        "stderr": "s" * 10**5,
+    }
     run = banner("a") + "".join(fatal(f"vdu{n}", **result) for n in range(30))
 
     error = read(run)
@@ -480,18 +588,30 @@ def test_junk_is_read_and_left_alone(junk, stream):
     assert len(str(error)) < 10**6
 
 
-@given(st.text(st.characters()) | st.binary() | st.none(), st.text() | st.none())
+@given(
+    st.text(st.characters()) | st.binary() | st.none(), st.text() | st.none()
+)
 def test_any_output_gives_an_error(stdout, stderr):
-    assert lift({"detail": str(read(stdout, stderr, 1))}).detail.startswith("VDU1: the playbook")
+    assert lift({"detail": str(read(stdout, stderr, 1))}).detail.startswith(
+        "VDU1: the playbook"
+    )
 
 
 @given(st.data())
 def test_damaged_output_gives_an_error(data):
-    version, mode = data.draw(st.sampled_from(VERSIONS)), data.draw(st.sampled_from(MODES))
+    version, mode = (
+        data.draw(st.sampled_from(VERSIONS)),
+        data.draw(st.sampled_from(MODES)),
+    )
     case = data.draw(st.sampled_from([case for case in CASES if case != "ok"]))
     base = DATA / "ansible" / version
-    out, err = ((base / f"{case}.{mode}.{end}").read_bytes() for end in ("out", "err"))
-    start, stop = data.draw(st.integers(0, len(out))), data.draw(st.integers(0, len(out)))
+    out, err = (
+        (base / f"{case}.{mode}.{end}").read_bytes() for end in ("out", "err")
+    )
+    start, stop = (
+        data.draw(st.integers(0, len(out))),
+        data.draw(st.integers(0, len(out))),
+    )
 
     error = read(out[:start] + out[stop:], err)
 
@@ -514,9 +634,13 @@ def test_a_run_that_takes_too_long_is_stopped_with_its_children(tmp_path):
     )
 
     with pytest.raises(AnsiblePlaybookError) as caught:
-        run_playbook("x.yml", vdu="VDU1", env=fake_playbook(tmp_path, body), timeout=1)
+        run_playbook(
+            "x.yml", vdu="VDU1", env=fake_playbook(tmp_path, body), timeout=1
+        )
 
-    assert caught.value.detail == ("VDU1: the playbook did not end within 1 s (in task 'wait')")
+    assert caught.value.detail == (
+        "VDU1: the playbook did not end within 1 s (in task 'wait')"
+    )
     assert caught.value.__context__ is None
 
 
@@ -525,7 +649,13 @@ def test_arguments_do_not_get_into_errors(tmp_path):
 
     for where in (env, {"PATH": "/nowhere"}):
         with pytest.raises(AnsiblePlaybookError) as caught:
-            run_playbook("x.yml", "-e", "ansible_ssh_pass=hunter2", vdu="VDU1", env=where)
+            run_playbook(
+                "x.yml",
+                "-e",
+                "ansible_ssh_pass=hunter2",
+                vdu="VDU1",
+                env=where,
+            )
         assert "hunter2" not in str(caught.value)
     assert caught.value.detail == (
         "VDU1: the playbook could not be started: No such file or directory"
@@ -539,7 +669,9 @@ def playbook(tmp_path):
     if shutil.which("ansible-playbook") is None:
         require("ansible", "ansible-playbook is not installed")
     inventory = tmp_path / "inventory.ini"
-    python = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    python = (
+        f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    )
     inventory.write_text(f"vdu1 {python}\nvdu2 {python}\n")
 
     def write(*tasks):
@@ -568,16 +700,29 @@ ODD = {
 def test_a_real_run_says_what_failed(playbook, odd):
     arguments = playbook(
         shell("probe", "exit 3", ignore_errors=True),
-        {"block": [shell("try", "exit 4")], "rescue": [shell("rescue", "echo rescued")]},
-        shell("{{ inventory_hostname }} *** [x]", "echo said; echo E1 >&2; exit 5"),
+        {
+            "block": [shell("try", "exit 4")],
+            "rescue": [shell("rescue", "echo rescued")],
+        },
+        shell(
+            "{{ inventory_hostname }} *** [x]",
+            "echo said; echo E1 >&2; exit 5",
+        ),
     )
 
     with pytest.raises(AnsiblePlaybookError) as caught:
         run_playbook(*arguments, vdu="VDU1", env={**os.environ, **odd})
 
     error = caught.value
-    assert sorted(told(error))[0] == ("vdu1", "vdu1 *** [x]", "non-zero return code: E1")
-    assert [one["host"] for one in error.failed] in (["vdu1", "vdu2"], ["vdu2", "vdu1"])
+    assert sorted(told(error))[0] == (
+        "vdu1",
+        "vdu1 *** [x]",
+        "non-zero return code: E1",
+    )
+    assert [one["host"] for one in error.failed] in (
+        ["vdu1", "vdu2"],
+        ["vdu2", "vdu1"],
+    )
     assert (error.stdout, error.returncode) == ("said", 2)
 
 
@@ -585,9 +730,13 @@ def test_a_real_message_cannot_fake_a_failure(playbook):
     fake = {"ansible.builtin.fail": {"msg": FAKE}}
 
     with pytest.raises(AnsiblePlaybookError) as caught:
-        run_playbook(*playbook({"name": "real", **fake}), "-l", "vdu1", vdu="VDU1")
+        run_playbook(
+            *playbook({"name": "real", **fake}), "-l", "vdu1", vdu="VDU1"
+        )
 
-    assert [(one["host"], one["task"]) for one in caught.value.failed] == [("vdu1", "real")]
+    assert [(one["host"], one["task"]) for one in caught.value.failed] == [
+        ("vdu1", "real")
+    ]
 
 
 FAIL_ON_VDU1 = "{{ 'echo no package >&2; exit 3' if inventory_hostname == 'vdu1' else 'true' }}"
@@ -674,15 +823,25 @@ def test_a_real_run_tells_the_failures_that_count(playbook, name):
         run_playbook(*playbook(*tasks), vdu="VDU1")
 
     found = told(caught.value)
-    assert [(host, task) for host, task, _ in found] == [(host, task) for host, task, _ in wanted]
-    assert all(said in message for (*_, message), (*_, said) in zip(found, wanted, strict=True))
+    assert [(host, task) for host, task, _ in found] == [
+        (host, task) for host, task, _ in wanted
+    ]
+    assert all(
+        said in message
+        for (*_, message), (*_, said) in zip(found, wanted, strict=True)
+    )
 
 
 def test_a_role_is_not_named_instead_of_its_task(playbook, tmp_path):
     folder = tmp_path / "roles" / "web" / "tasks"
     folder.mkdir(parents=True)
-    (folder / "main.yml").write_text(json.dumps([shell("check", FAIL_ON_VDU1)]))
-    include = {"name": "bring in", "ansible.builtin.include_role": {"name": "web"}}
+    (folder / "main.yml").write_text(
+        json.dumps([shell("check", FAIL_ON_VDU1)])
+    )
+    include = {
+        "name": "bring in",
+        "ansible.builtin.include_role": {"name": "web"},
+    }
 
     with pytest.raises(AnsiblePlaybookError) as caught:
         run_playbook(*playbook(include), vdu="VDU1")
@@ -705,8 +864,12 @@ class CallbackModule(CallbackBase):
 
 def test_callbacks_of_the_deployer_are_run_as_before(playbook, tmp_path):
     (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs" / "theirs.py").write_text(CALLBACK.format(path=str(tmp_path / "seen")))
-    (tmp_path / "ansible.cfg").write_text("[defaults]\ncallback_plugins = theirs\n")
+    (tmp_path / "theirs" / "theirs.py").write_text(
+        CALLBACK.format(path=str(tmp_path / "seen"))
+    )
+    (tmp_path / "ansible.cfg").write_text(
+        "[defaults]\ncallback_plugins = theirs\n"
+    )
     env = {**os.environ, "ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}
 
     run_playbook(*playbook(shell("fine", "true")), vdu="VDU1", env=env)
@@ -714,22 +877,31 @@ def test_callbacks_of_the_deployer_are_run_as_before(playbook, tmp_path):
     assert (tmp_path / "seen").exists()
 
 
-def test_a_real_run_is_read_where_the_plugin_cannot_be_loaded(playbook, monkeypatch, tmp_path):
+def test_a_real_run_is_read_where_the_plugin_cannot_be_loaded(
+    playbook, monkeypatch, tmp_path
+):
     monkeypatch.setattr(events, "FOLDER", tmp_path / "nowhere")
 
     with pytest.raises(AnsiblePlaybookError) as caught:
         run_playbook(*playbook(shell("install", FAIL_ON_VDU1)), vdu="VDU1")
 
-    assert told(caught.value) == [("vdu1", "install", "non-zero return code: no package")]
+    assert told(caught.value) == [
+        ("vdu1", "install", "non-zero return code: no package")
+    ]
 
 
 def test_a_real_run_that_takes_too_long_says_in_which_task(playbook):
     with pytest.raises(AnsiblePlaybookError) as caught:
         run_playbook(
-            *playbook(shell("fine", "true"), shell("wait", "sleep 60")), vdu="V", timeout=15
+            *playbook(shell("fine", "true"), shell("wait", "sleep 60")),
+            vdu="V",
+            timeout=15,
         )
 
-    assert caught.value.detail == "V: the playbook did not end within 15 s (in task 'wait')"
+    assert (
+        caught.value.detail
+        == "V: the playbook did not end within 15 s (in task 'wait')"
+    )
 
 
 def test_a_real_run_that_goes_well_says_nothing(playbook):

@@ -13,7 +13,10 @@ VALUES = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(), inner, max_size=4)
+    ),
 )
 OBJECTS = st.dictionaries(st.text(), VALUES, max_size=4)
 FORMATS = st.fixed_dictionaries(
@@ -28,7 +31,11 @@ def test_a_member_is_set_and_the_rest_is_as_it_was(target, key, value, style):
 
     new = body.splice(text, [body.set_member(text, span, key, value)])
 
-    assert json.loads(new) == {"a": 1, "instance": {**target, key: value}, "z": [target]}
+    assert json.loads(new) == {
+        "a": 1,
+        "instance": {**target, key: value},
+        "z": [target],
+    }
     assert new.startswith(text[: span.start])
     assert new.endswith(text[span.end :])
 
@@ -49,7 +56,8 @@ def test_what_was_added_and_removed_leaves_no_trace(target, key):
     target.pop(key, None)
     text = json.dumps(target)
     added = body.splice(
-        text, [body.set_member(text, body.locate(text, []), key, {"message": "x"})]
+        text,
+        [body.set_member(text, body.locate(text, []), key, {"message": "x"})],
     )
 
     span = body.locate(added, [])
@@ -66,7 +74,9 @@ def test_elements_of_a_list_are_found_in_their_places(values, style):
     spans = found.value
     assert json.loads(text[found.start : found.end]) == values
     assert [span.value for span in spans] == values
-    assert [json.loads(text[span.start : span.end]) for span in spans] == values
+    assert [
+        json.loads(text[span.start : span.end]) for span in spans
+    ] == values
 
 
 def test_numbers_escapes_and_white_space_of_the_service_stay():
@@ -79,7 +89,16 @@ def test_numbers_escapes_and_white_space_of_the_service_stay():
 
 
 @pytest.mark.parametrize(
-    "text", ["[1]", "null", '"instance"', "{}", '{"other": {}}', '{"instance": [1]}', ""]
+    "text",
+    [
+        "[1]",
+        "null",
+        '"instance"',
+        "{}",
+        '{"other": {}}',
+        '{"instance": [1]}',
+        "",
+    ],
 )
 def test_a_body_of_another_shape_has_no_such_object(text):
     assert body.locate(text, ["instance", "id"]) is None
@@ -107,7 +126,9 @@ def test_what_is_no_json_is_refused(text):
         body.locate(text, ["instance"])
 
 
-@pytest.mark.parametrize("array", ["[1 2]", "[1,]", "[,1]", "[1,,2]", "[1", "[", "[1,", "[NaN]"])
+@pytest.mark.parametrize(
+    "array", ["[1 2]", "[1,]", "[,1]", "[1,,2]", "[1", "[", "[1,", "[NaN]"]
+)
 @pytest.mark.parametrize("text", ['{{"list": {}}}', "{}"])
 def test_a_list_that_is_no_json_is_refused(text, array):
     keys = ["list"] if text.startswith("{{") else []
@@ -122,7 +143,9 @@ def test_of_what_is_no_list_no_elements_are_read():
     assert body.locate(text, ["other"]).value == [2]
     assert body.locate("[3]", []).value == [3]
     assert body.locate(text, ["list"], each=True).value == {"a": [1]}
-    assert body.locate(text, ["other"], each=True).value == [body.Span(2, 31, 32)]
+    assert body.locate(text, ["other"], each=True).value == [
+        body.Span(2, 31, 32)
+    ]
 
 
 def test_a_key_that_stands_twice_is_not_edited():
@@ -150,7 +173,9 @@ def test_several_edits_are_made_in_their_places():
     text = '[{"a": 1}, {"a": 2}, {"a": 3}]'
     spans = body.locate(text, [], each=True).value
 
-    edits = [body.set_member(text, span, "a", "new") for span in reversed(spans[1:])]
+    edits = [
+        body.set_member(text, span, "a", "new") for span in reversed(spans[1:])
+    ]
 
     assert body.splice(text, edits) == '[{"a": 1}, {"a": "new"}, {"a": "new"}]'
 
@@ -160,7 +185,12 @@ def test_elements_may_stand_close_together():
 
     spans = body.locate(text, ["list"], each=True).value
 
-    assert [text[span.start : span.end] for span in spans] == ["1", "22", '{"a":3}', "[4]"]
+    assert [text[span.start : span.end] for span in spans] == [
+        "1",
+        "22",
+        '{"a":3}',
+        "[4]",
+    ]
 
 
 @pytest.mark.parametrize("key", ["a", "new"])

@@ -69,7 +69,9 @@ def test_the_first_success_alone_is_told(world, monkeypatch):
     """Others of the same folder may have ended while they were suspended; and it costs time."""
     told = []
     monkeypatch.setattr(world.metrics.suspended, "set", told.append)
-    monkeypatch.setattr(prometheus_client.Gauge, "set", lambda _, value: told.append(value))
+    monkeypatch.setattr(
+        prometheus_client.Gauge, "set", lambda _, value: told.append(value)
+    )
 
     for _ in range(3):
         world.call()
@@ -93,7 +95,9 @@ def test_a_slow_answer_is_given_and_suspends_calls(world):
     assert world.call(LIMIT + 0.1) == "answer"
 
     assert world.call() == "suspended"
-    assert "TimeoutError" in world.metrics.health.failures["database (look-ups)"]
+    assert (
+        "TimeoutError" in world.metrics.health.failures["database (look-ups)"]
+    )
 
 
 def test_after_the_pause_one_call_tries_for_all(world):
@@ -132,8 +136,13 @@ def test_calls_that_fail_together_are_one_episode(world):
     assert world.call() == "answer"
 
 
-def test_those_under_way_when_it_opened_neither_close_it_nor_prolong_the_pause(world):
-    slow, failing = world.breaker.call("trove slow"), world.breaker.call("trove failing")
+def test_those_under_way_when_it_opened_neither_close_it_nor_prolong_the_pause(
+    world,
+):
+    slow, failing = (
+        world.breaker.call("trove slow"),
+        world.breaker.call("trove failing"),
+    )
     slow.__enter__()
     failing.__enter__()
     world.fail()

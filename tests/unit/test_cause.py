@@ -55,12 +55,24 @@ def test_a_fault_that_tells_little_gives_way(row, gives_way):
     [
         ([], "no more hosts"),
         ([make("refused", 1, TEXT)], "refused"),
-        ([make("refused", 1, TEXT), make("refused there, too", 2, TEXT)], "refused"),
-        ([make("RuntimeError", 1, NAME), make("no host", 2, SYMPTOM)], "RuntimeError"),
+        (
+            [make("refused", 1, TEXT), make("refused there, too", 2, TEXT)],
+            "refused",
+        ),
+        (
+            [make("RuntimeError", 1, NAME), make("no host", 2, SYMPTOM)],
+            "RuntimeError",
+        ),
         ([make("another request", 1, TEXT, "req-2")], "no more hosts"),
         ([make("no more hosts, first", 1, SYMPTOM)], "no more hosts, first"),
-        ([make("cleared", 1, TEXT), make("", 2, None, deleted=True)], "no more hosts"),
-        ([make("", 1, None, deleted=True), make("refused", 2, TEXT)], "refused"),
+        (
+            [make("cleared", 1, TEXT), make("", 2, None, deleted=True)],
+            "no more hosts",
+        ),
+        (
+            [make("", 1, None, deleted=True), make("refused", 2, TEXT)],
+            "refused",
+        ),
         ([make("of an older release", 1, None)], "no more hosts"),
     ],
 )

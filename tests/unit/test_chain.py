@@ -114,11 +114,16 @@ def test_an_exception_of_another_process_has_the_class_and_text_it_had_there():
 
     found = chain.describe(NoValidHost_Remote(text))
 
-    assert (found.kind, found.text) == ("nova.exception.NoValidHost", "No valid host was found.")
+    assert (found.kind, found.text) == (
+        "nova.exception.NoValidHost",
+        "No valid host was found.",
+    )
 
 
 def test_a_remote_error_is_what_failed_there():
-    exc = client.RemoteError("ArrayError", "no space", ["Traceback (most recent call last):"])
+    exc = client.RemoteError(
+        "ArrayError", "no space", ["Traceback (most recent call last):"]
+    )
 
     found = chain.describe(exc)
 

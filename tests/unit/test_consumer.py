@@ -44,7 +44,9 @@ def world(configure, sqlite_url):
 
     def make(**values):
         values = {"topics": f"t{uuid.uuid4().hex}", **values}
-        deployment = deploy(configure("[DEFAULT]\ntransport_url = fake://\n", **values))
+        deployment = deploy(
+            configure("[DEFAULT]\ntransport_url = fake://\n", **values)
+        )
         made.append(deployment)
         return World(deployment)
 
@@ -128,8 +130,12 @@ def test_starting_again_starts_nothing_more(world):
     assert threading.active_count() == threads
 
 
-@pytest.mark.parametrize(("clears", "deleted"), [("false", False), ("true", True)])
-def test_a_success_clears_where_the_deployer_wants_it(world, tmp_path, clears, deleted):
+@pytest.mark.parametrize(
+    ("clears", "deleted"), [("false", False), ("true", True)]
+)
+def test_a_success_clears_where_the_deployer_wants_it(
+    world, tmp_path, clears, deleted
+):
     profile = tmp_path / "orders.yaml"
     profile.write_text(
         "service: orders\n"
@@ -153,14 +159,18 @@ def test_a_success_clears_where_the_deployer_wants_it(world, tmp_path, clears, d
 def test_while_the_database_fails_nothing_is_lost(world):
     here = world()
     with here.store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+        connection.exec_driver_sql(
+            "ALTER TABLE instance_faults RENAME TO elsewhere"
+        )
     here.consumer.ensure()
     for number in range(5):
         here.notifier.info({}, ERROR, payload(message=str(number)))
     time.sleep(0.3)
 
     with here.store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+        connection.exec_driver_sql(
+            "ALTER TABLE elsewhere RENAME TO instance_faults"
+        )
 
     wait_until(lambda: here.messages() == ["0", "1", "2", "3", "4"])
 
@@ -195,7 +205,9 @@ def test_the_consumer_ends_when_it_is_told_to(world):
 def test_a_wrong_address_of_the_broker_is_refused_without_its_password(
     tmp_path, sqlite_url, capsys, signals, section, text
 ):
-    file = write_configuration(tmp_path / "service.conf", sqlite_url, f"[DEFAULT]\n{text}")
+    file = write_configuration(
+        tmp_path / "service.conf", sqlite_url, f"[DEFAULT]\n{text}"
+    )
 
     code = program.main(["--config-file", str(file)])
 
@@ -215,19 +227,32 @@ def test_a_transport_that_oslo_messaging_does_not_have_is_refused(
 
     assert code == 2
     err = capsys.readouterr().err
-    assert "[DEFAULT] transport_url: oslo.messaging has no transport 'nosuch'; it has " in err
+    assert (
+        "[DEFAULT] transport_url: oslo.messaging has no transport 'nosuch'; it has "
+        in err
+    )
     assert "rabbit" in err
 
 
 @pytest.mark.parametrize("seconds", [0, 0.2, 0.5, 1, 2, 4])
-@pytest.mark.parametrize("number", program.SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", program.SIGNALS, ids=lambda number: number.name
+)
 def test_a_signal_at_any_moment_of_the_start_ends_the_program_with_0(
     tmp_path, sqlite_url, number, seconds
 ):
     text = "[DEFAULT]\ntransport_url = rabbit://127.0.0.1:1/\n"
     file = write_configuration(tmp_path / "service.conf", sqlite_url, text)
-    command = [sys.executable, "-m", "fault_middleware.cmd.consumer", "--config-file", str(file)]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "fault_middleware.cmd.consumer",
+        "--config-file",
+        str(file),
+    ]
+    running = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     # Before that Python itself has not begun.
     wait_until(lambda: catches(running.pid, program.SIGNALS[-1]))
     time.sleep(seconds)

@@ -11,7 +11,8 @@ from datetime import datetime
 import pytest
 
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware
 from fault_middleware.store import Store
 from tests.fixtures import INSTANCE, PROJECT, close, make_store
 
@@ -60,7 +61,10 @@ class Costs:
 
     def record(self, *instance_ids):
         self.store.record(
-            [fault.make("trove", one, message="m", details="d") for one in instance_ids]
+            [
+                fault.make("trove", one, message="m", details="d")
+                for one in instance_ids
+            ]
         )
 
     def ask(self, path, body=None, method="GET", roles="admin"):
@@ -68,7 +72,11 @@ class Costs:
         if body is not None:
             self.answer = Answer([json.dumps(body).encode()])
         self.counts.clear()
-        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_X_ROLES": roles}
+        environ = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "HTTP_X_ROLES": roles,
+        }
         given = self._filter(environ, lambda *start: None)
         self.data = b"".join(given)
         return dict(self.counts), given
@@ -102,7 +110,8 @@ def shown(instance_id=INSTANCE, **values):
 
 
 @pytest.mark.parametrize(
-    ("path", "method"), [(f"{SHOW}/backups", "GET"), ("/", "GET"), (SHOW, "DELETE")]
+    ("path", "method"),
+    [(f"{SHOW}/backups", "GET"), ("/", "GET"), (SHOW, "DELETE")],
 )
 def test_what_does_not_match_costs_nothing(costs, path, method):
     costs.record(INSTANCE)
@@ -148,11 +157,15 @@ def test_the_fault_of_a_parent_and_a_name_in_the_path_take_no_second_look_at_the
     file.write_text(PROFILE)
     store = make_store(sqlite_url)
     store.record([fault.make("mine", "parent", message="m", created=MOMENT)])
-    conf = configure(consumer="external", credentials="headers", profiles=str(file))
+    conf = configure(
+        consumer="external", credentials="headers", profiles=str(file)
+    )
     costs = Costs(conf, store, monkeypatch)
     times = {"since": "2026-11-20T20:00:00", "until": "2026-11-20T21:00:00"}
 
-    counts, _ = costs.ask("/named", {"id": "a-7", "name": "named", "owner": "parent", **times})
+    counts, _ = costs.ask(
+        "/named", {"id": "a-7", "name": "named", "owner": "parent", **times}
+    )
 
     assert b'"message": "m"' in costs.data
     assert counts == {
@@ -166,9 +179,15 @@ def test_the_fault_of_a_parent_and_a_name_in_the_path_take_no_second_look_at_the
     close(store)
 
 
-@pytest.mark.parametrize(("count", "statements"), [(1, 1), (200, 1), (201, 2), (1000, 5)])
-def test_a_list_is_a_statement_for_each_200_instances(costs, count, statements):
-    body = {"instances": [shown(f"instance-{number}") for number in range(count)]}
+@pytest.mark.parametrize(
+    ("count", "statements"), [(1, 1), (200, 1), (201, 2), (1000, 5)]
+)
+def test_a_list_is_a_statement_for_each_200_instances(
+    costs, count, statements
+):
+    body = {
+        "instances": [shown(f"instance-{number}") for number in range(count)]
+    }
 
     counts, _ = costs.ask(LIST, body)
 
@@ -178,7 +197,9 @@ def test_a_list_is_a_statement_for_each_200_instances(costs, count, statements):
     }
 
 
-@pytest.mark.parametrize(("roles", "statements"), [("member", 1), ("admin", 2)])
+@pytest.mark.parametrize(
+    ("roles", "statements"), [("member", 1), ("admin", 2)]
+)
 def test_in_a_list_the_policy_is_asked_once_and_details_are_read_for_who_may_see_them(
     costs, roles, statements
 ):
@@ -223,7 +244,10 @@ with contextlib.suppress(SystemExit):
 @pytest.mark.parametrize(
     ("script", "absent"),
     [
-        ("import fault_middleware", {"oslo_config", "oslo_messaging", "sqlalchemy"}),
+        (
+            "import fault_middleware",
+            {"oslo_config", "oslo_messaging", "sqlalchemy"},
+        ),
         ("import fault_middleware.filter", {"oslo_messaging"}),
         (HELP, {"oslo_messaging"}),
     ],

@@ -15,10 +15,16 @@ DEMO = [sys.executable, "-m", "fault_middleware.cmd.demo"]
 
 
 @pytest.mark.parametrize("width", [60, 80])
-def test_the_demo_shows_the_fault_to_its_owner_and_the_details_to_an_admin(width):
+def test_the_demo_shows_the_fault_to_its_owner_and_the_details_to_an_admin(
+    width,
+):
     environ = {**os.environ, "COLUMNS": str(width)}
     ended = subprocess.run(
-        [*DEMO, "--once"], capture_output=True, text=True, timeout=60, env=environ
+        [*DEMO, "--once"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environ,
     )
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -30,7 +36,11 @@ def test_the_demo_shows_the_fault_to_its_owner_and_the_details_to_an_admin(width
     assert "fault.details  Traceback (most recent call last):\n" in admin
     for line in ended.stdout.splitlines():
         # Commands and paths are not broken, so that they can be copied.
-        assert len(line) <= width or line.startswith(("curl ", "POST ")) or "/" in line
+        assert (
+            len(line) <= width
+            or line.startswith(("curl ", "POST "))
+            or "/" in line
+        )
 
 
 @contextlib.contextmanager
@@ -39,7 +49,10 @@ def serving():
     port = free_port()
     command = [*DEMO, "--port", str(port)]
     running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         wait_for_port(port, running)
@@ -52,9 +65,16 @@ def serving():
 def test_the_demo_keeps_serving_and_says_how_to_ask():
     with serving() as (running, port):
         printed = []
-        wait_until(lambda: printed.append(running.stdout.readline()) or b"curl" in printed[-1])
+        wait_until(
+            lambda: (
+                printed.append(running.stdout.readline())
+                or b"curl" in printed[-1]
+            )
+        )
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.request("GET", "/" + printed[-1].decode().split("/", 3)[3].strip())
+        connection.request(
+            "GET", "/" + printed[-1].decode().split("/", 3)[3].strip()
+        )
         assert b"Cannot extend the volume" in connection.getresponse().read()
         connection.close()
 

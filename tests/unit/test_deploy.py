@@ -12,7 +12,8 @@ from paste import deploy as paste_deploy
 
 import fault_middleware
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware, deploy, filter_factory
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware, filter_factory
 from fault_middleware.options import ConfigurationError, list_opts
 from tests.fixtures import (
     INSTANCE,
@@ -36,13 +37,22 @@ def test_every_option_is_explained():
 
 
 def test_secrets_are_marked_as_such():
-    secret = {option.dest for _, group in list_opts() for option in group if option.secret}
+    secret = {
+        option.dest
+        for _, group in list_opts()
+        for option in group
+        if option.secret
+    }
 
     assert secret >= {"transport_url", "connection", "slave_connection"}
 
 
 @pytest.mark.parametrize(
-    "use", ["use = egg:fault_middleware", "paste.filter_factory = {package}:filter_factory"]
+    "use",
+    [
+        "use = egg:fault_middleware",
+        "paste.filter_factory = {package}:filter_factory",
+    ],
 )
 def test_a_paste_pipeline_shows_the_fault(tmp_path, file, sqlite_url, use):
     store = make_store(sqlite_url)
@@ -80,7 +90,9 @@ def service_factory(global_conf):
 def test_options_of_paste_win_over_those_of_the_file(configure):
     conf = configure(credentials="headers", topics="a,b", lookup_timeout="3")
 
-    settings = deploy(conf, {"lookup_timeout": "0.5", "topics": "c, d"}).settings
+    settings = deploy(
+        conf, {"lookup_timeout": "0.5", "topics": "c, d"}
+    ).settings
 
     assert settings.credentials == "headers"
     assert settings.lookup_timeout == 0.5
@@ -91,24 +103,35 @@ def test_options_of_paste_win_over_those_of_the_file(configure):
 @pytest.mark.parametrize(
     ("local", "message"),
     [
-        ({"profile": "trove"}, "api-paste.ini: profile = 'trove': .* no such option"),
+        (
+            {"profile": "trove"},
+            "api-paste.ini: profile = 'trove': .* no such option",
+        ),
         ({"batch_size": "many"}, "api-paste.ini: batch_size = 'many': "),
         ({"batch_size": "0"}, "api-paste.ini: batch_size = '0': "),
         ({"consumer": "maybe"}, "api-paste.ini: consumer = 'maybe': "),
         ({"profiles": ""}, r"\[fault_middleware\] profiles is empty"),
         ({"profiles": "nothing"}, "there is no profile 'nothing'"),
-        ({"profiles": "trove,trove"}, "two profiles describe the service 'trove'"),
+        (
+            {"profiles": "trove,trove"},
+            "two profiles describe the service 'trove'",
+        ),
     ],
 )
 def test_a_mistake_in_the_paste_file_is_named_at_start(file, local, message):
     with pytest.raises(ConfigurationError, match=message):
-        filter_factory({"__file__": "api-paste.ini"}, oslo_config_file=str(file), **local)
+        filter_factory(
+            {"__file__": "api-paste.ini"}, oslo_config_file=str(file), **local
+        )
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", r"\[fault_middleware_database\] connection is not set in .*trove.conf"),
+        (
+            "",
+            r"\[fault_middleware_database\] connection is not set in .*trove.conf",
+        ),
         ("nonsense", "connection: ArgumentError"),
         ("oracle://x/y", "connection: ModuleNotFoundError|use SQLite"),
         ("mariadb+pymysql://x/y", r"use .* MariaDB \(as mysql\)"),
@@ -123,10 +146,16 @@ def test_a_database_that_cannot_work_is_named_at_start(tmp_path, url, message):
         filter_factory({}, oslo_config_file=str(file))
 
 
-def test_a_wrong_value_in_the_file_is_named_with_the_file(tmp_path, sqlite_url):
-    file = write_configuration(tmp_path / "trove.conf", sqlite_url, batch_size="many")
+def test_a_wrong_value_in_the_file_is_named_with_the_file(
+    tmp_path, sqlite_url
+):
+    file = write_configuration(
+        tmp_path / "trove.conf", sqlite_url, batch_size="many"
+    )
 
-    with pytest.raises(ConfigurationError, match=r"trove.conf: \[fault_middleware\] batch"):
+    with pytest.raises(
+        ConfigurationError, match=r"trove.conf: \[fault_middleware\] batch"
+    ):
         filter_factory({}, oslo_config_file=str(file))
 
 
@@ -136,7 +165,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 def test_a_project_without_a_file_is_named():
-    with pytest.raises(ConfigurationError, match="project 'trov' has no file: there is no trov"):
+    with pytest.raises(
+        ConfigurationError,
+        match="project 'trov' has no file: there is no trov",
+    ):
         filter_factory({}, oslo_config_project="trov")
 
 
@@ -153,11 +185,17 @@ def test_parts_are_made_once_for_a_configuration(configure):
     assert deploy(conf) is not deploy(conf, {"lookup_timeout": "1"})
 
 
-def test_filters_that_differ_in_an_option_share_what_does_not_depend_on_it(configure):
+def test_filters_that_differ_in_an_option_share_what_does_not_depend_on_it(
+    configure,
+):
     topic = f"t{uuid.uuid4().hex}"
     conf = configure("[DEFAULT]\ntransport_url = fake://\n", topics=topic)
     patient = deploy(conf)
-    hasty = deploy(conf, {"lookup_timeout": "1", "credentials": "headers"}, "api-paste.ini")
+    hasty = deploy(
+        conf,
+        {"lookup_timeout": "1", "credentials": "headers"},
+        "api-paste.ini",
+    )
     before = set(threading.enumerate())
 
     for deployment in (patient, hasty):
@@ -173,7 +211,9 @@ def test_filters_that_differ_in_an_option_share_what_does_not_depend_on_it(confi
     patient.consumer.close()
 
 
-def test_an_option_of_a_shared_consumer_that_has_no_effect_is_told(configure, caplog):
+def test_an_option_of_a_shared_consumer_that_has_no_effect_is_told(
+    configure, caplog
+):
     conf = configure(batch_size="10")
     deploy(conf)
 
@@ -187,7 +227,9 @@ def test_an_option_of_a_shared_consumer_that_has_no_effect_is_told(configure, ca
 
 
 def test_a_service_without_paste_wraps_its_application(configure):
-    conf = configure("[DEFAULT]\ntransport_url = fake://", credentials="headers")
+    conf = configure(
+        "[DEFAULT]\ntransport_url = fake://", credentials="headers"
+    )
 
     wrapped = FaultMiddleware(Service(), conf)
 
@@ -199,12 +241,16 @@ def test_building_opens_nothing_and_starts_no_thread(file, monkeypatch):
     start = threading.Thread.start
 
     def note_and_start(thread):
-        if threading.current_thread() is threading.main_thread():  # not of another test
+        if (
+            threading.current_thread() is threading.main_thread()
+        ):  # not of another test
             started.append(thread.name)
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", note_and_start)
-    monkeypatch.setattr(socket.socket, "connect", lambda *args: started.append("connection"))
+    monkeypatch.setattr(
+        socket.socket, "connect", lambda *args: started.append("connection")
+    )
 
     filter_factory({}, oslo_config_file=str(file))(Service())
 
@@ -221,17 +267,26 @@ def test_the_package_exports_what_deployers_use():
 
 def test_a_password_in_the_wrong_place_is_not_told(configure):
     with pytest.raises(ConfigurationError) as caught:
-        deploy(configure(), {"connection": "mysql+pymysql://u:TOPSECRET@y/z"}, "api-paste.ini")
+        deploy(
+            configure(),
+            {"connection": "mysql+pymysql://u:TOPSECRET@y/z"},
+            "api-paste.ini",
+        )
 
-    assert "api-paste.ini: connection = 'mysql+pymysql://u:***@y/z': " in str(caught.value)
+    assert "api-paste.ini: connection = 'mysql+pymysql://u:***@y/z': " in str(
+        caught.value
+    )
 
 
-def test_filters_that_would_take_each_others_notifications_are_refused(configure):
+def test_filters_that_would_take_each_others_notifications_are_refused(
+    configure,
+):
     conf = configure()
     deploy(conf, {"profiles": "trove"})
 
     with pytest.raises(
-        ConfigurationError, match="ini: profiles: the filters for trove and nova would"
+        ConfigurationError,
+        match="ini: profiles: the filters for trove and nova would",
     ):
         deploy(conf, {"profiles": "nova"}, "api-paste.ini")
     deploy(conf, {"profiles": "nova", "topics": "fault_middleware_nova"})

@@ -98,7 +98,10 @@ class Deployment:
         self.write(name, text.replace(old, new.format(folder=self.folder)))
 
     def add(self, name, text):
-        self.write(name, (self.folder / name).read_text() + text.format(folder=self.folder))
+        self.write(
+            name,
+            (self.folder / name).read_text() + text.format(folder=self.folder),
+        )
 
     def execute(self, statement):
         with sqlite3.connect(self.database) as connection:
@@ -107,7 +110,10 @@ class Deployment:
 
     @property
     def given(self):
-        return {"paste": f"{self.folder}/api-paste.ini", "uwsgi": f"{self.folder}/uwsgi.ini"}
+        return {
+            "paste": f"{self.folder}/api-paste.ini",
+            "uwsgi": f"{self.folder}/uwsgi.ini",
+        }
 
     def examine(self, **given):
         """All that the doctor says."""
@@ -123,21 +129,33 @@ class Deployment:
     def troubles(self, **given):
         """What is not well: the words by the codes."""
         bad = (Severity.ERROR, Severity.WARNING)
-        return texts(found for found in self.examine(**given) if found.severity in bad)
+        return texts(
+            found for found in self.examine(**given) if found.severity in bad
+        )
 
 
 @pytest.fixture
 def deployment(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))  # where oslo_config_project finds its file
+    monkeypatch.setenv(
+        "HOME", str(tmp_path)
+    )  # where oslo_config_project finds its file
     return Deployment(tmp_path)
 
 
 def test_a_right_deployment_is_well(deployment):
     found = deployment.examine()
 
-    assert {finding.severity for finding in found} == {Severity.OK, Severity.SKIPPED}
+    assert {finding.severity for finding in found} == {
+        Severity.OK,
+        Severity.SKIPPED,
+    }
     assert {finding.code for finding in found} == UNSEEN | {
-        *("configuration-well", "filter-reading-well", "database-well", "policy-meaning"),
+        *(
+            "configuration-well",
+            "filter-reading-well",
+            "database-well",
+            "policy-meaning",
+        ),
         *("publishing-well", "uwsgi-well"),
     }
     assert (
@@ -154,24 +172,44 @@ def test_a_right_deployment_without_a_broker_is_well(deployment):
     assert {finding.severity for finding in found} == {Severity.OK}
     assert "broker-not-needed" in {finding.code for finding in found}
     assert not [
-        finding.code for finding in found if finding.code.startswith(("queue", "exchange"))
+        finding.code
+        for finding in found
+        if finding.code.startswith(("queue", "exchange"))
     ]
 
 
 def without_a_broker(deployment):
     """The driver records, and all code of the pipeline is installed here."""
-    deployment.change("trove.conf", "driver = messagingv2", "driver = fault_middleware")
+    deployment.change(
+        "trove.conf", "driver = messagingv2", "driver = fault_middleware"
+    )
     deployment.change("trove.conf", "transport_url = kombu+memory:////", "")
-    deployment.change("trove.conf", "policy_file", "consumer = external\npolicy_file")
-    for name in ("trove.common.api:", "trove.common.extensions:", "trove.versions:"):
-        deployment.change("api-paste.ini", name, "oslo_middleware.healthcheck:")
-    deployment.change("api-paste.ini", "trove.common.wsgi:", "oslo_middleware.healthcheck:")
+    deployment.change(
+        "trove.conf", "policy_file", "consumer = external\npolicy_file"
+    )
+    for name in (
+        "trove.common.api:",
+        "trove.common.extensions:",
+        "trove.versions:",
+    ):
+        deployment.change(
+            "api-paste.ini", name, "oslo_middleware.healthcheck:"
+        )
+    deployment.change(
+        "api-paste.ini", "trove.common.wsgi:", "oslo_middleware.healthcheck:"
+    )
 
 
 CONNECTION = "connection = sqlite:///{folder}/faults.sqlite"
 PIPELINE = "authtoken authorization contextwrapper ratelimit fault extensions troveapp"
 PLANTS = [
-    ("paste-unreadable", "--paste", "api-paste.ini", "[pipeline:troveapi]", "no section"),
+    (
+        "paste-unreadable",
+        "--paste",
+        "api-paste.ini",
+        "[pipeline:troveapi]",
+        "no section",
+    ),
     (
         "filter-file-missing",
         "oslo_config_file",
@@ -180,8 +218,20 @@ PLANTS = [
         "oslo_config_file = /no/such/trove.conf",
     ),
     # code, a word of the remedy, the file, what to exchange in it, for what
-    ("configuration-wrong", "Correct", "api-paste.ini", "profiles =", "profils ="),
-    ("configuration-wrong", "profiles", "api-paste.ini", "profiles = trove", "profiles = nothing"),
+    (
+        "configuration-wrong",
+        "Correct",
+        "api-paste.ini",
+        "profiles =",
+        "profils =",
+    ),
+    (
+        "configuration-wrong",
+        "profiles",
+        "api-paste.ini",
+        "profiles = trove",
+        "profiles = nothing",
+    ),
     (
         "configuration-wrong",
         "shop.yaml",
@@ -203,7 +253,13 @@ PLANTS = [
         "policy_file",
         "credentials=headers\npolicy_file",
     ),
-    ("file-readable", "chmod", "trove.conf", "kombu+memory:////", "kombu+memory://u:s3cret@h/"),
+    (
+        "file-readable",
+        "chmod",
+        "trove.conf",
+        "kombu+memory:////",
+        "kombu+memory://u:s3cret@h/",
+    ),
     (
         "database-wrong",
         "pip install",
@@ -219,21 +275,81 @@ PLANTS = [
         "oracle://h/x",
     ),
     ("database-wrong", "Set connection", "trove.conf", CONNECTION, ""),
-    ("database-unreachable", "server runs", "trove.conf", "/faults.sqlite", ""),
-    ("table-missing", "db sync", "trove.conf", "/faults.sqlite", "/others.sqlite"),
-    ("policy-missing", "policy_file", "trove.conf", "policy.yaml", "polizy.yaml"),
+    (
+        "database-unreachable",
+        "server runs",
+        "trove.conf",
+        "/faults.sqlite",
+        "",
+    ),
+    (
+        "table-missing",
+        "db sync",
+        "trove.conf",
+        "/faults.sqlite",
+        "/others.sqlite",
+    ),
+    (
+        "policy-missing",
+        "policy_file",
+        "trove.conf",
+        "policy.yaml",
+        "polizy.yaml",
+    ),
     ("policy-unreadable", "YAML", "policy.yaml", DETAILS, "{{"),
     ("policy-unreadable", "YAML", "policy.yaml", DETAILS, "- role:admin"),
-    ("policy-misspelt", "fault_middleware:show:details", "policy.yaml", "details", "detail"),
-    ("policy-broken", "role:admin", "policy.yaml", "role:admin", "role:admin or owner"),
-    ("policy-broken", "role:admin", "policy.yaml", "role:admin", "role:admin or (role:x"),
-    ("policy-undefined", "refers to", "policy.yaml", "role:admin", "rule:context_is_admin"),
+    (
+        "policy-misspelt",
+        "fault_middleware:show:details",
+        "policy.yaml",
+        "details",
+        "detail",
+    ),
+    (
+        "policy-broken",
+        "role:admin",
+        "policy.yaml",
+        "role:admin",
+        "role:admin or owner",
+    ),
+    (
+        "policy-broken",
+        "role:admin",
+        "policy.yaml",
+        "role:admin",
+        "role:admin or (role:x",
+    ),
+    (
+        "policy-undefined",
+        "refers to",
+        "policy.yaml",
+        "role:admin",
+        "rule:context_is_admin",
+    ),
     ("policy-open", "project_id", "policy.yaml", "role:admin", ""),
     ("policy-open", "project_id", "policy.yaml", "role:admin", "role:member"),
-    ("publisher-silent", "messagingv2", "trove.conf", "driver = messagingv2\n", ""),
+    (
+        "publisher-silent",
+        "messagingv2",
+        "trove.conf",
+        "driver = messagingv2\n",
+        "",
+    ),
     ("publisher-silent", "messagingv2", "trove.conf", "messagingv2", "noop"),
-    ("publisher-topic", "notifications,fault_middleware", "trove.conf", ",fault_middleware", ""),
-    ("publisher-retry", "retry = -1", "trove.conf", "driver", "retry = 3\ndriver"),
+    (
+        "publisher-topic",
+        "notifications,fault_middleware",
+        "trove.conf",
+        ",fault_middleware",
+        "",
+    ),
+    (
+        "publisher-retry",
+        "retry = -1",
+        "trove.conf",
+        "driver",
+        "retry = 3\ndriver",
+    ),
     (
         "publisher-exchange",
         "exchanges",
@@ -241,17 +357,57 @@ PLANTS = [
         "policy_file",
         "exchanges=nova\npolicy_file",
     ),
-    ("topic-shared", "pool", "trove.conf", "policy_file", "topics=notifications\npolicy_file"),
-    ("broker-memory", "rabbit://", "trove.conf", "kombu+memory:////", "fake://"),
-    ("transport-wrong", "URL", "trove.conf", "kombu+memory:////", "carrier-pigeon://"),
-    ("filter-missing", "egg:fault_middleware", "api-paste.ini", "egg:fault_", "egg:other_"),
-    ("filter-unused", "pipeline", "api-paste.ini", "ratelimit fault ", "ratelimit "),
     (
-        *("filter-before-authtoken", "behind authtoken", "api-paste.ini", PIPELINE),
+        "topic-shared",
+        "pool",
+        "trove.conf",
+        "policy_file",
+        "topics=notifications\npolicy_file",
+    ),
+    (
+        "broker-memory",
+        "rabbit://",
+        "trove.conf",
+        "kombu+memory:////",
+        "fake://",
+    ),
+    (
+        "transport-wrong",
+        "URL",
+        "trove.conf",
+        "kombu+memory:////",
+        "carrier-pigeon://",
+    ),
+    (
+        "filter-missing",
+        "egg:fault_middleware",
+        "api-paste.ini",
+        "egg:fault_",
+        "egg:other_",
+    ),
+    (
+        "filter-unused",
+        "pipeline",
+        "api-paste.ini",
+        "ratelimit fault ",
+        "ratelimit ",
+    ),
+    (
+        *(
+            "filter-before-authtoken",
+            "behind authtoken",
+            "api-paste.ini",
+            PIPELINE,
+        ),
         "fault authtoken authorization contextwrapper ratelimit extensions troveapp",
     ),
     (
-        *("filter-without-authtoken", "keystonemiddleware", "api-paste.ini", PIPELINE),
+        *(
+            "filter-without-authtoken",
+            "keystonemiddleware",
+            "api-paste.ini",
+            PIPELINE,
+        ),
         "authorization fault extensions troveapp",
     ),
     (
@@ -265,9 +421,27 @@ PLANTS = [
         *("filter-bypassed", "before that one", "api-paste.ini"),
         *("fault extensions troveapp", "extensions fault troveapp"),
     ),
-    ("profile-other", "profiles = trove", "api-paste.ini", "profiles = trove", "profiles = nova"),
-    ("profile-other", "profiles = tacker", "api-paste.ini", "trove.common.api:", "tacker.api:"),
-    ("uwsgi-threads", "enable-threads", "uwsgi.ini", "enable-threads = true\n", ""),
+    (
+        "profile-other",
+        "profiles = trove",
+        "api-paste.ini",
+        "profiles = trove",
+        "profiles = nova",
+    ),
+    (
+        "profile-other",
+        "profiles = tacker",
+        "api-paste.ini",
+        "trove.common.api:",
+        "tacker.api:",
+    ),
+    (
+        "uwsgi-threads",
+        "enable-threads",
+        "uwsgi.ini",
+        "enable-threads = true\n",
+        "",
+    ),
     (
         "uwsgi-patched",
         "NO_EVENTLET_MONKEYPATCH=1",
@@ -285,7 +459,10 @@ PLANTS = [
     ),
     (
         *("filter-configuration-wrong", "oslo_config_file", "api-paste.ini"),
-        *("oslo_config_project = trove", "oslo_config_file = {folder}/uwsgi.ini"),
+        *(
+            "oslo_config_project = trove",
+            "oslo_config_file = {folder}/uwsgi.ini",
+        ),
     ),
     # The paste file.
     (
@@ -295,8 +472,20 @@ PLANTS = [
         "[filter:fault]",
         "[filter:fault]\n[filter:fault]",
     ),
-    ("paste-other", "--paste", "trove.conf", "{folder}/api-paste.ini", "/etc/trove/other.ini"),
-    ("section-missing", "Add the section", "api-paste.ini", "[filter:cors]", "[filter:corse]"),
+    (
+        "paste-other",
+        "--paste",
+        "trove.conf",
+        "{folder}/api-paste.ini",
+        "/etc/trove/other.ini",
+    ),
+    (
+        "section-missing",
+        "Add the section",
+        "api-paste.ini",
+        "[filter:cors]",
+        "[filter:corse]",
+    ),
     (
         *("section-broken", "use = egg:fault_middleware", "api-paste.ini"),
         *(
@@ -329,7 +518,13 @@ PLANTS = [
         "fault extensions troveapp",
         "extensions troveapp fault",
     ),
-    ("filter-twice", "one of them", "api-paste.ini", "fault extensions", "fault fault extensions"),
+    (
+        "filter-twice",
+        "one of them",
+        "api-paste.ini",
+        "fault extensions",
+        "fault fault extensions",
+    ),
     # The configuration.
     (
         "section-unknown",
@@ -361,11 +556,17 @@ PLANTS = [
     ),
     (
         *("publisher-elsewhere", "transport_url", "trove.conf"),
-        *("policy_file", "transport_url = kombu+memory:////faults\npolicy_file"),
+        *(
+            "policy_file",
+            "transport_url = kombu+memory:////faults\npolicy_file",
+        ),
     ),
     (
         *("publisher-other-hosts", "one cluster", "trove.conf"),
-        *("policy_file", "transport_url = kombu+memory://other.example.org/\npolicy_file"),
+        *(
+            "policy_file",
+            "transport_url = kombu+memory://other.example.org/\npolicy_file",
+        ),
     ),
     (
         "replica-renamed",
@@ -378,7 +579,9 @@ PLANTS = [
 
 
 @pytest.mark.parametrize(("code", "word", "file", "old", "new"), PLANTS)
-def test_what_is_wrong_in_a_file_is_found_and_nothing_else(deployment, code, word, file, old, new):
+def test_what_is_wrong_in_a_file_is_found_and_nothing_else(
+    deployment, code, word, file, old, new
+):
     if code == "replica-renamed":
         close(make_store(f"sqlite:///{deployment.folder}/replica.sqlite"))
     deployment.change(file, old, new)
@@ -392,7 +595,11 @@ def test_what_is_wrong_in_a_file_is_found_and_nothing_else(deployment, code, wor
 
 
 TABLES = [
-    ("table-foreign", "database of its own", ["DROP TABLE fault_middleware_alembic_version"]),
+    (
+        "table-foreign",
+        "database of its own",
+        ["DROP TABLE fault_middleware_alembic_version"],
+    ),
     ("table-unreadable", "Grant", ["DROP TABLE instance_faults"]),
     (
         "revision-old",
@@ -416,7 +623,12 @@ ELSEWHERE_HERE = {
         "filter-database-other",
         "filter-options-other",
     ),
-    *("metrics-port-taken", "rights-missing", "pipeline-not-given", "part-skipped"),
+    *(
+        "metrics-port-taken",
+        "rights-missing",
+        "pipeline-not-given",
+        "part-skipped",
+    ),
     *("code-elsewhere", "broker-unchecked", "check-failed"),
 }
 
@@ -435,26 +647,42 @@ def test_what_is_wrong_with_the_table_is_found_and_nothing_else(
 
 
 def test_every_finding_is_planted():
-    planted = {code for code, *_ in [*PLANTS, *TABLES]} | ON_SERVERS | ELSEWHERE_HERE
-    codes = {finding.code for finding in declared() if finding.severity != Severity.OK}
+    planted = (
+        {code for code, *_ in [*PLANTS, *TABLES]} | ON_SERVERS | ELSEWHERE_HERE
+    )
+    codes = {
+        finding.code
+        for finding in declared()
+        if finding.severity != Severity.OK
+    }
 
     assert planted == codes
 
 
 def declared():
-    return [finding for part in findings.PARTS for finding in findings.declared(part)]
+    return [
+        finding
+        for part in findings.PARTS
+        for finding in findings.declared(part)
+    ]
 
 
 def test_what_is_not_well_has_a_remedy():
     for finding in declared():
         assert finding.what, finding.code
-        assert bool(finding.remedy) == (finding.severity != Severity.OK), finding.code
+        assert bool(finding.remedy) == (finding.severity != Severity.OK), (
+            finding.code
+        )
 
 
 def test_every_remedy_of_durability_says_what_runs_and_breaks_nothing():
     said = {finding.code: finding for finding in declared()}
 
-    for code in ("exchange-less-durable", "queue-less-durable", "rpc-exchange-different"):
+    for code in (
+        "exchange-less-durable",
+        "queue-less-durable",
+        "rpc-exchange-different",
+    ):
         remedy = said[code].remedy
         assert "remove amqp_durable_queues and rabbit_quorum_queue" in remedy
         assert "virtual host of their own" in remedy
@@ -464,9 +692,15 @@ def test_every_remedy_of_durability_says_what_runs_and_breaks_nothing():
 
 
 def test_each_pipeline_is_told_once(deployment):
-    deployment.change("api-paste.ini", PIPELINE, "fault authtoken extensions troveapp")
+    deployment.change(
+        "api-paste.ini", PIPELINE, "fault authtoken extensions troveapp"
+    )
 
-    codes = [found.code for found in deployment.examine() if found.severity == Severity.ERROR]
+    codes = [
+        found.code
+        for found in deployment.examine()
+        if found.severity == Severity.ERROR
+    ]
 
     assert codes == ["filter-before-authtoken"]
 
@@ -475,18 +709,30 @@ def test_several_things_are_found_at_once(deployment):
     deployment.change("trove.conf", "messagingv2", "noop")
     deployment.change("trove.conf", "/faults.sqlite", "/others.sqlite")
     deployment.change("policy.yaml", "role:admin", "rule:unknown")
-    deployment.change("api-paste.ini", " fault extensions ", " extensions fault ")
+    deployment.change(
+        "api-paste.ini", " fault extensions ", " extensions fault "
+    )
 
     assert set(deployment.troubles()) == {
-        *("publisher-silent", "table-missing", "policy-undefined", "filter-bypassed")
+        *(
+            "publisher-silent",
+            "table-missing",
+            "policy-undefined",
+            "filter-bypassed",
+        )
     }
 
 
-def test_a_configuration_that_is_wrong_leaves_the_database_to_be_looked_at(deployment):
+def test_a_configuration_that_is_wrong_leaves_the_database_to_be_looked_at(
+    deployment,
+):
     deployment.change("api-paste.ini", "profiles =", "profils =")
     deployment.execute("DROP TABLE instance_faults")
 
-    assert set(deployment.troubles()) == {"configuration-wrong", "table-unreadable"}
+    assert set(deployment.troubles()) == {
+        "configuration-wrong",
+        "table-unreadable",
+    }
 
 
 @pytest.mark.parametrize("name", ["paste", "uwsgi"])
@@ -501,11 +747,15 @@ def test_a_file_that_is_not_there_is_told(deployment, name):
 def test_files_that_are_not_named_are_not_looked_at(deployment):
     codes = set(deployment.said(paste=None, uwsgi=None))
 
-    assert not [code for code in codes if code.startswith(("paste", "filter", "uwsgi"))]
+    assert not [
+        code for code in codes if code.startswith(("paste", "filter", "uwsgi"))
+    ]
     assert "pipeline-not-given" in codes
 
 
-def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(deployment):
+def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(
+    deployment,
+):
     policy = dataclasses.replace(examination.POLICY, limit=0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
@@ -519,22 +769,32 @@ def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(deploym
     assert "The policy could not be looked at: no end" in found.what
 
 
-def test_owners_who_see_the_details_of_their_own_faults_are_no_trouble(deployment):
+def test_owners_who_see_the_details_of_their_own_faults_are_no_trouble(
+    deployment,
+):
     text, _ = blocks(MANUAL / "security.rst", "yaml")
     deployment.write("policy.yaml", text)
 
     said = deployment.said()
 
     assert deployment.troubles() == {}
-    assert "project sees created, message and details; an admin" in said["policy-meaning"]
+    assert (
+        "project sees created, message and details; an admin"
+        in said["policy-meaning"]
+    )
 
 
 def test_a_policy_that_hides_faults_is_told(deployment):
-    deployment.write("policy.yaml", '"fault_middleware:show": "role:auditor"\n')
+    deployment.write(
+        "policy.yaml", '"fault_middleware:show": "role:auditor"\n'
+    )
 
     said = deployment.said()
 
-    assert "project sees nothing; an admin sees nothing." in said["policy-meaning"]
+    assert (
+        "project sees nothing; an admin sees nothing."
+        in said["policy-meaning"]
+    )
 
 
 def tacker(deployment, pipeline):
@@ -561,7 +821,9 @@ def test_the_advice_for_tacker_is_well(deployment):
 def test_where_all_faults_are_kept_nothing_has_to_remove_them(deployment):
     tacker(deployment, "authtoken keystonecontext fault")
     deployment.change(
-        "trove.conf", "tacker\n", "tacker\nretention_days = 0\nmax_faults_per_instance = 0\n"
+        "trove.conf",
+        "tacker\n",
+        "tacker\nretention_days = 0\nmax_faults_per_instance = 0\n",
     )
 
     assert deployment.troubles() == {}
@@ -570,7 +832,11 @@ def test_where_all_faults_are_kept_nothing_has_to_remove_them(deployment):
 def test_in_each_pipeline_of_tacker_the_place_is_looked_at(deployment):
     tacker(deployment, "fault authtoken keystonecontext")
 
-    found = [row.what for row in deployment.examine() if row.code == "filter-before-authtoken"]
+    found = [
+        row.what
+        for row in deployment.examine()
+        if row.code == "filter-before-authtoken"
+    ]
 
     assert ["_v1" in what for what in found] == [True, False]
 
@@ -578,7 +844,9 @@ def test_in_each_pipeline_of_tacker_the_place_is_looked_at(deployment):
 def test_a_filter_around_a_pipeline_is_before_what_is_in_it(deployment):
     deployment.change("api-paste.ini", "ratelimit fault ", "ratelimit ")
     deployment.change("api-paste.ini", "/v1.0: troveapi", "/v1.0: around")
-    deployment.add("api-paste.ini", "\n[pipeline:around]\npipeline = fault troveapi\n")
+    deployment.add(
+        "api-paste.ini", "\n[pipeline:around]\npipeline = fault troveapi\n"
+    )
 
     assert set(deployment.troubles()) == {"filter-before-authtoken"}
 
@@ -587,13 +855,17 @@ def test_oauth2_is_as_good_as_authtoken(deployment):
     deployment.change("api-paste.ini", "auth_token:", "external_oauth2_token:")
     deployment.change("api-paste.ini", "[filter:authtoken]", "[filter:oauth2]")
     deployment.change("api-paste.ini", " authtoken ", " oauth2 ")
-    deployment.change("trove.conf", "policy_file", "credentials=external_oauth2\npolicy_file")
+    deployment.change(
+        "trove.conf", "policy_file", "credentials=external_oauth2\npolicy_file"
+    )
 
     assert deployment.troubles() == {}
 
 
 def test_who_records_faults_itself_need_not_publish_to_our_topic(deployment):
-    deployment.change("trove.conf", "driver = messagingv2", "driver = fault_middleware")
+    deployment.change(
+        "trove.conf", "driver = messagingv2", "driver = fault_middleware"
+    )
     deployment.change("trove.conf", ",fault_middleware", "")
 
     assert deployment.troubles() == {}
@@ -601,7 +873,9 @@ def test_who_records_faults_itself_need_not_publish_to_our_topic(deployment):
 
 def test_a_consumer_of_its_own_needs_no_threads_of_uwsgi(deployment):
     deployment.write("uwsgi.ini", "[uwsgi]\n")
-    deployment.change("trove.conf", "policy_file", "consumer = external\npolicy_file")
+    deployment.change(
+        "trove.conf", "policy_file", "consumer = external\npolicy_file"
+    )
 
     assert deployment.troubles() == {}
 
@@ -612,25 +886,46 @@ def test_it_changes_nothing(deployment):
 
     deployment.examine()
 
-    assert {path: path.read_bytes() for path in deployment.folder.iterdir()} == before
+    assert {
+        path: path.read_bytes() for path in deployment.folder.iterdir()
+    } == before
 
 
 def manage(*arguments, **environ):
-    command = [sys.executable, "-m", "fault_middleware.cmd.manage", "doctor", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "fault_middleware.cmd.manage",
+        "doctor",
+        *arguments,
+    ]
     ended = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **environ}, timeout=60
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environ},
+        timeout=60,
     )
     return ended.returncode, ended.stdout, ended.stderr
 
 
-def test_the_command_ends_with_0_where_all_was_looked_at_and_is_well(deployment):
+def test_the_command_ends_with_0_where_all_was_looked_at_and_is_well(
+    deployment,
+):
     without_a_broker(deployment)
-    arguments = ("--config-file", str(deployment.conf), "--paste", deployment.given["paste"])
+    arguments = (
+        "--config-file",
+        str(deployment.conf),
+        "--paste",
+        deployment.given["paste"],
+    )
 
     code, out, err = manage(*arguments)
 
     assert (code, err) == (0, "")
-    assert {line.split()[0] for line in out.splitlines() if re.match("[A-Z]", line)} == {"OK"}
+    assert {
+        line.split()[0] for line in out.splitlines() if re.match("[A-Z]", line)
+    } == {"OK"}
 
 
 def test_the_command_ends_with_3_where_something_was_not_looked_at(deployment):
@@ -644,18 +939,29 @@ def test_the_command_ends_with_3_where_something_was_not_looked_at(deployment):
 
 def test_the_command_ends_with_3_where_there_are_warnings_only(deployment):
     without_a_broker(deployment)
-    deployment.change("trove.conf", "policy_file", "credentials = headers\npolicy_file")
-    arguments = ("--config-file", str(deployment.conf), "--paste", deployment.given["paste"])
+    deployment.change(
+        "trove.conf", "policy_file", "credentials = headers\npolicy_file"
+    )
+    arguments = (
+        "--config-file",
+        str(deployment.conf),
+        "--paste",
+        deployment.given["paste"],
+    )
 
     code, out, _ = manage(*arguments)
 
     assert (code, out.count("WARNING")) == (3, 1)
 
 
-def test_the_command_ends_with_1_where_there_is_an_error_and_says_it_first(deployment):
+def test_the_command_ends_with_1_where_there_is_an_error_and_says_it_first(
+    deployment,
+):
     deployment.change("trove.conf", "messagingv2", "noop")
 
-    code, out, err = manage("--config-file", str(deployment.conf), "--format", "json")
+    code, out, err = manage(
+        "--config-file", str(deployment.conf), "--format", "json"
+    )
 
     first, *others = json.loads(out)
     assert (code, err) == (1, "")
@@ -665,7 +971,9 @@ def test_the_command_ends_with_1_where_there_is_an_error_and_says_it_first(deplo
 
 
 @pytest.mark.parametrize("text", [None, "no INI file", "[DEFAULT]\nx = \xff"])
-def test_the_command_ends_with_2_where_its_configuration_cannot_be_read(tmp_path, text):
+def test_the_command_ends_with_2_where_its_configuration_cannot_be_read(
+    tmp_path, text
+):
     file = tmp_path / "trove.conf"
     if text is not None:
         file.write_bytes(text.encode("latin-1"))
@@ -686,7 +994,12 @@ def test_a_misspelt_command_ends_with_2(arguments):
 
 def test_piped_text_has_80_columns_and_breaks_no_name(deployment):
     deployment.change("trove.conf", "/faults.sqlite", "/others.sqlite")
-    arguments = ("--config-file", str(deployment.conf), "--paste", deployment.given["paste"])
+    arguments = (
+        "--config-file",
+        str(deployment.conf),
+        "--paste",
+        deployment.given["paste"],
+    )
 
     _, out, _ = manage(*arguments)
 
@@ -707,7 +1020,11 @@ def test_the_manual_shows_what_is_printed_and_has_all_findings(deployment):
 
     _, out, _ = manage("--config-file", str(deployment.conf))
 
-    shown = [line.rstrip() for line in example.splitlines() if not line.startswith("#")]
+    shown = [
+        line.rstrip()
+        for line in example.splitlines()
+        if not line.startswith("#")
+    ]
     assert "\n".join(shown[:6]) in out
     parts = re.findall(r"^\.\. findings:: (\w+)$", page, re.MULTILINE)
     assert parts == list(findings.PARTS)
@@ -717,26 +1034,52 @@ def test_the_manual_shows_what_is_printed_and_has_all_findings(deployment):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("sqlite:///{folder}/faults.sqlite", "mysql+pymysql://u:s3cret@127.0.0.1:1/x"),
-        ("sqlite:///{folder}/faults.sqlite", "postgresql+psycopg://u:s3cret@127.0.0.1:1/x"),
-        ("sqlite:///{folder}/faults.sqlite", "mysql+nothing://u:s3cret@127.0.0.1:1/x"),
+        (
+            "sqlite:///{folder}/faults.sqlite",
+            "mysql+pymysql://u:s3cret@127.0.0.1:1/x",
+        ),
+        (
+            "sqlite:///{folder}/faults.sqlite",
+            "postgresql+psycopg://u:s3cret@127.0.0.1:1/x",
+        ),
+        (
+            "sqlite:///{folder}/faults.sqlite",
+            "mysql+nothing://u:s3cret@127.0.0.1:1/x",
+        ),
         ("sqlite:///{folder}/faults.sqlite", "u:s3cret@127.0.0.1"),
-        ("sqlite:///{folder}/faults.sqlite", "mysql+pymysql://u:hun@s3cret@127.0.0.1:1/x"),
-        ("sqlite:///{folder}/faults.sqlite", "mysql+pymysql://u:hun@h:s3cret@127.0.0.1:1/x"),
-        ("sqlite:///{folder}/faults.sqlite", "mysql+pymysql://u:hun@h/s3cret@127.0.0.1:1/x"),
+        (
+            "sqlite:///{folder}/faults.sqlite",
+            "mysql+pymysql://u:hun@s3cret@127.0.0.1:1/x",
+        ),
+        (
+            "sqlite:///{folder}/faults.sqlite",
+            "mysql+pymysql://u:hun@h:s3cret@127.0.0.1:1/x",
+        ),
+        (
+            "sqlite:///{folder}/faults.sqlite",
+            "mysql+pymysql://u:hun@h/s3cret@127.0.0.1:1/x",
+        ),
         ("kombu+memory:////", "rabbit://u:hun@s3cret@127.0.0.1:1/"),
         ("kombu+memory:////", "rabbit://u:s3cret/x@127.0.0.1:1/"),
         ("kombu+memory:////", "//u:hun@s3cret@127.0.0.1:1/"),
         ("kombu+memory:////", "rabbit://u:s3cret@127.0.0.1:1/"),
         ("kombu+memory:////", "pigeon://u:s3cret@127.0.0.1:1/"),
-        ("policy_file", "transport_url = rabbit://u:s3cret@127.0.0.1:1/\npolicy_file"),
-        ("policy_file", "transport_ulr = rabbit://u:s3cret@127.0.0.1:1/\npolicy_file"),
+        (
+            "policy_file",
+            "transport_url = rabbit://u:s3cret@127.0.0.1:1/\npolicy_file",
+        ),
+        (
+            "policy_file",
+            "transport_ulr = rabbit://u:s3cret@127.0.0.1:1/\npolicy_file",
+        ),
     ],
 )
 def test_no_secret_is_printed(deployment, old, new):
     deployment.change("trove.conf", old.format(folder=deployment.folder), new)
 
-    _, out, err = manage("--config-file", str(deployment.conf), "--format", "json")
+    _, out, err = manage(
+        "--config-file", str(deployment.conf), "--format", "json"
+    )
 
     assert "s3cret" in deployment.conf.read_text()
     assert "s3cret" not in out + err
@@ -754,8 +1097,12 @@ def test_the_help_says_what_the_options_are_for():
 @pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.stem)
 def test_the_place_in_each_fragment_is_right(deployment, fragment):
     service = fragment.stem
-    deployment.write("api-paste.ini", complete(fragment.read_text(), examined_root(service)))
-    file = re.search(r"^oslo_config_program = (\S+)$", fragment.read_text(), re.MULTILINE)
+    deployment.write(
+        "api-paste.ini", complete(fragment.read_text(), examined_root(service))
+    )
+    file = re.search(
+        r"^oslo_config_program = (\S+)$", fragment.read_text(), re.MULTILINE
+    )
     name = file[1] if file else service
     if name != "trove":
         (deployment.folder / f"{name}.conf").symlink_to(deployment.conf)
@@ -764,7 +1111,9 @@ def test_the_place_in_each_fragment_is_right(deployment, fragment):
 
     # Of topics these fragments know nothing, which are in the service's configuration.
     unread = {"no-purge"} if service == "tacker" else set()
-    assert {code for code in found if not code.startswith("publisher")} == unread
+    assert {
+        code for code in found if not code.startswith("publisher")
+    } == unread
 
 
 def examined_root(service):
@@ -781,9 +1130,15 @@ def test_a_cache_of_glance_before_the_filter_answers_itself(deployment):
     assert "filter-bypassed" in deployment.troubles(uwsgi=None)
 
 
-def test_a_pipeline_that_the_strategy_does_not_choose_does_not_count(deployment):
-    text = one_line((ROOT / "etc/fault_middleware/api-paste/cinder.ini").read_text())
-    text = text.replace(" fault ", " ").replace("keystone =", "noauth = fault apiv3\nkeystone =")
+def test_a_pipeline_that_the_strategy_does_not_choose_does_not_count(
+    deployment,
+):
+    text = one_line(
+        (ROOT / "etc/fault_middleware/api-paste/cinder.ini").read_text()
+    )
+    text = text.replace(" fault ", " ").replace(
+        "keystone =", "noauth = fault apiv3\nkeystone ="
+    )
     text = text.replace("_project = cinder", "_project = trove")
     deployment.write("api-paste.ini", complete(text, "osapi_volume"))
     deployment.add("trove.conf", "[DEFAULT]\nauth_strategy = keystone\n")
@@ -791,9 +1146,14 @@ def test_a_pipeline_that_the_strategy_does_not_choose_does_not_count(deployment)
     assert "filter-unused" in deployment.troubles(uwsgi=None)
 
 
-def test_a_filter_in_a_pipeline_that_no_composite_leads_to_never_runs(deployment):
+def test_a_filter_in_a_pipeline_that_no_composite_leads_to_never_runs(
+    deployment,
+):
     deployment.change("api-paste.ini", "ratelimit fault ", "ratelimit ")
-    deployment.add("api-paste.ini", "\n[pipeline:other]\npipeline = authtoken fault troveapp\n")
+    deployment.add(
+        "api-paste.ini",
+        "\n[pipeline:other]\npipeline = authtoken fault troveapp\n",
+    )
 
     troubles = deployment.troubles()
 
@@ -802,9 +1162,13 @@ def test_a_filter_in_a_pipeline_that_no_composite_leads_to_never_runs(deployment
 
 
 def test_the_database_of_the_filter_is_compared_with_the_one_given(deployment):
-    text = deployment.conf.read_text().replace("/faults.sqlite", "/empty.sqlite")
+    text = deployment.conf.read_text().replace(
+        "/faults.sqlite", "/empty.sqlite"
+    )
     deployment.write("copy.conf", text)
-    deployment.change("api-paste.ini", "_project = trove", "_file = {folder}/copy.conf")
+    deployment.change(
+        "api-paste.ini", "_project = trove", "_file = {folder}/copy.conf"
+    )
 
     troubles = deployment.troubles()
 
@@ -814,19 +1178,27 @@ def test_the_database_of_the_filter_is_compared_with_the_one_given(deployment):
 
 
 def test_other_options_that_the_filter_reads_are_named(deployment):
-    text = deployment.conf.read_text().replace("policy_file", "lookup_timeout = 1\npolicy_file")
+    text = deployment.conf.read_text().replace(
+        "policy_file", "lookup_timeout = 1\npolicy_file"
+    )
     deployment.write("copy.conf", text)
-    deployment.change("api-paste.ini", "_project = trove", "_file = {folder}/copy.conf")
+    deployment.change(
+        "api-paste.ini", "_project = trove", "_file = {folder}/copy.conf"
+    )
 
     troubles = deployment.troubles()
 
     assert set(troubles) == {"filter-options-other"}
-    assert "[fault_middleware] lookup_timeout" in troubles["filter-options-other"]
+    assert (
+        "[fault_middleware] lookup_timeout" in troubles["filter-options-other"]
+    )
 
 
 def test_a_copy_that_says_the_same_is_well(deployment):
     deployment.write("copy.conf", deployment.conf.read_text())
-    deployment.change("api-paste.ini", "_project = trove", "_file = {folder}/copy.conf")
+    deployment.change(
+        "api-paste.ini", "_project = trove", "_file = {folder}/copy.conf"
+    )
 
     assert deployment.troubles() == {}
 
@@ -839,7 +1211,9 @@ def test_a_filter_without_a_file_reads_what_the_service_read(deployment):
 
 def test_the_file_of_the_program_is_found_as_the_service_finds_it(deployment):
     deployment.change(
-        "api-paste.ini", "_project = trove", "_project = shop\noslo_config_program = trove"
+        "api-paste.ini",
+        "_project = trove",
+        "_project = shop\noslo_config_program = trove",
     )
 
     assert deployment.troubles() == {}
@@ -847,20 +1221,26 @@ def test_the_file_of_the_program_is_found_as_the_service_finds_it(deployment):
 
 def test_what_the_file_says_for_all_sections_counts(deployment):
     deployment.change("api-paste.ini", "oslo_config_project = trove\n", "")
-    deployment.add("api-paste.ini", "\n[DEFAULT]\noslo_config_project = trov\n")
+    deployment.add(
+        "api-paste.ini", "\n[DEFAULT]\noslo_config_project = trov\n"
+    )
 
     assert set(deployment.troubles()) == {"filter-project-without-file"}
 
 
 def test_a_filter_by_another_name_is_one_of_ours(deployment):
-    deployment.change("api-paste.ini", "ratelimit fault ", "ratelimit fault_v1 ")
+    deployment.change(
+        "api-paste.ini", "ratelimit fault ", "ratelimit fault_v1 "
+    )
     deployment.add("api-paste.ini", "\n[filter:fault_v1]\nuse = fault\n")
 
     assert deployment.troubles() == {}
 
 
 def test_columns_that_this_release_cannot_fill_are_told(deployment):
-    deployment.execute("ALTER TABLE instance_faults ADD COLUMN extra TEXT NOT NULL DEFAULT ''")
+    deployment.execute(
+        "ALTER TABLE instance_faults ADD COLUMN extra TEXT NOT NULL DEFAULT ''"
+    )
     deployment.execute("ALTER TABLE instance_faults DROP COLUMN problem")
 
     troubles = deployment.troubles()
@@ -870,9 +1250,15 @@ def test_columns_that_this_release_cannot_fill_are_told(deployment):
 
 
 def test_a_filter_around_an_application_is_in_its_chain(deployment):
-    deployment.change("api-paste.ini", "ratelimit fault extensions", "ratelimit extensions")
+    deployment.change(
+        "api-paste.ini", "ratelimit fault extensions", "ratelimit extensions"
+    )
     deployment.change("api-paste.ini", "extensions troveapp", "around")
-    deployment.change("api-paste.ini", "[filter:fault]", "[filter-app:around]\nnext = troveapp")
+    deployment.change(
+        "api-paste.ini",
+        "[filter:fault]",
+        "[filter-app:around]\nnext = troveapp",
+    )
 
     assert deployment.troubles() == {}
 
@@ -894,9 +1280,13 @@ def test_versioned_notifications_of_ironic_are_published(deployment):
 
 def ironic(deployment, text):
     deployment.change("trove.conf", "[DEFAULT]\n", f"[DEFAULT]\n{text}")
-    deployment.change("trove.conf", "policy_file", "profiles = ironic\npolicy_file")
+    deployment.change(
+        "trove.conf", "policy_file", "profiles = ironic\npolicy_file"
+    )
     deployment.change("trove.conf", "control_exchange = trove\n", "")
-    deployment.change("trove.conf", "topics = notifications,fault_middleware\n", "")
+    deployment.change(
+        "trove.conf", "topics = notifications,fault_middleware\n", ""
+    )
 
 
 def test_masakari_publishes_to_the_topic_in_its_code(deployment):
@@ -919,7 +1309,9 @@ def test_an_exchange_that_the_service_sets_itself_is_not_asked_for(deployment):
 def test_a_port_that_another_program_has_is_told(deployment):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        deployment.change("trove.conf", "policy_file", f"metrics_port = {port}\npolicy_file")
+        deployment.change(
+            "trove.conf", "policy_file", f"metrics_port = {port}\npolicy_file"
+        )
 
         taken = deployment.troubles()
 
@@ -928,7 +1320,9 @@ def test_a_port_that_another_program_has_is_told(deployment):
 
 
 def test_a_database_file_that_nobody_may_write_to_is_told(deployment):
-    deployment.change("trove.conf", "/faults.sqlite", "/faults.sqlite?mode=ro&uri=true")
+    deployment.change(
+        "trove.conf", "/faults.sqlite", "/faults.sqlite?mode=ro&uri=true"
+    )
     deployment.change("trove.conf", "sqlite:///", "sqlite:///file:")
 
     troubles = deployment.troubles()

@@ -31,7 +31,8 @@ from fault_middleware import (
     log,
     profile,
 )
-from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware
 from fault_middleware.instances import ShownInstances
 from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy, Visibility
@@ -69,11 +70,19 @@ def test_the_example_of_a_profile_records_and_clears(orders):
         notification(
             "order.payment.failed",
             "ERROR",
-            {"order_number": "A-7", "reason": "card refused", "trace": ["a\n", "b\n"]},
+            {
+                "order_number": "A-7",
+                "reason": "card refused",
+                "trace": ["a\n", "b\n"],
+            },
         )
     ).faults
-    deleted = orders.extract(notification("order.deleted", "info", {"order": ORDER}))
-    delivered = orders.extract(notification("order.delivered", "info", {"order": ORDER}))
+    deleted = orders.extract(
+        notification("order.deleted", "info", {"order": ORDER})
+    )
+    delivered = orders.extract(
+        notification("order.delivered", "info", {"order": ORDER})
+    )
 
     assert (failed.instance_id, failed.message, failed.details) == (
         "A-7",
@@ -86,26 +95,39 @@ def test_the_example_of_a_profile_records_and_clears(orders):
 
 @pytest.mark.parametrize(
     ("path", "shown"),
-    [("/v2/orders/A-7", {"order": ORDER}), ("/v2/orders/detail", {"orders": [ORDER, ORDER]})],
+    [
+        ("/v2/orders/A-7", {"order": ORDER}),
+        ("/v2/orders/detail", {"orders": [ORDER, ORDER]}),
+    ],
 )
 def test_the_example_of_a_profile_shows(orders, path, shown):
     table = profile.RouteTable([orders])
     route = table.match({"PATH_INFO": path, "REQUEST_METHOD": "GET"}).route
     text = json.dumps(shown)
     row = fault.make(
-        "orders", "A-7", message="sold out", created=clock.parse_time("2026-11-20T20:36:05")
+        "orders",
+        "A-7",
+        message="sold out",
+        created=clock.parse_time("2026-11-20T20:36:05"),
     )
 
     instances = ShownInstances(route, text.encode())
     visible = Visibility(show=True, details=False)
     for instance in instances:
-        instances.splice(instance, route.form.render(instance.members, row, visible))
+        instances.splice(
+            instance, route.form.render(instance.members, row, visible)
+        )
 
     expected = {"created": "2026-11-20T20:36:05Z", "message": "sold out"}
     assert all(one.span.value == ORDER for one in instances)
-    assert all(route.policy_target(one, None) == {"project_id": "p1"} for one in instances)
+    assert all(
+        route.policy_target(one, None) == {"project_id": "p1"}
+        for one in instances
+    )
     new = list(route.instances(instances.encode().decode()))
-    assert [instance.members["fault"] for instance in new] == [expected] * len(new)
+    assert [instance.members["fault"] for instance in new] == [expected] * len(
+        new
+    )
 
 
 def test_the_readme_and_the_manual_give_the_same_advice():
@@ -115,7 +137,9 @@ def test_the_readme_and_the_manual_give_the_same_advice():
     assert len(manual) == 3
 
 
-@pytest.mark.parametrize("page", [README, *sorted(MANUAL.rglob("*.rst"))], ids=str)
+@pytest.mark.parametrize(
+    "page", [README, *sorted(MANUAL.rglob("*.rst"))], ids=str
+)
 def test_no_snippet_adds_a_topic_without_saying_that_it_has_a_reader(page):
     """A queue that nobody reads grows for ever."""
     for text in blocks(page, "ini"):
@@ -129,7 +153,9 @@ def caption(page, text):
     return re.findall(r":caption: (.*)", before)[-1]
 
 
-@pytest.mark.parametrize("page", [README, *sorted(MANUAL.rglob("*.rst"))], ids=str)
+@pytest.mark.parametrize(
+    "page", [README, *sorted(MANUAL.rglob("*.rst"))], ids=str
+)
 def test_no_snippet_changes_how_a_running_service_declares_its_queues(page):
     for text in blocks(page, "ini"):
         assert "[oslo_messaging_rabbit]" not in text
@@ -142,7 +168,10 @@ def test_the_page_of_each_service_has_a_topic_of_its_own():
         named = re.findall(r"^\w*topics = (?:.*,)?(\w+)$", text, re.MULTILINE)
         (topics[service],) = set(named)
 
-    assert topics == {"nova": "fault_middleware_nova", "trove": "fault_middleware"}
+    assert topics == {
+        "nova": "fault_middleware_nova",
+        "trove": "fault_middleware",
+    }
 
 
 def test_the_readme_has_exactly_two_commands_to_begin_with():
@@ -161,7 +190,11 @@ def test_the_policy_of_the_manual_lets_owners_see_details(configure, tmp_path):
     policy = Policy(configure(), str(file), "headers", Metrics())
 
     def details(roles, project_id):
-        environ = {"REQUEST_METHOD": "GET", "HTTP_X_ROLES": roles, "HTTP_X_PROJECT_ID": project_id}
+        environ = {
+            "REQUEST_METHOD": "GET",
+            "HTTP_X_ROLES": roles,
+            "HTTP_X_PROJECT_ID": project_id,
+        }
         target = {"instance_id": "i", "service": "trove", "project_id": "p1"}
         return policy.viewer(environ).sees(target).details
 
@@ -171,14 +204,19 @@ def test_the_policy_of_the_manual_lets_owners_see_details(configure, tmp_path):
 
 
 def test_the_healthcheck_of_the_manual_reports(tmp_path, sqlite_url):
-    conf = write_configuration(tmp_path / "x.conf", sqlite_url, consumer="external")
+    conf = write_configuration(
+        tmp_path / "x.conf", sqlite_url, consumer="external"
+    )
     (text,) = [
-        text for text in blocks(MANUAL / "reliability.rst", "none") if "app:healthcheck" in text
+        text
+        for text in blocks(MANUAL / "reliability.rst", "none")
+        if "app:healthcheck" in text
     ]
     ini = tmp_path / "api-paste.ini"
     ini.write_text(
         text.replace(
-            "oslo_config_project = trove", f"oslo_config_project = x\noslo_config_file = {conf}"
+            "oslo_config_project = trove",
+            f"oslo_config_project = x\noslo_config_file = {conf}",
         )
     )
 
@@ -187,7 +225,13 @@ def test_the_healthcheck_of_the_manual_reports(tmp_path, sqlite_url):
     answers = [app.get("/", headers={"Accept": kind}) for kind in kinds]
 
     assert answers[0].json == {"detailed": False, "reasons": ["OK", "OK"]}
-    for told in (sys.version, "Traceback", "threading", str(tmp_path), socket.gethostname()):
+    for told in (
+        sys.version,
+        "Traceback",
+        "threading",
+        str(tmp_path),
+        socket.gethostname(),
+    ):
         assert not [answer.text for answer in answers if told in answer.text]
 
 
@@ -211,11 +255,33 @@ def test_the_healthcheck_of_the_manual_reports(tmp_path, sqlite_url):
     ],
 )
 def test_values_are_compared_as_the_manual_says(wanted, values):
-    data = {"event_type": "a", "priority": "info", "ignore": {}, "when": {"payload.x": wanted}}
+    data = {
+        "event_type": "a",
+        "priority": "info",
+        "ignore": {},
+        "when": {"payload.x": wanted},
+    }
     kind = event.build(data)
-    every = [True, False, None, 0, 1, 1.0, ["a", "b"], [], "", "a", "b", "c", "[", "a\n.b"]
+    every = [
+        True,
+        False,
+        None,
+        0,
+        1,
+        1.0,
+        ["a", "b"],
+        [],
+        "",
+        "a",
+        "b",
+        "c",
+        "[",
+        "a\n.b",
+    ]
 
-    found = [x for x in every if kind.matches(notification("a", "info", {"x": x}))]
+    found = [
+        x for x in every if kind.matches(notification("a", "info", {"x": x}))
+    ]
 
     if wanted == "*":
         assert found == every
@@ -247,7 +313,9 @@ def test_a_route_compares_texts_alone(deliveries, value):
     ids=lambda value: str(value)[:9],
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_what_is_not_quite_json_is_left_alone(deliveries, monkeypatch, value, is_read, mark):
+def test_what_is_not_quite_json_is_left_alone(
+    deliveries, monkeypatch, value, is_read, mark
+):
     *_, app = deliveries
     text = f'{mark}{{"delivery": {{"id": "d-1", "x": {value}, "error": {{"traceback": "t"}}}}}}'
     monkeypatch.setattr(Service, "data", text.encode())
@@ -257,13 +325,18 @@ def test_what_is_not_quite_json_is_left_alone(deliveries, monkeypatch, value, is
     assert (answer.body != text.encode()) is (is_read and not mark)
 
 
-def test_the_filter_of_the_manual_vouches_for_its_callers(tmp_path, sqlite_url):
+def test_the_filter_of_the_manual_vouches_for_its_callers(
+    tmp_path, sqlite_url
+):
     (example,) = blocks(MANUAL / "policy.rst", "python")
     names = {}
     exec(example, names)
     conf = parse(
         write_configuration(
-            tmp_path / "x.conf", sqlite_url, credentials="external_oauth2", consumer="external"
+            tmp_path / "x.conf",
+            sqlite_url,
+            credentials="external_oauth2",
+            consumer="external",
         )
     )
     store = make_store(sqlite_url)
@@ -272,15 +345,21 @@ def test_the_filter_of_the_manual_vouches_for_its_callers(tmp_path, sqlite_url):
         "CN=ann": {"id": "u1", "project": "p1", "roles": ["member", "admin"]},
         "CN=bob": {"id": "u2", "project": "p1", "roles": ["member"]},
     }
-    app = webtest.TestApp(names["Gatekeeper"](FaultMiddleware(Service(), conf), people))
+    app = webtest.TestApp(
+        names["Gatekeeper"](FaultMiddleware(Service(), conf), people)
+    )
 
     def details(**environ):
-        shown = app.get(f"/p1/instances/{INSTANCE}", extra_environ=environ).json
+        shown = app.get(
+            f"/p1/instances/{INSTANCE}", extra_environ=environ
+        ).json
         return "details" in shown["instance"]["fault"]
 
     assert details(SSL_CLIENT_S_DN="CN=ann")
     assert not details(SSL_CLIENT_S_DN="CN=bob")
-    assert not details(HTTP_X_ROLES="admin", HTTP_X_IDENTITY_STATUS="Confirmed")
+    assert not details(
+        HTTP_X_ROLES="admin", HTTP_X_IDENTITY_STATUS="Confirmed"
+    )
     close(store)
     close(deploy(conf).store)
 
@@ -295,7 +374,9 @@ def try_the_whole_way(tmp_path, sqlite_url):
         "[DEFAULT]\ntransport_url = fake://\n[oslo_messaging_notifications]\n"
         f"driver = messagingv2\ntopics = {topic}\n"
     )
-    file = write_configuration(tmp_path / "trove.conf", sqlite_url, text, topics=topic)
+    file = write_configuration(
+        tmp_path / "trove.conf", sqlite_url, text, topics=topic
+    )
     store = make_store(sqlite_url)
     deployment = deploy(parse(file))
     deployment.consumer.ensure()
@@ -305,18 +386,28 @@ def try_the_whole_way(tmp_path, sqlite_url):
     close(store)
 
 
-def test_the_script_of_the_manual_goes_the_whole_way(try_the_whole_way, capsys):
+def test_the_script_of_the_manual_goes_the_whole_way(
+    try_the_whole_way, capsys
+):
     run, store = try_the_whole_way
 
     run()
 
-    wait_until(lambda: [row["message"] for row in rows(store)] == ["This is a test."])
-    assert capsys.readouterr().out.startswith("Published with messagingv2 to t")
+    wait_until(
+        lambda: [row["message"] for row in rows(store)] == ["This is a test."]
+    )
+    assert capsys.readouterr().out.startswith(
+        "Published with messagingv2 to t"
+    )
 
 
-def test_the_script_of_the_manual_says_when_nothing_is_published(tmp_path, sqlite_url):
+def test_the_script_of_the_manual_says_when_nothing_is_published(
+    tmp_path, sqlite_url
+):
     script = runpy.run_path(str(ROOT / "etc/fault_middleware/try_trove.py"))
-    file = write_configuration(tmp_path / "trove.conf", sqlite_url, "[DEFAULT]\n")
+    file = write_configuration(
+        tmp_path / "trove.conf", sqlite_url, "[DEFAULT]\n"
+    )
 
     with pytest.raises(SystemExit, match="sets no driver"):
         script["main"](str(file), INSTANCE)
@@ -330,7 +421,9 @@ def test_a_problem_and_its_exception_take_additional_attributes_as_the_manual_sa
     }
     problem, raised = (
         eval(call, names)
-        for call in re.findall(r"``((?:Prob|Man)\w+\(500, .*?\))``", text, re.DOTALL)
+        for call in re.findall(
+            r"``((?:Prob|Man)\w+\(500, .*?\))``", text, re.DOTALL
+        )
     )
 
     assert problem == raised.problem
@@ -356,7 +449,10 @@ def deliveries(tmp_path, sqlite_url):
 
 
 def delivery(**values):
-    times = {"begun": "2026-11-20T20:00:00Z", "changed": "2026-11-20T20:10:00Z"}
+    times = {
+        "begun": "2026-11-20T20:00:00Z",
+        "changed": "2026-11-20T20:10:00Z",
+    }
     return {"id": "d-1", "order": "A-7", "state": "failed", **times, **values}
 
 
@@ -376,7 +472,9 @@ def order_failed(store, minute, owner="A-7"):
         ({"error": {"status": 500, "detail": "theirs"}}, 8, False),
     ],
 )
-def test_the_second_example_of_a_profile_shows(deliveries, values, minute, shown):
+def test_the_second_example_of_a_profile_shows(
+    deliveries, values, minute, shown
+):
     service, store, app = deliveries
     service.body = {"delivery": delivery(**values)}
     order_failed(store, minute)
@@ -387,7 +485,8 @@ def test_the_second_example_of_a_profile_shows(deliveries, values, minute, shown
 
 
 @pytest.mark.parametrize(
-    ("query", "shown"), [("fields=error", True), ("fields=id,error", True), ("", False)]
+    ("query", "shown"),
+    [("fields=error", True), ("fields=id,error", True), ("", False)],
 )
 def test_the_second_example_of_a_profile_lists(deliveries, query, shown):
     service, store, app = deliveries
@@ -399,10 +498,14 @@ def test_the_second_example_of_a_profile_lists(deliveries, query, shown):
     assert ("error" in one) is shown
 
 
-def test_the_manual_switches_the_log_handler_on_in_both_ways(tmp_path, sqlite_url):
+def test_the_manual_switches_the_log_handler_on_in_both_ways(
+    tmp_path, sqlite_url
+):
     _, alone, by_option, by_file = blocks(MANUAL / "recording.rst", "ini")
     text = f"[DEFAULT]\ntransport_url = fake://\n{alone}\n"
-    file = write_configuration(tmp_path / "x.conf", sqlite_url, text, profiles="cinder")
+    file = write_configuration(
+        tmp_path / "x.conf", sqlite_url, text, profiles="cinder"
+    )
     file.write_text(f"{file.read_text()}{by_option}")
     transport = oslo_messaging.get_notification_transport(parse(file))
     oslo_messaging.Notifier(transport)
@@ -411,29 +514,47 @@ def test_the_manual_switches_the_log_handler_on_in_both_ways(tmp_path, sqlite_ur
 
     named = tmp_path / "logging.conf"
     root = "[logger_root]\nhandlers = fault\n[handlers]\nkeys = fault\n"
-    named.write_text(f"[loggers]\nkeys = root\n[formatters]\nkeys =\n{root}{by_file}")
-    command = "import logging.config, sys; logging.config.fileConfig(sys.argv[1])\n"
+    named.write_text(
+        f"[loggers]\nkeys = root\n[formatters]\nkeys =\n{root}{by_file}"
+    )
+    command = (
+        "import logging.config, sys; logging.config.fileConfig(sys.argv[1])\n"
+    )
     command += "from fault_middleware import log; print(log.attached())"
     ended = subprocess.run(
-        [sys.executable, "-c", command, str(named)], capture_output=True, text=True
+        [sys.executable, "-c", command, str(named)],
+        capture_output=True,
+        text=True,
     )
 
     assert attached.level == logging.ERROR
     assert "Handler" in ended.stdout, ended.stderr
 
 
-def test_the_manual_configures_the_driver_beside_another_and_alone(tmp_path, sqlite_url):
-    texts = [text for text in blocks(MANUAL / "recording.rst", "ini") if "driver =" in text]
+def test_the_manual_configures_the_driver_beside_another_and_alone(
+    tmp_path, sqlite_url
+):
+    texts = [
+        text
+        for text in blocks(MANUAL / "recording.rst", "ini")
+        if "driver =" in text
+    ]
     (without_broker,) = [
-        text for text in blocks(MANUAL / "install/trove.rst", "none") if "driver =" in text
+        text
+        for text in blocks(MANUAL / "install/trove.rst", "none")
+        if "driver =" in text
     ]
 
     drivers = []
     for text in (*texts, without_broker):
         text = f"[DEFAULT]\ntransport_url = fake://\n{text}"
-        conf = parse(write_configuration(tmp_path / "service.conf", sqlite_url, text))
+        conf = parse(
+            write_configuration(tmp_path / "service.conf", sqlite_url, text)
+        )
         transport = oslo_messaging.get_notification_transport(conf)
-        drivers.append(sorted(oslo_messaging.Notifier(transport)._driver_mgr.names()))
+        drivers.append(
+            sorted(oslo_messaging.Notifier(transport)._driver_mgr.names())
+        )
         assert not deploy(conf).metrics.health.failures
 
     assert drivers == [
@@ -447,9 +568,14 @@ def test_the_manual_configures_the_driver_beside_another_and_alone(tmp_path, sql
 @pytest.fixture
 def called(tmp_path, sqlite_url, store, monkeypatch):
     """What direct calls recorded, when asked."""
-    conf = write_configuration(tmp_path / "service.conf", sqlite_url, consumer="external")
+    conf = write_configuration(
+        tmp_path / "service.conf", sqlite_url, consumer="external"
+    )
     monkeypatch.setenv("FAULT_MIDDLEWARE_CONFIG", str(conf))
-    return lambda: [(row["instance_id"], row["message"], row["details"]) for row in rows(store)]
+    return lambda: [
+        (row["instance_id"], row["message"], row["details"])
+        for row in rows(store)
+    ]
 
 
 def test_the_examples_of_direct_calls_record(called):
@@ -458,7 +584,12 @@ def test_the_examples_of_direct_calls_record(called):
     def attach(volume):
         raise LookupError(f"no volume {volume}")
 
-    names = {"instance_id": "i-1", "log": "the log", "volume": "v-1", "attach": attach}
+    names = {
+        "instance_id": "i-1",
+        "log": "the log",
+        "volume": "v-1",
+        "attach": attach,
+    }
     example = example.replace("size): ...", "size): raise ValueError(size)")
     calls, decorated = example.split("@reporting")
     with pytest.raises(LookupError):
@@ -469,7 +600,10 @@ def test_the_examples_of_direct_calls_record(called):
 
     first, *others = called()
     assert first == ("i-1", "Volume could not be attached", "the log")
-    assert [one[:2] for one in others] == [("i-1", "no volume v-1"), ("i-2", "-5")]
+    assert [one[:2] for one in others] == [
+        ("i-1", "no volume v-1"),
+        ("i-2", "-5"),
+    ]
 
 
 def test_the_example_of_a_reboot_records(called, caplog):
@@ -480,7 +614,11 @@ def test_the_example_of_a_reboot_records(called, caplog):
     def reboot():
         raise RuntimeError("the server is locked")
 
-    names["reboot"](types.SimpleNamespace(id="i-1", server=types.SimpleNamespace(reboot=reboot)))
+    names["reboot"](
+        types.SimpleNamespace(
+            id="i-1", server=types.SimpleNamespace(reboot=reboot)
+        )
+    )
 
     ((instance_id, message, _),) = called()
     assert (instance_id, message) == ("i-1", "the server is locked")
@@ -496,19 +634,28 @@ class Tacker:
         self.conf = str(conf)
         self.store = store
         self._service = Service()
-        self._app = webtest.TestApp(FaultMiddleware(self._service, parse(conf)))
+        self._app = webtest.TestApp(
+            FaultMiddleware(self._service, parse(conf))
+        )
 
     def fail_in_driver(self, example, hook):
         """Run a hook of a driver of v1; what Tacker stores of its error."""
         namespace = {}
         exec(compile(example, "exceptions.rst", "exec"), namespace)
         base = namespace["VnflcmMgmtNoop"]
-        (driver,) = (one for one in namespace.values() if _is_subclass(one, base))
+        (driver,) = (
+            one for one in namespace.values() if _is_subclass(one, base)
+        )
         body = SHOWS["v1_op_failed_with_error"]["body"]
         instance = types.SimpleNamespace(id=body["vnfInstanceId"])
         with pytest.raises(Exception) as caught:  # noqa: PT011
-            getattr(driver(), hook)(context=None, vnf_instance=instance, grant=None)
-        return {**body, "error": {"title": "", "status": 500, "detail": str(caught.value)}}
+            getattr(driver(), hook)(
+                context=None, vnf_instance=instance, grant=None
+            )
+        return {
+            **body,
+            "error": {"title": "", "status": 500, "detail": str(caught.value)},
+        }
 
     def fail_in_script(self, example, request):
         """Run a script of v2; what Tacker stores of its error."""
@@ -547,16 +694,25 @@ class Tacker:
 
 
 def _is_subclass(value, base):
-    return isinstance(value, type) and issubclass(value, base) and value is not base
+    return (
+        isinstance(value, type)
+        and issubclass(value, base)
+        and value is not base
+    )
 
 
 @pytest.fixture
 def tacker(tmp_path, sqlite_url, monkeypatch):
     noop = types.ModuleType("vnflcm_noop")
     noop.VnflcmMgmtNoop = type("VnflcmMgmtNoop", (), {})
-    monkeypatch.setitem(sys.modules, "tacker.vnfm.mgmt_drivers.vnflcm_noop", noop)
+    monkeypatch.setitem(
+        sys.modules, "tacker.vnfm.mgmt_drivers.vnflcm_noop", noop
+    )
     conf = write_configuration(
-        tmp_path / "tacker.conf", sqlite_url, profiles="tacker", credentials="headers"
+        tmp_path / "tacker.conf",
+        sqlite_url,
+        profiles="tacker",
+        credentials="headers",
     )
     monkeypatch.setenv("FAULT_MIDDLEWARE_CONFIG", str(conf))
     store = make_store(sqlite_url)
@@ -566,7 +722,9 @@ def tacker(tmp_path, sqlite_url, monkeypatch):
 
 
 DRIVER, PLAYBOOK, SCRIPT = blocks(MANUAL / "exceptions.rst", "python")
-SHOWN = [json.loads(text) for text in blocks(MANUAL / "exceptions.rst", "json")]
+SHOWN = [
+    json.loads(text) for text in blocks(MANUAL / "exceptions.rst", "json")
+]
 
 
 def test_the_driver_with_its_own_exception_is_read_without_a_table(tacker):
@@ -577,7 +735,9 @@ def test_the_driver_with_its_own_exception_is_read_without_a_table(tacker):
     assert rows(tacker.store) == []
 
 
-def test_the_driver_that_runs_a_playbook_says_what_failed(tacker, tmp_path, monkeypatch):
+def test_the_driver_that_runs_a_playbook_says_what_failed(
+    tacker, tmp_path, monkeypatch
+):
     recorded = DATA / "ansible/core2.19/failed_task.default.out"
     program = tmp_path / "ansible-playbook"
     program.write_text(f"#!/bin/sh\ncat {recorded}\nexit 2\n")
@@ -587,7 +747,10 @@ def test_the_driver_that_runs_a_playbook_says_what_failed(tacker, tmp_path, monk
     body = tacker.fail_in_driver(PLAYBOOK, "instantiate_end")
 
     (row,) = rows(tacker.store)
-    assert (row["instance_id"], row["message"]) == (body["vnfInstanceId"], SHOWN[1]["detail"])
+    assert (row["instance_id"], row["message"]) == (
+        body["vnfInstanceId"],
+        SHOWN[1]["detail"],
+    )
     assert tacker.show(body) == SHOWN[1]
     assert "AnsiblePlaybookError" in tacker.show(body, "admin")["traceback"]
     tacker.forget()
@@ -598,7 +761,10 @@ def test_the_script_says_what_failed(tacker):
     body = tacker.fail_in_script(SCRIPT, {"flavourId": "simple"})
 
     (row,) = rows(tacker.store)
-    assert (row["instance_id"], row["message"]) == (body["vnfInstanceId"], SHOWN[2]["detail"])
+    assert (row["instance_id"], row["message"]) == (
+        body["vnfInstanceId"],
+        SHOWN[2]["detail"],
+    )
     assert tacker.show(body) == SHOWN[2]
     assert "NoLicence" in tacker.show(body, "admin")["traceback"]
     tacker.forget()
@@ -606,8 +772,14 @@ def test_the_script_says_what_failed(tacker):
 
 
 @pytest.mark.parametrize("database", ["sqlite:////nowhere/at/all.sqlite", ""])
-def test_the_script_says_what_failed_where_nothing_can_be_stored(tacker, tmp_path, database):
-    tacker.conf = str(write_configuration(tmp_path / "away.conf", database, profiles="tacker"))
+def test_the_script_says_what_failed_where_nothing_can_be_stored(
+    tacker, tmp_path, database
+):
+    tacker.conf = str(
+        write_configuration(
+            tmp_path / "away.conf", database, profiles="tacker"
+        )
+    )
 
     body = tacker.fail_in_script(SCRIPT, {})
 
@@ -633,7 +805,9 @@ def test_modules_import_those_that_stand_above_them_in_the_manual():
     text = (MANUAL / "contributor/architecture.rst").read_text()
     lines = re.findall(r"^``\w+``(?:, ``\w+``)*(?=  )", text, re.MULTILINE)
     table = [re.findall(r"\w+", line) for line in lines]
-    place = {name: number for number, names in enumerate(table) for name in names}
+    place = {
+        name: number for number, names in enumerate(table) for name in names
+    }
     package = ROOT / "fault_middleware"
 
     assert set(place) == {
@@ -641,20 +815,31 @@ def test_modules_import_those_that_stand_above_them_in_the_manual():
     } - {"__init__", "__pycache__", "demo", "profiles"} - {"py"}
     for name, number in place.items():
         if (package / f"{name}.py").exists():
-            assert all(place[one] < number for one in imported(package / f"{name}.py")), name
+            assert all(
+                place[one] < number for one in imported(package / f"{name}.py")
+            ), name
 
 
 def imported(file):
     """The modules of ours that a module imports, in functions and for its types too."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "fault_middleware":
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "fault_middleware"
+        ):
             found |= {one.name for one in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module.startswith("fault_middleware."):
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith(
+            "fault_middleware."
+        ):
             found.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):
             names = [alias.name.split(".") for alias in node.names]
-            found |= {parts[1] for parts in names if parts[0] == "fault_middleware" and parts[1:]}
+            found |= {
+                parts[1]
+                for parts in names
+                if parts[0] == "fault_middleware" and parts[1:]
+            }
     return found
 
 
@@ -663,15 +848,24 @@ def test_the_sizes_in_the_manual_follow_from_the_defaults(configure):
     parts = deploy(configure())
     settings = parts.settings
     assert f"``retention_days`` ({settings.retention_days})" in text
-    assert f"``max_faults_per_instance`` ({settings.max_faults_per_instance})" in text
+    assert (
+        f"``max_faults_per_instance`` ({settings.max_faults_per_instance})"
+        in text
+    )
     batches = listener.BATCHES_AHEAD
     ahead = settings.batch_size * batches
     pool = parts.store.reader.pool
     lasting, most = pool.size(), pool.size() + pool._max_overflow
 
-    assert f"``batch_size`` {settings.batch_size} x {batches} = {ahead} messages" in text
+    assert (
+        f"``batch_size`` {settings.batch_size} x {batches} = {ahead} messages"
+        in text
+    )
     assert f"``batch_timeout`` ({settings.batch_timeout * 1000:g} ms)" in text
-    assert f"``max_pool_size`` {lasting} are kept, ``max_overflow`` {most - lasting} more" in text
+    assert (
+        f"``max_pool_size`` {lasting} are kept, ``max_overflow`` {most - lasting} more"
+        in text
+    )
     assert f"up to {most}" in text
     assert f"a list of N instances is N / {CHUNK} of them" in text
     close(parts.store)

@@ -87,7 +87,9 @@ def world(configure, tmp_path, store):
     made = []
 
     def make(**values):
-        deployment = deploy(configure(TRANSPORT, profiles=f"trove,{profile}", **values))
+        deployment = deploy(
+            configure(TRANSPORT, profiles=f"trove,{profile}", **values)
+        )
         made.append(deployment)
         return deployment
 
@@ -109,10 +111,14 @@ def messages(store):
 def without_table(store):
     """A while in which the database fails."""
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+        connection.exec_driver_sql(
+            "ALTER TABLE instance_faults RENAME TO elsewhere"
+        )
     yield
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+        connection.exec_driver_sql(
+            "ALTER TABLE elsewhere RENAME TO instance_faults"
+        )
 
 
 def test_a_notification_becomes_a_row_where_it_is_sent(world, store):
@@ -122,7 +128,10 @@ def test_a_notification_becomes_a_row_where_it_is_sent(world, store):
 
     (row,) = rows(store)
     assert (row["instance_id"], row["message"]) == (INSTANCE, "No valid host")
-    assert (row["details"], row["project_id"]) == ("Traceback\nNoValidHost\n", PROJECT)
+    assert (row["details"], row["project_id"]) == (
+        "Traceback\nNoValidHost\n",
+        PROJECT,
+    )
 
 
 def test_nothing_else_is_started(world, store):
@@ -133,7 +142,9 @@ def test_nothing_else_is_started(world, store):
     notifier.info({}, ERROR, payload())
 
     wait_until(lambda: rows(store))
-    assert {one.name for one in threading.enumerate()} == before | {"fault-writer"}
+    assert {one.name for one in threading.enumerate()} == before | {
+        "fault-writer"
+    }
 
 
 def test_what_no_profile_names_is_left_out(world, store):
@@ -172,17 +183,23 @@ def test_driver_and_consumer_make_one_row(configure, store):
 def test_the_priority_may_be_in_capitals(world, store, priority):
     notifier = make_notifier(world().conf)
 
-    getattr(notifier, priority)({}, "order.failed", {"id": 5, "why": "sold out"})
+    getattr(notifier, priority)(
+        {}, "order.failed", {"id": 5, "why": "sold out"}
+    )
 
     wait_until(lambda: messages(store) == ["sold out"])
 
 
 @pytest.mark.parametrize("form", ["object", "dict", None])
 def test_the_context_may_be_an_object_a_dict_or_none(world, store, form):
-    context = oslo_context.RequestContext(request_id="req-1", project_id=PROJECT)
+    context = oslo_context.RequestContext(
+        request_id="req-1", project_id=PROJECT
+    )
     given = {"object": context, "dict": context.to_dict(), None: None}[form]
     order = notification(
-        event_type="order.failed", priority="ERROR", payload={"id": "5", "why": "sold out"}
+        event_type="order.failed",
+        priority="ERROR",
+        payload={"id": "5", "why": "sold out"},
     )
 
     Driver(world().conf).notify(given, order, "ERROR", -1)
@@ -207,11 +224,16 @@ def test_values_are_read_as_a_consumer_would_read_them(world, store):
 
     wait_until(lambda: rows(store))
     (row,) = rows(store)
-    assert (row["instance_id"], row["message"]) == (INSTANCE, "ValueError('no host')")
+    assert (row["instance_id"], row["message"]) == (
+        INSTANCE,
+        "ValueError('no host')",
+    )
     assert row["project_id"] == "odd"
 
 
-def test_what_others_do_to_the_message_afterwards_changes_nothing(world, store):
+def test_what_others_do_to_the_message_afterwards_changes_nothing(
+    world, store
+):
     driver = Driver(world().conf)
     shared = notification("as it was sent")
     with without_table(store):
@@ -222,17 +244,25 @@ def test_what_others_do_to_the_message_afterwards_changes_nothing(world, store):
 
     wait_until(lambda: len(rows(store)) == 2)
     assert sorted(messages(store)) == ["as it was sent", "holds the writer up"]
-    assert {row["details"] for row in rows(store)} == {"Traceback\nNoValidHost\n"}
+    assert {row["details"] for row in rows(store)} == {
+        "Traceback\nNoValidHost\n"
+    }
 
 
-def test_while_the_database_fails_one_thread_waits_with_all_there_is(world, store):
+def test_while_the_database_fails_one_thread_waits_with_all_there_is(
+    world, store
+):
     deployment = world()
     notifier = make_notifier(deployment.conf)
     another = make_notifier(deployment.conf)
     with without_table(store):
         for number in range(100):
-            (notifier if number % 2 else another).info({}, ERROR, payload(str(number)))
-        wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
+            (notifier if number % 2 else another).info(
+                {}, ERROR, payload(str(number))
+            )
+        wait_until(
+            lambda: "database (storing)" in deployment.metrics.health.failures
+        )
         wait_until(lambda: len(writers()) == 1)
 
     wait_until(lambda: len(rows(store)) == 100)
@@ -246,8 +276,13 @@ def test_what_does_not_fit_is_counted_and_named(world, store, caplog):
     driver = Driver(deployment.conf)
     with without_table(store):
         for number in range(20):
-            driver.notify({}, notification(f"{number} " + "x" * 2**20), "INFO", -1)
-        assert "dropped_total[the queue is full or closed]=5" in deployment.metrics.counts()
+            driver.notify(
+                {}, notification(f"{number} " + "x" * 2**20), "INFO", -1
+            )
+        assert (
+            "dropped_total[the queue is full or closed]=5"
+            in deployment.metrics.counts()
+        )
 
     wait_until(lambda: len(rows(store)) == 15)
     assert f"dropped (the queue is full or closed): {ERROR}" in caplog.text
@@ -258,7 +293,11 @@ def test_what_does_not_fit_is_counted_and_named(world, store, caplog):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"payload": {**payload(), ("a", "b"): 1}}, {"payload": {**payload(), "x": b"\xff"}}]
+    "wrong",
+    [
+        {"payload": {**payload(), ("a", "b"): 1}},
+        {"payload": {**payload(), "x": b"\xff"}},
+    ],
 )
 def test_what_cannot_be_copied_is_logged_and_costs_the_next_one_nothing(
     world, store, caplog, wrong
@@ -289,7 +328,9 @@ def test_who_notifies_does_not_look_through_the_queue(world, store):
     driver = Driver(deployment.conf)
     with without_table(store):
         driver.notify({}, notification("0"), "INFO", -1)
-        wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
+        wait_until(
+            lambda: "database (storing)" in deployment.metrics.health.failures
+        )
         writer = deployment.writer.get()
         writer._queue = queue = Unseen(writer._queue)
         for number in range(1, 5):
@@ -297,7 +338,9 @@ def test_who_notifies_does_not_look_through_the_queue(world, store):
         queue.is_long = False
 
     wait_until(lambda: len(rows(store)) == 5)
-    assert not [one for one in deployment.metrics.counts() if one.startswith("errors")]
+    assert not [
+        one for one in deployment.metrics.counts() if one.startswith("errors")
+    ]
 
 
 def test_a_signal_handler_may_notify_while_its_thread_does(world, store):
@@ -306,7 +349,9 @@ def test_a_signal_handler_may_notify_while_its_thread_does(world, store):
     handled = []
 
     def on_signal(number, frame):
-        handled.append(driver.notify({}, notification("in the handler"), "INFO", -1))
+        handled.append(
+            driver.notify({}, notification("in the handler"), "INFO", -1)
+        )
 
     before = signal.signal(signal.SIGALRM, on_signal)
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
@@ -317,10 +362,14 @@ def test_a_signal_handler_may_notify_while_its_thread_does(world, store):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
-    wait_until(lambda: {"in the handler", "in the thread"} <= set(messages(store)))
+    wait_until(
+        lambda: {"in the handler", "in the thread"} <= set(messages(store))
+    )
 
 
-def test_who_chooses_the_texts_of_a_notification_forges_no_line_of_the_log(world, caplog):
+def test_who_chooses_the_texts_of_a_notification_forges_no_line_of_the_log(
+    world, caplog
+):
     endless = {}
     endless["itself"] = endless
     forged = "\r\n2026-11-26 12:00:00 CRITICAL keystone root logged in\x1b[31m"
@@ -328,7 +377,10 @@ def test_who_chooses_the_texts_of_a_notification_forges_no_line_of_the_log(world
     event_type = f"dbaas.{forged}.error"
 
     Driver(world().conf).notify(
-        {}, notification("", event_type=event_type, payload=payload), "INFO", -1
+        {},
+        notification("", event_type=event_type, payload=payload),
+        "INFO",
+        -1,
     )
 
     (line,) = [message for message in caplog.messages if "is lost" in message]
@@ -336,7 +388,9 @@ def test_who_chooses_the_texts_of_a_notification_forges_no_line_of_the_log(world
     assert "\\r\\n2026" in line
 
 
-def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(world, store, caplog):
+def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(
+    world, store, caplog
+):
     deployment = world()
     extract = deployment.recorder.extract
     driver = Driver(deployment.conf)
@@ -348,13 +402,20 @@ def test_an_error_of_ours_loses_what_it_is_in_and_counts_each(world, store, capl
 
     with without_table(store):
         driver.notify({}, notification("holds the writer up"), "INFO", -1)
-        wait_until(lambda: "database (storing)" in deployment.metrics.health.failures)
+        wait_until(
+            lambda: "database (storing)" in deployment.metrics.health.failures
+        )
         deployment.recorder.extract = broken
         for message in ("good", "bad", "better", "bad", "best"):
             driver.notify({}, notification(message), "INFO", -1)
 
     wait_until(lambda: "best" in messages(store))
-    assert sorted(messages(store)) == ["best", "better", "good", "holds the writer up"]
+    assert sorted(messages(store)) == [
+        "best",
+        "better",
+        "good",
+        "holds the writer up",
+    ]
     assert "errors_total[writer]=2" in deployment.metrics.counts()
     assert f"{ERROR} of {INSTANCE} is lost" in caplog.text
 
@@ -400,11 +461,18 @@ def test_a_configuration_that_is_mended_ends_the_alarm(world, tmp_path):
     ]
 
     for state, text in zip("10", shown, strict=True):
-        assert f'fault_middleware_failing{{part="notification driver"}} {state}.0' in text
+        assert (
+            f'fault_middleware_failing{{part="notification driver"}} {state}.0'
+            in text
+        )
 
 
-@pytest.mark.parametrize("wrong", [{"profiles": "nosuch"}, {"lookup_timeout": "soon"}])
-def test_a_wrong_configuration_is_one_line_in_the_log(configure, caplog, wrong):
+@pytest.mark.parametrize(
+    "wrong", [{"profiles": "nosuch"}, {"lookup_timeout": "soon"}]
+)
+def test_a_wrong_configuration_is_one_line_in_the_log(
+    configure, caplog, wrong
+):
     make_notifier(configure(TRANSPORT, **wrong)).info({}, ERROR, payload())
 
     (line,) = [one for one in caplog.messages if "notification driver" in one]
@@ -449,20 +517,27 @@ def run(tmp_path, sqlite_url):
 
 @pytest.mark.parametrize("before", ["", PATCHED], ids=["threads", "eventlet"])
 def test_a_process_that_ends_stores_what_it_has_first(run, store, before):
-    run("driver.notify({}, one, 'INFO', -1)\ndriver.notify({}, two, 'INFO', -1)", before=before)
+    run(
+        "driver.notify({}, one, 'INFO', -1)\ndriver.notify({}, two, 'INFO', -1)",
+        before=before,
+    )
 
     assert sorted(messages(store)) == ["one", "two"]
 
 
 @pytest.mark.parametrize("before", ["", PATCHED], ids=["threads", "eventlet"])
-def test_a_process_ends_where_the_database_fails_and_says_what_is_lost(run, before):
+def test_a_process_ends_where_the_database_fails_and_says_what_is_lost(
+    run, before
+):
     log = run("driver.notify({}, one, 'INFO', -1)", before=before)
 
     assert f"dropped (the process ended): {ERROR}" in log
     assert INSTANCE in log
 
 
-def test_a_database_that_is_back_when_the_process_ends_gets_it(run, sqlite_url):
+def test_a_database_that_is_back_when_the_process_ends_gets_it(
+    run, sqlite_url
+):
     run(
         "import time\n"
         "from fault_middleware import deploy, migration\n"
@@ -535,7 +610,10 @@ def test_where_no_thread_can_run_it_says_so(run):
         before=f"{PATCHED}; import types; sys.modules['uwsgi'] = types.ModuleType('uwsgi')",
     )
 
-    assert "notification driver: it records nothing: RuntimeError: under uWSGI" in log
+    assert (
+        "notification driver: it records nothing: RuntimeError: under uWSGI"
+        in log
+    )
 
 
 def test_a_driver_of_the_routing_driver_has_the_configuration_of_the_service(
@@ -554,7 +632,9 @@ def test_a_driver_of_the_routing_driver_has_the_configuration_of_the_service(
     )
 
     arguments = [str(file), ERROR, json.dumps(payload("routed"))]
-    subprocess.run([sys.executable, "-W", "ignore", "-c", script, *arguments], check=True)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *arguments], check=True
+    )
 
     assert messages(store) == ["routed"]
 

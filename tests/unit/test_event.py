@@ -76,7 +76,9 @@ def test_one_bad_id_among_several_costs_the_others_nothing(trove):
 
 
 def test_a_deletion_clears(trove):
-    extraction = trove.extract(notification(event_type="dbaas.instance_delete.end"))
+    extraction = trove.extract(
+        notification(event_type="dbaas.instance_delete.end")
+    )
 
     (row,) = extraction.faults
     assert extraction.action == "clear"
@@ -99,7 +101,11 @@ def test_a_deletion_clears(trove):
 def test_other_events_are_ignored_in_silence(trove, event_type):
     extraction = trove.extract(notification(event_type=event_type))
 
-    assert (extraction.action, extraction.faults, extraction.reason) == ("ignore", (), "")
+    assert (extraction.action, extraction.faults, extraction.reason) == (
+        "ignore",
+        (),
+        "",
+    )
 
 
 def test_an_error_of_no_instance_is_ignored_with_a_reason(trove):
@@ -109,7 +115,9 @@ def test_an_error_of_no_instance_is_ignored_with_a_reason(trove):
     assert extraction.reason == "it names no instance"
 
 
-def test_an_error_on_a_priority_that_the_profile_does_not_name_is_ignored(trove):
+def test_an_error_on_a_priority_that_the_profile_does_not_name_is_ignored(
+    trove,
+):
     assert trove.extract(notification(priority="ERROR")).action == "ignore"
 
 
@@ -162,7 +170,9 @@ def foreign():
 
 def seen(read, **values):
     """Message and details of the one fault of a notification."""
-    (row,) = read.extract(notification(payload=values.pop("payload", {}), **values)).faults
+    (row,) = read.extract(
+        notification(payload=values.pop("payload", {}), **values)
+    ).faults
     return row.message, row.details
 
 
@@ -178,7 +188,10 @@ def seen(read, **values):
         (f"{SECRET}.", "Internal error"),
         (f"5xx: {SECRET}", "Internal error"),
         (f"RuntimeError: {SECRET}\nhunter2", "RuntimeError"),
-        (f"KeyError: 1\n\nDuring handling of it:\n\n{FRAMES}OSError: {SECRET}", "OSError"),
+        (
+            f"KeyError: 1\n\nDuring handling of it:\n\n{FRAMES}OSError: {SECRET}",
+            "OSError",
+        ),
         (f"RuntimeError: {SECRET}\nQuotaExceeded: hunter2", "RuntimeError"),
     ],
 )
@@ -196,7 +209,8 @@ def test_of_an_exception_of_others_the_message_is_the_class_and_the_text_a_detai
 
 
 @pytest.mark.parametrize(
-    "last_line", [f"trove.common.exception.Full: {SECRET}", f"QuotaExceeded: {SECRET}"]
+    "last_line",
+    [f"trove.common.exception.Full: {SECRET}", f"QuotaExceeded: {SECRET}"],
 )
 def test_the_text_of_a_safe_exception_is_the_message(foreign, last_line):
     payload = {"message": SECRET, "exception": [FRAMES, last_line]}
@@ -214,8 +228,14 @@ def test_the_text_of_a_safe_exception_is_the_message(foreign, last_line):
         ("not a class", "Internal error"),
     ],
 )
-def test_the_field_of_the_exception_goes_before_the_details(foreign, name, message):
-    payload = {"message": SECRET, "class": name, "exception": "QuotaExceeded: x"}
+def test_the_field_of_the_exception_goes_before_the_details(
+    foreign, name, message
+):
+    payload = {
+        "message": SECRET,
+        "class": name,
+        "exception": "QuotaExceeded: x",
+    }
 
     assert seen(foreign, payload=payload)[0] == message
 
@@ -229,7 +249,10 @@ def test_without_details_the_message_is_a_fixed_text(foreign):
 def test_a_text_that_is_hidden_stands_before_the_details(foreign):
     payload = {"message": SECRET, "exception": f"{FRAMES}RuntimeError"}
 
-    assert seen(foreign, payload=payload) == ("RuntimeError", f"{SECRET}\n\n{FRAMES}RuntimeError")
+    assert seen(foreign, payload=payload) == (
+        "RuntimeError",
+        f"{SECRET}\n\n{FRAMES}RuntimeError",
+    )
 
 
 @pytest.mark.parametrize(
@@ -250,9 +273,14 @@ def test_the_publisher_decides_which_event_it_is(foreign, publisher, message):
 
 
 def test_a_clearance_has_no_message_to_hide():
-    text = FOREIGN.replace("    record:\n      instance_id", "    clear:\n      instance_id")
+    text = FOREIGN.replace(
+        "    record:\n      instance_id", "    clear:\n      instance_id"
+    )
     text = text.replace("      message: payload.message\n", "")
-    text = text.replace("      details: payload.exception\n      exception: payload.class\n", "")
+    text = text.replace(
+        "      details: payload.exception\n      exception: payload.class\n",
+        "",
+    )
 
     (row,) = profile.parse("p.yaml", text).extract(notification()).faults
 
@@ -276,34 +304,59 @@ events:
 @pytest.mark.parametrize(
     ("payload", "action"),
     [
-        ({"outcome": "failure", "parts": [{"name": "x", "kind": "b"}]}, "record"),
-        ({"outcome": "success", "parts": [{"name": "x", "kind": "b"}]}, "ignore"),
-        ({"outcome": "failure", "parts": [{"name": "y", "kind": "b"}]}, "ignore"),
+        (
+            {"outcome": "failure", "parts": [{"name": "x", "kind": "b"}]},
+            "record",
+        ),
+        (
+            {"outcome": "success", "parts": [{"name": "x", "kind": "b"}]},
+            "ignore",
+        ),
+        (
+            {"outcome": "failure", "parts": [{"name": "y", "kind": "b"}]},
+            "ignore",
+        ),
         ({"outcome": None, "parts": [{"name": "x", "kind": "b"}]}, "ignore"),
         ({}, "ignore"),
     ],
 )
-def test_members_of_the_notification_decide_whether_it_is_an_event(payload, action):
+def test_members_of_the_notification_decide_whether_it_is_an_event(
+    payload, action
+):
     read = profile.parse("p.yaml", CONDITIONS)
     given = {"id": "A", "reason": "E('boom')", **payload}
 
-    extraction = read.extract({"event_type": "shop.a", "priority": "ERROR", "payload": given})
+    extraction = read.extract(
+        {"event_type": "shop.a", "priority": "ERROR", "payload": given}
+    )
 
     assert (extraction.action, extraction.reason) == (action, "")
-    assert [row.message for row in extraction.faults] == ["boom"][: action == "record"]
+    assert [row.message for row in extraction.faults] == ["boom"][
+        : action == "record"
+    ]
 
 
 def test_what_is_ignored_on_purpose_is_ignored_in_silence():
     read = profile.parse("p.yaml", CONDITIONS)
-    payload = {"id": "A", "outcome": "failure", "parts": [{"name": "x", "kind": "a"}]}
-    noise = {"event_type": "shop.noise", "priority": "ERROR", "payload": payload}
+    payload = {
+        "id": "A",
+        "outcome": "failure",
+        "parts": [{"name": "x", "kind": "a"}],
+    }
+    noise = {
+        "event_type": "shop.noise",
+        "priority": "ERROR",
+        "payload": payload,
+    }
 
     assert read.extract(noise) == Extraction("ignore")
     assert read.extract({**noise, "event_type": "shop.b"}).action == "record"
 
 
 def test_a_profile_that_ignores_only_has_nothing_to_listen_for():
-    read = profile.parse("p.yaml", CONDITIONS[: CONDITIONS.index("  - event_type: shop.*")])
+    read = profile.parse(
+        "p.yaml", CONDITIONS[: CONDITIONS.index("  - event_type: shop.*")]
+    )
 
     assert read.priorities == frozenset()
 
@@ -313,7 +366,9 @@ REMOTE = f"No host left.\nTraceback (most recent call last):\n\n{FRAMES}shop.Ful
 
 def test_a_traceback_in_a_message_goes_to_the_details(trove):
     for details in ("", "Traceback\n", ["Traceback\n", f"Full: {REMOTE}"]):
-        shown, kept = seen(trove, payload={"message": REMOTE, "exception": details})
+        shown, kept = seen(
+            trove, payload={"message": REMOTE, "exception": details}
+        )
 
         assert shown == "No host left."
         assert kept.startswith("Traceback")
@@ -324,7 +379,11 @@ def test_a_traceback_in_a_message_goes_to_the_details(trove):
     ("name", "raised", "message"),
     [
         ("Gone", f"trove.common.exception.Gone: {SECRET}", SECRET),
-        ("Gone", f"other.Gone: {SECRET}\n  File x\ntrove.common.exception.Gone: y", "Gone"),
+        (
+            "Gone",
+            f"other.Gone: {SECRET}\n  File x\ntrove.common.exception.Gone: y",
+            "Gone",
+        ),
         ("Gone", f"trove.common.exception.Gone: {SECRET}\n\n", SECRET),
         ("Gone", f"trove.common.exception.Gone: x: {SECRET}", "Gone"),
         ("Gone", f"trove.a.exception.Other: it said .Gone: {SECRET}", "Gone"),
@@ -334,17 +393,25 @@ def test_a_traceback_in_a_message_goes_to_the_details(trove):
         ("QuotaExceeded", "other.QuotaExceeded: x", "QuotaExceeded"),
     ],
 )
-def test_the_traceback_tells_the_module_of_a_class(foreign, name, raised, message):
+def test_the_traceback_tells_the_module_of_a_class(
+    foreign, name, raised, message
+):
     payload = {"message": SECRET, "class": name, "exception": FRAMES + raised}
 
     assert seen(foreign, payload=payload)[0] == message
 
 
-@pytest.mark.parametrize("end", ["", "\n", ": x", f": {SECRET}", f": {SECRET}\n x"])
+@pytest.mark.parametrize(
+    "end", ["", "\n", ": x", f": {SECRET}", f": {SECRET}\n x"]
+)
 def test_a_text_that_holds_a_frame_makes_no_exception_safe(foreign, end):
     """Where the event names the exception; else, the frame could be the last of the traceback."""
     text = f"{SECRET}\n  File x\ntrove.common.exception.Gone{end}"
-    payload = {"message": text, "class": "Gone", "exception": f"{FRAMES}libvirt.Gone: {text}\n"}
+    payload = {
+        "message": text,
+        "class": "Gone",
+        "exception": f"{FRAMES}libvirt.Gone: {text}\n",
+    }
 
     shown, details = seen(foreign, payload=payload)
 
@@ -354,7 +421,15 @@ def test_a_text_that_holds_a_frame_makes_no_exception_safe(foreign, end):
 
 @pytest.mark.timeout(30)  # quadratic, it takes some minutes
 @pytest.mark.parametrize(
-    "part", ["  File \n", "  File \n \n", "  File \n\n", "  File x", " \n", "  File \nX\n"]
+    "part",
+    [
+        "  File \n",
+        "  File \n \n",
+        "  File \n\n",
+        "  File x",
+        " \n",
+        "  File \nX\n",
+    ],
 )
 @pytest.mark.parametrize("name", [None, "Gone"])
 def test_a_million_characters_like_frames_hold_nobody_up(foreign, part, name):
@@ -365,6 +440,9 @@ def test_a_million_characters_like_frames_hold_nobody_up(foreign, part, name):
 
 
 def test_what_is_raised_is_found_at_the_end_of_long_details(foreign):
-    payload = {"message": SECRET, "exception": f"{'x' * 2**20}\n{FRAMES}RuntimeError: {SECRET}"}
+    payload = {
+        "message": SECRET,
+        "exception": f"{'x' * 2**20}\n{FRAMES}RuntimeError: {SECRET}",
+    }
 
     assert seen(foreign, payload=payload)[0] == "RuntimeError"

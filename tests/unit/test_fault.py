@@ -10,9 +10,15 @@ from fault_middleware import clock, fault
 from fault_middleware.text import clean, cut_bytes
 from tests.fixtures import INSTANCE
 
-ANY_TEXT = st.text(st.characters(), max_size=400)  # lone surrogates and NUL too
+ANY_TEXT = st.text(
+    st.characters(), max_size=400
+)  # lone surrogates and NUL too
 ANYTHING = st.one_of(
-    ANY_TEXT, st.none(), st.binary(), st.integers(), st.lists(ANY_TEXT | st.none())
+    ANY_TEXT,
+    st.none(),
+    st.binary(),
+    st.integers(),
+    st.lists(ANY_TEXT | st.none()),
 )
 
 
@@ -69,12 +75,18 @@ def test_a_message_that_is_too_long_is_whole_in_the_details():
 def test_a_long_message_that_the_details_hold_is_not_repeated():
     message = "x" * 300
 
-    assert make(message=message, details=f"E: {message}").details == f"E: {message}"
+    assert (
+        make(message=message, details=f"E: {message}").details
+        == f"E: {message}"
+    )
 
 
 @pytest.mark.parametrize("message", ["", None, "  \n"])
 def test_the_end_of_the_traceback_stands_in_for_a_blank_message(message):
-    made = make(message=message, details=["Traceback:\n", "  File\n", "AssertionError\n"])
+    made = make(
+        message=message,
+        details=["Traceback:\n", "  File\n", "AssertionError\n"],
+    )
 
     assert made.message == "AssertionError"
 
@@ -96,15 +108,22 @@ def test_the_same_report_has_the_same_id_and_another_one_has_not():
 
     assert make(message_id="r1", message="other").id == one.id
     assert make(message_id="r2").id != one.id
-    assert fault.make("nova", INSTANCE, message="m", message_id="r1").id != one.id
-    assert fault.make("trove", "other", message="m", message_id="r1").id != one.id
+    assert (
+        fault.make("nova", INSTANCE, message="m", message_id="r1").id != one.id
+    )
+    assert (
+        fault.make("trove", "other", message="m", message_id="r1").id != one.id
+    )
 
 
 def test_without_a_message_id_equal_content_at_the_same_time_is_one_report():
     moment = datetime(2026, 11, 21, 20, 36)
 
     assert make(created=moment).id == make(created=moment).id
-    assert make(created=moment).id != make(created=moment + timedelta(seconds=1)).id
+    assert (
+        make(created=moment).id
+        != make(created=moment + timedelta(seconds=1)).id
+    )
     assert make().id != make().id
 
 
@@ -123,7 +142,10 @@ def test_a_clearance_has_no_texts():
 @pytest.mark.parametrize(
     ("text", "moment"),
     [
-        ("2026-11-21 20:52:23.468184", datetime(2026, 11, 21, 20, 52, 23, 468184)),
+        (
+            "2026-11-21 20:52:23.468184",
+            datetime(2026, 11, 21, 20, 52, 23, 468184),
+        ),
         ("2026-11-21T20:52:23", datetime(2026, 11, 21, 20, 52, 23)),
         ("2026-11-21T20:52:23Z", datetime(2026, 11, 21, 20, 52, 23)),
         ("2026-11-21T22:52:23+02:00", datetime(2026, 11, 21, 20, 52, 23)),
@@ -151,7 +173,9 @@ def test_an_id_has_one_form(given, canonical):
     assert fault.canonical_id(given) == canonical
 
 
-@pytest.mark.parametrize("given", ["", "a b", "a\n", "a\0", "x" * 65, " a", "\ud800"])
+@pytest.mark.parametrize(
+    "given", ["", "a b", "a\n", "a\0", "x" * 65, " a", "\ud800"]
+)
 def test_what_cannot_be_an_id_is_refused(given):
     with pytest.raises(ValueError, match="not an id"):
         fault.canonical_id(given)

@@ -4,7 +4,11 @@ import pytest
 from fault_middleware.field import Field
 
 ID = "0c1f9a52-6b1e-4d3a-9a55-7d1c2f6e8b90"
-PARTS = [None, {"name": "a", "content": {"why": 1}}, {"name": "b", "content": {"why": 2}}]
+PARTS = [
+    None,
+    {"name": "a", "content": {"why": 1}},
+    {"name": "b", "content": {"why": 2}},
+]
 
 
 @pytest.mark.parametrize(
@@ -12,7 +16,11 @@ PARTS = [None, {"name": "a", "content": {"why": 1}}, {"name": "b", "content": {"
     [
         ("a.b", {"a": {"b": 1}}, 1),
         ("a.b", {"a.b": 1}, 1),
-        ("payload.nova_object.data.uuid", {"payload": {"nova_object.data": {"uuid": 7}}}, 7),
+        (
+            "payload.nova_object.data.uuid",
+            {"payload": {"nova_object.data": {"uuid": 7}}},
+            7,
+        ),
         ("a.b", {"a": {"c": 1}, "a.b": 2}, None),
         (["x", "a"], {"a": 1}, 1),
         (["a", "b"], {"a": "", "b": 2}, 2),
@@ -31,7 +39,11 @@ PARTS = [None, {"name": "a", "content": {"why": 1}}, {"name": "b", "content": {"
         ("[name=b].content.why", PARTS, 2),
         ("parts[name=v1.2].why", {"parts": [{"name": "v1.2", "why": 3}]}, 3),
         ("parts.content", {"parts": PARTS}, None),
-        (["parts[name=c].why", "parts[name=b].content.why"], {"parts": PARTS}, 2),
+        (
+            ["parts[name=c].why", "parts[name=b].content.why"],
+            {"parts": PARTS},
+            2,
+        ),
     ],
 )
 def test_the_first_path_that_leads_to_something_counts(path, data, value):
@@ -46,13 +58,31 @@ def test_text_is_asked_for_and_nothing_else_given():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("NoValidHost('No valid host was found.')", "No valid host was found."),
-        ('TooSmall("The image\'s disk is too small.")', "The image's disk is too small."),
+        (
+            "NoValidHost('No valid host was found.')",
+            "No valid host was found.",
+        ),
+        (
+            'TooSmall("The image\'s disk is too small.")',
+            "The image's disk is too small.",
+        ),
         (r"""Quoted('it\'s "odd"')""", """it's "odd\""""),
-        (r"Lines('one\ntwo\\n\x1b\u20ac\U0001f600')", "one\ntwo\\n\x1b\u20ac\U0001f600"),
-        ("Wrapped(NoValidHost('No valid host was found.'))", "No valid host was found."),
-        ("OSError(2, 'No such file or directory')", "No such file or directory"),
-        ("gaierror(-2, 'Name or service not known')", "Name or service not known"),
+        (
+            r"Lines('one\ntwo\\n\x1b\u20ac\U0001f600')",
+            "one\ntwo\\n\x1b\u20ac\U0001f600",
+        ),
+        (
+            "Wrapped(NoValidHost('No valid host was found.'))",
+            "No valid host was found.",
+        ),
+        (
+            "OSError(2, 'No such file or directory')",
+            "No such file or directory",
+        ),
+        (
+            "gaierror(-2, 'Name or service not known')",
+            "Name or service not known",
+        ),
         ("oslo.db.Error(b'bytes', 'more')", "bytes"),
         ("Old('A comma of Python 2',)", "A comma of Python 2"),
         ("NoValidHost('No valid host was fo", "No valid host was fo"),
@@ -61,7 +91,10 @@ def test_text_is_asked_for_and_nothing_else_given():
         ("Digits('\\x\u0661\u0662')", "\\x\u0661\u0662"),
         ("Empty('')", "Empty('')"),
         ("Bare()", "Bare()"),
-        ("Odd({'code': 409, 'message': 'taken'})", "Odd({'code': 409, 'message': 'taken'})"),
+        (
+            "Odd({'code': 409, 'message': 'taken'})",
+            "Odd({'code': 409, 'message': 'taken'})",
+        ),
         ("plain text with 'quotes'", "plain text with 'quotes'"),
         ("NoVali", "NoVali"),
     ],
@@ -71,16 +104,27 @@ def test_of_a_repr_its_first_text_is_read(text, told):
 
 
 def test_a_long_repr_is_read_soon():
-    for text in ("a(" * 50_000, "a, " * 50_000, "E('" + "\\" * 100_001, "-" * 100_000):
+    for text in (
+        "a(" * 50_000,
+        "a, " * 50_000,
+        "E('" + "\\" * 100_001,
+        "-" * 100_000,
+    ):
         assert Field.parse({"path": "a", "form": "repr"}).find({"a": text})
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [(f"Image {ID.upper()}: no {ID}", ID.upper()), ("Storage is full", None), (f"x{ID}", ID)],
+    [
+        (f"Image {ID.upper()}: no {ID}", ID.upper()),
+        ("Storage is full", None),
+        (f"x{ID}", ID),
+    ],
 )
 def test_the_first_uuid_of_a_text_is_found(text, found):
-    assert Field.parse({"path": "a", "form": "uuid"}).find({"a": text}) == found
+    assert (
+        Field.parse({"path": "a", "form": "uuid"}).find({"a": text}) == found
+    )
 
 
 def test_where_a_text_has_no_uuid_the_next_path_counts():
@@ -90,11 +134,16 @@ def test_where_a_text_has_no_uuid_the_next_path_counts():
 
 
 def test_commas_between_joined_lines_are_taken_out():
-    joined = 'Traceback:\n,  File "x", line 1, in f\n    g(a, b)\n,KeyError: 1\n'
+    joined = (
+        'Traceback:\n,  File "x", line 1, in f\n    g(a, b)\n,KeyError: 1\n'
+    )
 
     found = Field.parse({"path": "a", "form": "joined"}).find({"a": joined})
 
-    assert found == 'Traceback:\n  File "x", line 1, in f\n    g(a, b)\nKeyError: 1\n'
+    assert (
+        found
+        == 'Traceback:\n  File "x", line 1, in f\n    g(a, b)\nKeyError: 1\n'
+    )
 
 
 @pytest.mark.parametrize("form", ["repr", "uuid", "joined"])

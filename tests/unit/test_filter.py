@@ -8,7 +8,8 @@ import webtest
 
 from fault_middleware import fault
 from fault_middleware import filter as filter_module
-from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware
 from fault_middleware.filter import LIST_LIMIT
 from fault_middleware.store import Store
 from fault_middleware.text import CUT
@@ -33,10 +34,14 @@ class World:
 
     def record(self, instance_id=INSTANCE, created=MOMENT, **values):
         values = {"message": "No valid host", "details": "Traceback", **values}
-        self.store.record([fault.make("trove", instance_id, created=created, **values)])
+        self.store.record(
+            [fault.make("trove", instance_id, created=created, **values)]
+        )
 
     def clear(self, created):
-        self.store.record([fault.make("trove", INSTANCE, created=created, deleted=True)])
+        self.store.record(
+            [fault.make("trove", INSTANCE, created=created, deleted=True)]
+        )
 
     def show(self, path=SHOW, headers=MEMBER):
         return self.app.get(path, headers=headers).json["instance"]
@@ -54,7 +59,10 @@ def world(configure, sqlite_url):
 def test_a_member_sees_when_and_why(world):
     world.record()
 
-    assert world.show()["fault"] == {"created": "2026-11-20T20:36:05", "message": "No valid host"}
+    assert world.show()["fault"] == {
+        "created": "2026-11-20T20:36:05",
+        "message": "No valid host",
+    }
 
 
 def test_an_administrator_sees_the_details_as_well(world):
@@ -107,7 +115,9 @@ def test_faults_of_another_service_are_not_shown(world):
 
 def test_the_id_may_be_written_in_capitals_in_path_and_body(world):
     world.record()
-    assert "fault" in world.show(SHOW.upper().replace("P1/INSTANCES", "p1/instances"))
+    assert "fault" in world.show(
+        SHOW.upper().replace("P1/INSTANCES", "p1/instances")
+    )
 
     world.service.body = {"instance": {"id": INSTANCE.upper()}}
     assert "fault" in world.show()
@@ -133,7 +143,9 @@ def test_a_body_that_does_not_show_the_instance_is_left_alone(world, body):
     assert world.app.get(SHOW, headers=ADMIN).body == world.service.data
 
 
-@pytest.mark.parametrize("end", ["/", "//", ".json", "%0a", "%20", "%00", ".json%0a"])
+@pytest.mark.parametrize(
+    "end", ["/", "//", ".json", "%0a", "%20", "%00", ".json%0a"]
+)
 def test_a_path_with_an_end_that_routers_overlook_shows_the_same(world, end):
     world.record()
 
@@ -142,16 +154,28 @@ def test_a_path_with_an_end_that_routers_overlook_shows_the_same(world, end):
 
 
 @pytest.mark.parametrize("written", ["%01", "%e2%80%8b", "%ff", "x" * 64])
-def test_whatever_the_path_says_the_services_own_details_are_under_the_policy(world, written):
-    own = {"created": "2026-01-01T00:00:00", "message": "own", "details": "own details"}
+def test_whatever_the_path_says_the_services_own_details_are_under_the_policy(
+    world, written
+):
+    own = {
+        "created": "2026-01-01T00:00:00",
+        "message": "own",
+        "details": "own details",
+    }
     world.service.body = {"instance": {"id": INSTANCE, "fault": own}}
 
     assert "details" not in world.show(SHOW + written)["fault"]
 
 
 @pytest.mark.parametrize("instance_id", [None, 7, "", "a b", ["x"]])
-def test_whatever_the_id_is_the_services_own_details_are_under_the_policy(world, instance_id):
-    own = {"created": "2026-01-01T00:00:00", "message": "own", "details": "own details"}
+def test_whatever_the_id_is_the_services_own_details_are_under_the_policy(
+    world, instance_id
+):
+    own = {
+        "created": "2026-01-01T00:00:00",
+        "message": "own",
+        "details": "own details",
+    }
     world.service.body = {"instance": {"id": instance_id, "fault": own}}
 
     assert "details" not in world.show()["fault"]
@@ -161,12 +185,20 @@ def test_an_id_that_is_a_number_is_its_digits(world):
     world.record(instance_id=4711)
     world.service.body = {"instance": {"id": 4711}}
 
-    assert world.show(f"/{PROJECT}/instances/4711")["fault"]["message"] == "No valid host"
+    assert (
+        world.show(f"/{PROJECT}/instances/4711")["fault"]["message"]
+        == "No valid host"
+    )
 
 
 @pytest.mark.parametrize(
     "path",
-    [f"/{PROJECT}/instances", f"{SHOW}/backups", f"/v1.0{SHOW}", f"/{PROJECT}/instances/{OTHER}"],
+    [
+        f"/{PROJECT}/instances",
+        f"{SHOW}/backups",
+        f"/v1.0{SHOW}",
+        f"/{PROJECT}/instances/{OTHER}",
+    ],
 )
 def test_other_paths_show_no_fault(world, path):
     world.record()
@@ -175,7 +207,14 @@ def test_other_paths_show_no_fault(world, path):
 
 
 @pytest.mark.parametrize(
-    "query", ["_method=get", "_method=GET", "a=b&_method=get", "a=b;_method=get", "%5Fmethod=get"]
+    "query",
+    [
+        "_method=get",
+        "_method=GET",
+        "a=b&_method=get",
+        "a=b;_method=get",
+        "%5Fmethod=get",
+    ],
 )
 def test_a_query_may_name_the_method_as_pecan_has_it(world, query):
     world.record()
@@ -186,8 +225,12 @@ def test_a_query_may_name_the_method_as_pecan_has_it(world, query):
     assert "details" not in answer.json["instance"]["fault"]
 
 
-@pytest.mark.parametrize("query", ["", "?_method=", "?_method=delete", "?method=get"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize(
+    "query", ["", "?_method=", "?_method=delete", "?method=get"]
+)
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+)
 def test_other_methods_show_no_fault(world, method, query):
     world.record()
 
@@ -197,20 +240,22 @@ def test_other_methods_show_no_fault(world, method, query):
 
 
 def test_a_list_shows_the_fault_of_each_instance(world):
-    world.service.body = {"instances": [{"id": INSTANCE}, {"id": OTHER}, {"id": "x"}]}
+    world.service.body = {
+        "instances": [{"id": INSTANCE}, {"id": OTHER}, {"id": "x"}]
+    }
     world.record()
     world.record("x", message="of x")
 
     shown = world.app.get(f"/{PROJECT}/instances/detail").json["instances"]
 
-    assert [(one["id"], one.get("fault", {}).get("message")) for one in shown] == [
-        (INSTANCE, "No valid host"),
-        (OTHER, None),
-        ("x", "of x"),
-    ]
+    assert [
+        (one["id"], one.get("fault", {}).get("message")) for one in shown
+    ] == [(INSTANCE, "No valid host"), (OTHER, None), ("x", "of x")]
 
 
-def test_a_list_that_needs_not_be_asked_for_faults_may_be_asked_for_anything(world):
+def test_a_list_that_needs_not_be_asked_for_faults_may_be_asked_for_anything(
+    world,
+):
     world.service.body = {"instances": [{"id": INSTANCE}]}
     world.record()
 
@@ -235,13 +280,18 @@ class TestALongList:
     @pytest.fixture
     def world(self, world):
         ids = [f"instance-{number}" for number in range(450)]
-        rows = [fault.make("trove", one, message="m", details=self.DETAILS) for one in ids]
+        rows = [
+            fault.make("trove", one, message="m", details=self.DETAILS)
+            for one in ids
+        ]
         world.store.record(rows)
         world.service.body = {"instances": [{"id": one} for one in ids]}
         return world
 
     def details(self, world, headers):
-        shown = world.app.get(f"/{PROJECT}/instances/detail", headers=headers).json["instances"]
+        shown = world.app.get(
+            f"/{PROJECT}/instances/detail", headers=headers
+        ).json["instances"]
         assert [one["fault"]["message"] for one in shown] == ["m"] * 450
         return [one["fault"].get("details") for one in shown]
 
@@ -249,8 +299,15 @@ class TestALongList:
         details = self.details(world, ADMIN)
 
         whole = LIST_LIMIT // len(self.DETAILS)
-        assert sorted(details) == [CUT] * (450 - whole) + [self.DETAILS] * whole
-        assert world.app.get(f"/{PROJECT}/instances/detail", headers=MEMBER).text.count(CUT) == 0
+        assert (
+            sorted(details) == [CUT] * (450 - whole) + [self.DETAILS] * whole
+        )
+        assert (
+            world.app.get(
+                f"/{PROJECT}/instances/detail", headers=MEMBER
+            ).text.count(CUT)
+            == 0
+        )
 
     def test_none_are_in_it_for_a_member(self, world):
         assert self.details(world, MEMBER) == [None] * 450
@@ -262,7 +319,9 @@ class TestALongList:
 
         assert shown["fault"]["details"] == self.DETAILS
 
-    def test_without_the_second_look_up_messages_are_shown(self, world, monkeypatch):
+    def test_without_the_second_look_up_messages_are_shown(
+        self, world, monkeypatch
+    ):
         original = Store.last_many
         calls = []
 
@@ -284,11 +343,17 @@ class TestALongList:
 
 
 class TestAFaultThatTheServiceWroteItself:
-    OWN = {"message": "own", "created": "2026-11-20T20:36:05", "details": "own details"}
+    OWN = {
+        "message": "own",
+        "created": "2026-11-20T20:36:05",
+        "details": "own details",
+    }
 
     @pytest.fixture
     def world(self, world):
-        world.service.body = {"instance": {"id": INSTANCE, "fault": dict(self.OWN)}}
+        world.service.body = {
+            "instance": {"id": INSTANCE, "fault": dict(self.OWN)}
+        }
         return world
 
     def test_its_details_are_under_the_policy(self, world):
@@ -307,7 +372,9 @@ class TestAFaultThatTheServiceWroteItself:
             ({"details": {"details": 1}}, {}),
         ],
     )
-    def test_its_details_are_under_the_policy_at_whatever_depth(self, world, own, shown):
+    def test_its_details_are_under_the_policy_at_whatever_depth(
+        self, world, own, shown
+    ):
         world.service.body["instance"]["fault"] = own
 
         if "message" in own:
@@ -315,8 +382,12 @@ class TestAFaultThatTheServiceWroteItself:
         assert world.show(headers=MEMBER)["fault"] == shown
         assert world.show(headers=ADMIN)["fault"] == own
 
-    def test_of_one_that_is_deeper_than_anybody_reads_nothing_is_shown(self, world):
-        deep = json.loads('{"a":' * 300 + '{"details": "own details"}' + "}" * 300)
+    def test_of_one_that_is_deeper_than_anybody_reads_nothing_is_shown(
+        self, world
+    ):
+        deep = json.loads(
+            '{"a":' * 300 + '{"details": "own details"}' + "}" * 300
+        )
         world.service.body["instance"]["fault"] = deep
 
         assert "own details" not in json.dumps(world.show(headers=MEMBER))
@@ -333,27 +404,38 @@ class TestAFaultThatTheServiceWroteItself:
 
     def test_it_is_masked(self, world):
         text = json.dumps({"admin_password": "S3cr3t"})
-        world.service.body["instance"]["fault"].update(message=text, details=text)
+        world.service.body["instance"]["fault"].update(
+            message=text, details=text
+        )
 
         assert "S3cr3t" not in json.dumps(world.show(headers=ADMIN))
 
     def test_it_commands_no_terminal(self, world):
-        world.service.body["instance"]["fault"]["message"] = "\x1b]0;owned\x07\u202eout of memory"
+        world.service.body["instance"]["fault"]["message"] = (
+            "\x1b]0;owned\x07\u202eout of memory"
+        )
 
         shown = world.show()["fault"]["message"]
 
         assert "out of memory" in shown
         assert not {"\x1b", "\x07", "\u202e"} & set(shown)
 
-    def test_it_is_byte_for_byte_the_services_where_nothing_is_to_hide(self, world):
+    def test_it_is_byte_for_byte_the_services_where_nothing_is_to_hide(
+        self, world
+    ):
         assert world.app.get(SHOW, headers=ADMIN).body == world.service.data
 
     @pytest.mark.parametrize(
-        ("seconds", "message"), [(-1, "ours"), (0, "ours"), (5, "ours"), (6, "own"), (60, "own")]
+        ("seconds", "message"),
+        [(-1, "ours"), (0, "ours"), (5, "ours"), (6, "own"), (60, "own")],
     )
-    def test_the_newest_stays_and_ours_within_five_seconds(self, world, seconds, message):
+    def test_the_newest_stays_and_ours_within_five_seconds(
+        self, world, seconds, message
+    ):
         own = MOMENT + timedelta(seconds=seconds)
-        world.service.body["instance"]["fault"]["created"] = f"{own:%Y-%m-%dT%H:%M:%S}"
+        world.service.body["instance"]["fault"]["created"] = (
+            f"{own:%Y-%m-%dT%H:%M:%S}"
+        )
         world.record(message="ours")
 
         assert world.show()["fault"]["message"] == message
@@ -381,7 +463,10 @@ class TestAFaultThatTheServiceWroteItself:
         assert world.show()["fault"]["message"] == "ours"
 
     def test_it_is_under_the_policy_in_whatever_body_it_stands(self, world):
-        assert "details" not in world.show(f"/{PROJECT}/instances/{OTHER}")["fault"]
+        assert (
+            "details"
+            not in world.show(f"/{PROJECT}/instances/{OTHER}")["fault"]
+        )
 
 
 PROFILE = """\
@@ -412,7 +497,9 @@ class TestAProfileOfTheDeployers:
     def world(self, configure, sqlite_url, tmp_path):
         file = tmp_path / "mine.yaml"
         file.write_text(PROFILE)
-        conf = configure(consumer="external", credentials="headers", profiles=str(file))
+        conf = configure(
+            consumer="external", credentials="headers", profiles=str(file)
+        )
         store = make_store(sqlite_url)
         world = World(conf, store)
         world.recorder = deploy(conf).recorder
@@ -422,11 +509,16 @@ class TestAProfileOfTheDeployers:
 
     FRAMES = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\n'
 
-    def test_the_details_of_the_service_stay_where_it_has_its_own_rule(self, world):
+    def test_the_details_of_the_service_stay_where_it_has_its_own_rule(
+        self, world
+    ):
         world.service.body = {"instance": {"id": INSTANCE, "fault": self.OWN}}
 
         assert world.show(headers=MEMBER)["fault"] == self.OWN
-        assert "details" not in world.show(f"/ours/{INSTANCE}", headers=MEMBER)["fault"]
+        assert (
+            "details"
+            not in world.show(f"/ours/{INSTANCE}", headers=MEMBER)["fault"]
+        )
 
     def test_they_are_masked_where_they_stay(self, world):
         own = {**self.OWN, "details": "admin_password = S3cr3t"}
@@ -442,16 +534,25 @@ class TestAProfileOfTheDeployers:
         assert world.show(headers=ADMIN)["fault"]["details"] == "Traceback"
 
     @pytest.mark.parametrize(
-        ("kind", "message"), [("TroveError", "node-7 is full"), ("RuntimeError", "RuntimeError")]
+        ("kind", "message"),
+        [("TroveError", "node-7 is full"), ("RuntimeError", "RuntimeError")],
     )
-    def test_a_member_sees_the_texts_of_safe_exceptions_only(self, world, kind, message):
+    def test_a_member_sees_the_texts_of_safe_exceptions_only(
+        self, world, kind, message
+    ):
         payload = {
             "instance_id": INSTANCE,
             "message": "node-7 is full",
             "exception": [self.FRAMES, f"{kind}: node-7 is full\n"],
         }
-        notification = {"event_type": "dbaas.x", "priority": "info", "payload": payload}
-        world.recorder.record(world.recorder.extract(notification), lambda seconds: True)
+        notification = {
+            "event_type": "dbaas.x",
+            "priority": "info",
+            "payload": payload,
+        }
+        world.recorder.record(
+            world.recorder.extract(notification), lambda seconds: True
+        )
 
         assert world.show(headers=MEMBER)["fault"]["message"] == message
         assert "details" not in world.show(headers=MEMBER)["fault"]
@@ -479,9 +580,14 @@ def test_errors_of_the_application_are_its_own(world):
         webtest.TestApp(world.filter).get(SHOW)
 
 
-def test_a_body_that_is_no_json_is_nobodys_error_while_there_is_nothing_to_show(world, caplog):
+def test_a_body_that_is_no_json_is_nobodys_error_while_there_is_nothing_to_show(
+    world, caplog
+):
     def application(environ, start_response):
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "5")])
+        start_response(
+            "200 OK",
+            [("Content-Type", "application/json"), ("Content-Length", "5")],
+        )
         return [b"{oops"]
 
     world.filter._application = application
@@ -492,8 +598,13 @@ def test_a_body_that_is_no_json_is_nobodys_error_while_there_is_nothing_to_show(
 
 def test_a_response_in_which_nothing_changes_keeps_its_validators(world):
     def application(environ, start_response):
-        headers = [("Content-Length", str(len(world.service.data))), ("ETag", '"x"')]
-        start_response("200 OK", [("Content-Type", "application/json"), *headers])
+        headers = [
+            ("Content-Length", str(len(world.service.data))),
+            ("ETag", '"x"'),
+        ]
+        start_response(
+            "200 OK", [("Content-Type", "application/json"), *headers]
+        )
         return [world.service.data]
 
     own = TestAFaultThatTheServiceWroteItself.OWN
@@ -506,34 +617,49 @@ def test_a_response_in_which_nothing_changes_keeps_its_validators(world):
 
 def test_an_instance_of_a_list_that_stays_as_it_is_holds_up_no_other(world):
     own = TestAFaultThatTheServiceWroteItself.OWN
-    world.service.body = {"instances": [{"id": OTHER, "fault": own}, {"id": INSTANCE}]}
+    world.service.body = {
+        "instances": [{"id": OTHER, "fault": own}, {"id": INSTANCE}]
+    }
     world.record()
 
-    first, second = world.app.get(f"/{PROJECT}/instances/detail", headers=ADMIN).json["instances"]
+    first, second = world.app.get(
+        f"/{PROJECT}/instances/detail", headers=ADMIN
+    ).json["instances"]
 
     assert first["fault"] == own
     assert second["fault"]["message"] == "No valid host"
 
 
 @pytest.mark.parametrize("path", [SHOW, f"/{PROJECT}/instances/detail"])
-def test_without_a_database_the_services_own_details_are_under_the_policy(world, path):
+def test_without_a_database_the_services_own_details_are_under_the_policy(
+    world, path
+):
     with world.store.writer.begin() as connection:
         connection.exec_driver_sql("DROP TABLE instance_faults")
-    own = {"id": INSTANCE, "fault": dict(TestAFaultThatTheServiceWroteItself.OWN)}
-    world.service.body = {"instance": own} if path == SHOW else {"instances": [own]}
+    own = {
+        "id": INSTANCE,
+        "fault": dict(TestAFaultThatTheServiceWroteItself.OWN),
+    }
+    world.service.body = (
+        {"instance": own} if path == SHOW else {"instances": [own]}
+    )
 
     assert "own details" not in world.app.get(path, headers=MEMBER).text
     assert "own details" in world.app.get(path, headers=ADMIN).text
 
 
-def test_a_rule_may_name_an_instance_and_a_service(configure, sqlite_url, tmp_path):
+def test_a_rule_may_name_an_instance_and_a_service(
+    configure, sqlite_url, tmp_path
+):
     policy = tmp_path / "policy.yaml"
     policy.write_text(
         f'"fault_middleware:show:details": "\'{INSTANCE}\':%(instance_id)s and '
         "'trove':%(service)s and 't1':%(project_id)s\""
     )
     store = make_store(sqlite_url)
-    conf = configure(consumer="external", credentials="headers", policy_file=str(policy))
+    conf = configure(
+        consumer="external", credentials="headers", policy_file=str(policy)
+    )
     world = World(conf, store)
     for one in (INSTANCE, OTHER):
         world.record(one)

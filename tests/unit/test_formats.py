@@ -21,7 +21,9 @@ SENTENCE = (
     "Cannot extend the volume to 50 GB: the quota of your project is 40 GB. Delete a volume, or "
     "ask for more quota."
 )
-TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: 7'
+TRACEBACK = (
+    'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: 7'
+)
 # Colours, a bell, a new title of the window, C1 controls, and text from right to left.
 CONTROLS = "a\x1b[31mred\x07\x1b]0;title\x07\x9b2J\u202e\x00\x7fz"
 
@@ -43,7 +45,9 @@ def manage(tmp_path, sqlite_url, monkeypatch):
 
     def fill(message, instance_id=INSTANCE, details=TRACEBACK):
         row = fault.make("trove", instance_id, message="-", request_id=REQUEST)
-        store.record([dataclasses.replace(row, message=message, details=details)])
+        store.record(
+            [dataclasses.replace(row, message=message, details=details)]
+        )
 
     run.fill = fill
     yield run
@@ -57,7 +61,10 @@ def test_a_list_has_no_character_that_a_terminal_obeys(manage, output):
     printed = manage("fault", "list", "--format", output)
 
     assert "red" in printed
-    assert all(character.isprintable() or character in "\r\n\t" for character in printed)
+    assert all(
+        character.isprintable() or character in "\r\n\t"
+        for character in printed
+    )
     assert "\r" not in printed.replace("\r\n", "")
 
 
@@ -68,7 +75,9 @@ def test_a_shown_fault_has_no_character_that_a_terminal_obeys(manage, output):
     printed = manage("fault", "show", INSTANCE, "--format", output)
 
     assert "red" in printed
-    assert all(character.isprintable() or character in "\n\t" for character in printed)
+    assert all(
+        character.isprintable() or character in "\n\t" for character in printed
+    )
 
 
 def test_a_control_character_is_shown_as_its_escape(manage):
@@ -94,7 +103,9 @@ def test_a_control_character_is_shown_as_its_escape(manage):
 )
 def test_a_shell_runs_nothing_of_a_text(manage, tmp_path, text):
     manage.fill(text, details=text)
-    assignments = manage("fault", "show", INSTANCE, "--format", "shell", "--prefix", "f_")
+    assignments = manage(
+        "fault", "show", INSTANCE, "--format", "shell", "--prefix", "f_"
+    )
     script = 'eval "$(cat)" && printf %s "$f_message|$f_details|$f_problem"'
 
     for program in ("sh", "bash"):
@@ -113,7 +124,16 @@ def test_values_are_one_line_for_a_row(manage):
     manage.fill("It failed\nFAKE-ID another row")
     manage.fill("Second\r\nline", OTHER)
 
-    lines = manage("fault", "list", "--format", "value", "-c", "instance_id", "-c", "message")
+    lines = manage(
+        "fault",
+        "list",
+        "--format",
+        "value",
+        "-c",
+        "instance_id",
+        "-c",
+        "message",
+    )
 
     assert sorted(lines.splitlines()) == [
         f"{OTHER} Second\\r\\nline",
@@ -124,7 +144,9 @@ def test_values_are_one_line_for_a_row(manage):
 def test_a_value_that_is_asked_for_alone_keeps_its_lines(manage):
     manage.fill("It failed")
 
-    alone = manage("fault", "show", INSTANCE, "--format", "value", "--column", "details")
+    alone = manage(
+        "fault", "show", INSTANCE, "--format", "value", "--column", "details"
+    )
     among_others = manage("fault", "show", INSTANCE, "--format", "value")
 
     assert alone == f"{TRACEBACK}\n"
@@ -133,21 +155,35 @@ def test_a_value_that_is_asked_for_alone_keeps_its_lines(manage):
     )
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1"]
+)
 def test_a_spreadsheet_calculates_nothing_of_a_text(manage, text):
     manage.fill(text)
 
-    (row,) = csv.DictReader(io.StringIO(manage("fault", "list", "--format", "csv")))
+    (row,) = csv.DictReader(
+        io.StringIO(manage("fault", "list", "--format", "csv"))
+    )
 
     assert row["message"] == f"'{text}"
-    assert json.loads(manage("fault", "list", "--format", "json"))[0]["message"] == text
-    assert yaml.safe_load(manage("fault", "list", "--format", "yaml"))[0]["message"] == text
+    assert (
+        json.loads(manage("fault", "list", "--format", "json"))[0]["message"]
+        == text
+    )
+    assert (
+        yaml.safe_load(manage("fault", "list", "--format", "yaml"))[0][
+            "message"
+        ]
+        == text
+    )
 
 
 def test_csv_keeps_other_texts_and_lines(manage):
     manage.fill('with "quotes", 1 = 1\nand lines')
 
-    (row,) = csv.DictReader(io.StringIO(manage("fault", "list", "--format", "csv")))
+    (row,) = csv.DictReader(
+        io.StringIO(manage("fault", "list", "--format", "csv"))
+    )
 
     assert row["message"] == 'with "quotes", 1 = 1\nand lines'
 
@@ -162,7 +198,9 @@ COMMANDS = [
 
 @pytest.mark.parametrize("width", [60, 80, 100, 132, 200])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_ids_are_whole_and_no_line_is_too_wide(manage, monkeypatch, command, width):
+def test_ids_are_whole_and_no_line_is_too_wide(
+    manage, monkeypatch, command, width
+):
     manage.fill(SENTENCE)
     manage.fill("Short", OTHER)
     monkeypatch.setenv("COLUMNS", str(width))
@@ -177,7 +215,9 @@ def test_ids_are_whole_and_no_line_is_too_wide(manage, monkeypatch, command, wid
 
 @pytest.mark.parametrize("width", [50, 60, 80, 132])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_message_is_whole_and_not_squeezed(manage, monkeypatch, command, width):
+def test_a_message_is_whole_and_not_squeezed(
+    manage, monkeypatch, command, width
+):
     manage.fill(SENTENCE)
     monkeypatch.setenv("COLUMNS", str(width))
 
@@ -187,13 +227,20 @@ def test_a_message_is_whole_and_not_squeezed(manage, monkeypatch, command, width
     begin = words.index("Cannot")
     told = " ".join(word for word in words[begin:] if word in SENTENCE.split())
     assert told.startswith(SENTENCE)
-    assert sum("of" in line or "quota" in line for line in printed.splitlines()) <= 4
+    assert (
+        sum("of" in line or "quota" in line for line in printed.splitlines())
+        <= 4
+    )
 
 
 def test_a_table_that_is_piped_is_not_wider_than_120_characters(manage):
     manage.fill(SENTENCE * 2)
 
-    for command in (["fault", "list"], ["fault", "list", "--fold"], ["profile", "list"]):
+    for command in (
+        ["fault", "list"],
+        ["fault", "list", "--fold"],
+        ["profile", "list"],
+    ):
         assert max(len(line) for line in manage(*command).splitlines()) <= 120
 
 
@@ -209,7 +256,11 @@ def test_a_wide_terminal_shows_a_fault_in_one_line(manage, monkeypatch):
     manage.fill(SENTENCE)
     monkeypatch.setenv("COLUMNS", "250")
 
-    (line,) = (line for line in manage("fault", "list").splitlines() if INSTANCE in line)
+    (line,) = (
+        line
+        for line in manage("fault", "list").splitlines()
+        if INSTANCE in line
+    )
 
     assert SENTENCE in line
 
@@ -221,11 +272,15 @@ def test_letters_that_are_two_characters_wide_do_not_exceed_the_terminal():
     assert max(len(line) for line in lines) <= 30
 
 
-def test_a_text_of_several_columns_gets_a_record_of_its_own(manage, monkeypatch):
+def test_a_text_of_several_columns_gets_a_record_of_its_own(
+    manage, monkeypatch
+):
     manage.fill(SENTENCE)
     monkeypatch.setenv("COLUMNS", "80")
 
-    lines = manage("fault", "list", "-c", "message", "-c", "details", "-c", "deleted").splitlines()
+    lines = manage(
+        "fault", "list", "-c", "message", "-c", "details", "-c", "deleted"
+    ).splitlines()
 
     assert lines[0].startswith("message  Cannot extend")
     assert "details  Traceback (most recent call last):" in lines
@@ -233,7 +288,9 @@ def test_a_text_of_several_columns_gets_a_record_of_its_own(manage, monkeypatch)
 
 
 def test_a_line_that_is_wrapped_keeps_its_indentation():
-    text = "Traceback:\n    raise TroveError(message)\n" + " " * 50 + "far right"
+    text = (
+        "Traceback:\n    raise TroveError(message)\n" + " " * 50 + "far right"
+    )
 
     assert layout.wrap(text, 20) == [
         "Traceback:",
@@ -261,14 +318,18 @@ def test_a_body_that_is_tried_has_no_control_characters(tmp_path, role):
 
     assert json.loads(ended.out) == body
     assert "größer" in ended.out
-    assert all(character.isprintable() or character == "\n" for character in ended.out)
+    assert all(
+        character.isprintable() or character == "\n" for character in ended.out
+    )
 
 
 def test_a_request_that_no_fault_has_is_explained(tmp_path, sqlite_url):
     file = write_configuration(tmp_path / "service.conf", sqlite_url)
     close(make_store(sqlite_url))
 
-    ended = run_manage("--config-file", str(file), "fault", "list", "--request-id", REQUEST)
+    ended = run_manage(
+        "--config-file", str(file), "fault", "list", "--request-id", REQUEST
+    )
 
     assert (ended.code, ended.out) == (0, "")
     assert "x-openstack-request-id" in ended.err

@@ -17,7 +17,9 @@ class World:
 
     def __init__(self):
         self.shown = []
-        self.health = Health(lambda part, value: self.shown.append((part, value)))
+        self.health = Health(
+            lambda part, value: self.shown.append((part, value))
+        )
 
     def fail(self, part=Part.BROKER, exc=None):
         self.health.fails(part, "nothing comes", exc or OSError("no route"))
@@ -30,12 +32,16 @@ def world(caplog, still_clock):
 
 
 def lines(caplog):
-    return [(record.levelname, record.getMessage()) for record in caplog.records]
+    return [
+        (record.levelname, record.getMessage()) for record in caplog.records
+    ]
 
 
 def test_a_failure_lasts_until_the_part_works(world, caplog):
     world.fail(exc=OSError("no route\nSELECT secret"))
-    assert world.health.failures == {"broker": "nothing comes: OSError: no route"}
+    assert world.health.failures == {
+        "broker": "nothing comes: OSError: no route"
+    }
 
     world.health.works(Part.BROKER)
     world.health.works(Part.BROKER)
@@ -47,7 +53,9 @@ def test_a_failure_lasts_until_the_part_works(world, caplog):
     ]
 
 
-def test_a_failure_is_logged_once_a_minute_for_each_part(world, still_clock, caplog):
+def test_a_failure_is_logged_once_a_minute_for_each_part(
+    world, still_clock, caplog
+):
     for seconds in (0, 1, 59.9, 60, 61, 119.9, 120):
         still_clock.now = seconds
         world.fail()
@@ -84,7 +92,9 @@ def test_what_has_not_begun_is_shown_as_failing_without_a_line(world, caplog):
 def test_a_line_comes_from_a_module_that_tells_of_it(label: Label):
     module = label.logger.name.partition(".")[2]
     file = ROOT / f"fault_middleware/{module}.py"
-    used = {ast.unparse(node) for node in ast.walk(ast.parse(file.read_text()))}
+    used = {
+        ast.unparse(node) for node in ast.walk(ast.parse(file.read_text()))
+    }
 
     assert str(label) in used or module == "metrics"
 

@@ -2,7 +2,8 @@
 import webtest
 
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware, deploy
+from fault_middleware.deploy import deploy
+from fault_middleware.factories import FaultMiddleware
 from tests.fixtures import INSTANCE, Service, close, make_store
 from tests.healthchecks import ask
 
@@ -20,7 +21,9 @@ def test_all_is_well(configure, sqlite_url):
     close(store)
 
 
-def test_a_database_that_fails_is_reported_and_does_not_fail_the_api(configure):
+def test_a_database_that_fails_is_reported_and_does_not_fail_the_api(
+    configure,
+):
     conf = configure(consumer="external")
     webtest.TestApp(FaultMiddleware(Service(), conf)).get(SHOW)
 

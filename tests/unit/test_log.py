@@ -63,7 +63,9 @@ def handler(configure, tmp_path, store):
     deployment = deploy(configure(profiles=str(profile)))
     log.attach(deployment)
     made = log.attached()
-    context.RequestContext(user_id="alice", project_id="p1", request_id=REQUEST, overwrite=True)
+    context.RequestContext(
+        user_id="alice", project_id="p1", request_id=REQUEST, overwrite=True
+    )
     yield made
     context.RequestContext(overwrite=True)
     logging.getLogger().removeHandler(made)
@@ -96,7 +98,9 @@ def test_a_failure_that_is_only_logged_becomes_a_fault(handler, store):
     assert (row["service"], row["instance_id"]) == ("volumes", VOLUME)
     assert row["message"] == "The volume could not be extended."
     assert row["details"].startswith("Extend volume failed\n\nTraceback")
-    assert row["details"].endswith("OSError: [Errno 28] no space on 10.1.2.3\n")
+    assert row["details"].endswith(
+        "OSError: [Errno 28] no space on 10.1.2.3\n"
+    )
     assert (row["request_id"], row["project_id"]) == (REQUEST, "p1")
     assert counts(handler) == {"log_records_total[taken]=1"}
 
@@ -123,7 +127,10 @@ def test_what_no_rule_means_is_left_alone(handler, store):
 
     wait_until(lambda: rows(store))
     assert len(rows(store)) == 1
-    assert counts(handler) == {"log_records_total[no instance]=1", "log_records_total[taken]=1"}
+    assert counts(handler) == {
+        "log_records_total[no instance]=1",
+        "log_records_total[taken]=1",
+    }
 
 
 def test_a_warning_counts_where_a_rule_says_so(handler, store):
@@ -144,14 +151,20 @@ def test_the_same_record_of_two_handlers_is_one_fault(handler, store):
     finally:
         logging.getLogger().removeHandler(second)
 
-    wait_until(lambda: "duplicates_total=1" in handler.deployment.metrics.counts())
+    wait_until(
+        lambda: "duplicates_total=1" in handler.deployment.metrics.counts()
+    )
     assert len(rows(store)) == 1
 
 
 def test_attaching_twice_makes_one_handler(handler):
     log.attach(handler.deployment)
 
-    handlers = [found for found in logging.getLogger().handlers if isinstance(found, log.Handler)]
+    handlers = [
+        found
+        for found in logging.getLogger().handlers
+        if isinstance(found, log.Handler)
+    ]
     assert handlers == [handler]
 
 
@@ -168,7 +181,9 @@ def test_what_was_looked_at_is_not_kept_alive(handler):
     try:
         seen = serve()
         for other in logging.getLogger().handlers:
-            getattr(other, "records", []).clear()  # those of pytest's own handlers
+            getattr(
+                other, "records", []
+            ).clear()  # those of pytest's own handlers
         assert seen() is None
     finally:
         gc.enable()
@@ -186,8 +201,12 @@ def test_a_record_that_cannot_be_printed_is_recorded(handler, store):
     wait_until(lambda: rows(store))
 
 
-def test_an_error_of_ours_is_counted_and_the_service_goes_on(handler, store, monkeypatch, caplog):
-    monkeypatch.setattr("fault_middleware.log_record.read", lambda *arguments: 1 / 0)
+def test_an_error_of_ours_is_counted_and_the_service_goes_on(
+    handler, store, monkeypatch, caplog
+):
+    monkeypatch.setattr(
+        "fault_middleware.log_record.read", lambda *arguments: 1 / 0
+    )
 
     log_failure()
 
@@ -195,14 +214,18 @@ def test_an_error_of_ours_is_counted_and_the_service_goes_on(handler, store, mon
     assert "a log record is lost" in caplog.text
 
 
-def test_what_is_logged_while_a_record_is_looked_at_is_not_looked_at(handler, store):
+def test_what_is_logged_while_a_record_is_looked_at_is_not_looked_at(
+    handler, store
+):
     class Talkative(dict):
         def __init__(self):
             super().__init__(id=VOLUME)
 
     class Noisy(OSError):
         def __str__(self):
-            LOG.error("asked for its text", extra={"resource": f"[volume-{VOLUME}] "})
+            LOG.error(
+                "asked for its text", extra={"resource": f"[volume-{VOLUME}] "}
+            )
             return "noisy"
 
     def shrink(volume):
@@ -212,7 +235,13 @@ def test_what_is_logged_while_a_record_is_looked_at_is_not_looked_at(handler, st
         shrink(Talkative())
     except OSError as exc:
         record = LOG.makeRecord(
-            LOG.name, logging.ERROR, "f", 1, "it failed", (), (type(exc), exc, exc.__traceback__)
+            LOG.name,
+            logging.ERROR,
+            "f",
+            1,
+            "it failed",
+            (),
+            (type(exc), exc, exc.__traceback__),
         )
         handler.handle(record)
 
@@ -225,16 +254,22 @@ def test_no_lock_of_logging_is_taken(handler, store):
     done = threading.Event()
 
     def in_a_thread():
-        handler.handle(LOG.makeRecord(LOG.name, logging.ERROR, "f", 1, "x", (), None))
+        handler.handle(
+            LOG.makeRecord(LOG.name, logging.ERROR, "f", 1, "x", (), None)
+        )
         done.set()
 
     other.acquire()
-    logging._acquireLock() if hasattr(logging, "_acquireLock") else logging._lock.acquire()
+    logging._acquireLock() if hasattr(
+        logging, "_acquireLock"
+    ) else logging._lock.acquire()
     try:
         threading.Thread(target=in_a_thread).start()
         assert done.wait(10)
     finally:
-        logging._releaseLock() if hasattr(logging, "_releaseLock") else logging._lock.release()
+        logging._releaseLock() if hasattr(
+            logging, "_releaseLock"
+        ) else logging._lock.release()
         other.release()
     assert handler.lock is None
 
@@ -251,13 +286,17 @@ def test_errors_without_end_are_not_all_looked_at(handler, store):
 
 def test_while_the_database_is_away_the_service_goes_on(handler, store):
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE instance_faults RENAME TO elsewhere")
+        connection.exec_driver_sql(
+            "ALTER TABLE instance_faults RENAME TO elsewhere"
+        )
 
     log_failure()
     wait_until(lambda: handler.deployment.metrics.health.failures)
     log_failure()
     with store.writer.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO instance_faults")
+        connection.exec_driver_sql(
+            "ALTER TABLE elsewhere RENAME TO instance_faults"
+        )
 
     wait_until(lambda: len(rows(store)) == 2, 30)
 
@@ -265,7 +304,9 @@ def test_while_the_database_is_away_the_service_goes_on(handler, store):
 def test_a_fork_records_by_itself(handler, store):
     log_failure()
 
-    child = multiprocessing.get_context("fork").Process(target=_log_in_a_fork, args=(handler,))
+    child = multiprocessing.get_context("fork").Process(
+        target=_log_in_a_fork, args=(handler,)
+    )
     child.start()
     child.join(30)
 
@@ -299,18 +340,32 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("by_environment", [False, True], ids=["cfg.CONF", "environment"])
-def test_a_file_of_logging_names_the_handler(configure, tmp_path, store, by_environment):
+@pytest.mark.parametrize(
+    "by_environment", [False, True], ids=["cfg.CONF", "environment"]
+)
+def test_a_file_of_logging_names_the_handler(
+    configure, tmp_path, store, by_environment
+):
     profile = tmp_path / "volumes.yaml"
     profile.write_text(PROFILE)
     configure(profiles=str(profile))
     conf = str(tmp_path / "service.conf")
-    environ = {**os.environ, **({"FAULT_MIDDLEWARE_CONFIG": conf} if by_environment else {})}
+    environ = {
+        **os.environ,
+        **({"FAULT_MIDDLEWARE_CONFIG": conf} if by_environment else {}),
+    }
     empty = tmp_path / "empty.conf"
     empty.write_text("")
-    command = [sys.executable, "-c", SERVICE, str(empty) if by_environment else conf]
+    command = [
+        sys.executable,
+        "-c",
+        SERVICE,
+        str(empty) if by_environment else conf,
+    ]
 
-    running = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, text=True
+    )
     assert running.stdout.readline() == "logged\n"
     running.send_signal(signal.SIGTERM)
 
@@ -321,7 +376,9 @@ def test_a_file_of_logging_names_the_handler(configure, tmp_path, store, by_envi
 
 def test_without_a_configuration_it_says_so_once(caplog):
     made = log.Handler()
-    record = LOG.makeRecord(LOG.name, logging.ERROR, "f", 1, "it failed", (), None)
+    record = LOG.makeRecord(
+        LOG.name, logging.ERROR, "f", 1, "it failed", (), None
+    )
 
     made.handle(record)
     made.handle(record)

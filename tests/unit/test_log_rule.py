@@ -43,7 +43,9 @@ def sightings():
 
     handler = Handler()
     logging.getLogger().addHandler(handler)
-    context.RequestContext(user_id="alice", project_id="p1", request_id=REQUEST, overwrite=True)
+    context.RequestContext(
+        user_id="alice", project_id="p1", request_id=REQUEST, overwrite=True
+    )
     yield seen
     context._request_store.context = None
     logging.getLogger().removeHandler(handler)
@@ -51,7 +53,10 @@ def sightings():
 
 def build(*places, **parts):
     """A rule of a service whose module this is."""
-    given = {"logger": "*", "record": {"instance_id": list(places) or [LOCAL_VOLUME]}}
+    given = {
+        "logger": "*",
+        "record": {"instance_id": list(places) or [LOCAL_VOLUME]},
+    }
     return log_rule.build({**given, **parts}, [__name__])
 
 
@@ -64,7 +69,9 @@ def log_failure(**values):
     try:
         fail(**values)
     except RuntimeError:
-        logging.getLogger("rpc.server").exception("Exception during message handling")
+        logging.getLogger("rpc.server").exception(
+            "Exception during message handling"
+        )
 
 
 def test_the_instance_is_in_a_local_variable_of_the_service(sightings):
@@ -95,7 +102,9 @@ def test_the_first_place_that_names_an_instance_counts(sightings):
         log_failure(volume={"id": VOLUME})
 
     delete_snapshot({"id": SNAPSHOT})
-    rule = build({"local": "snapshot.id", "function": "*_snapshot"}, LOCAL_VOLUME)
+    rule = build(
+        {"local": "snapshot.id", "function": "*_snapshot"}, LOCAL_VOLUME
+    )
 
     assert rule.find(sightings[0]) == SNAPSHOT
 
@@ -116,7 +125,9 @@ def test_a_list_of_instances_names_none(sightings):
 
     sweep([{"id": VOLUME}])
 
-    assert build({"local": ["volumes", "volumes.id"]}).find(sightings[0]) is None
+    assert (
+        build({"local": ["volumes", "volumes.id"]}).find(sightings[0]) is None
+    )
 
 
 def test_a_resource_of_oslo_log_names_the_instance(sightings):
@@ -127,7 +138,9 @@ def test_a_resource_of_oslo_log_names_the_instance(sightings):
 
 
 def test_a_resource_that_is_an_object_names_the_instance(sightings):
-    record = logging.getLogger("manager").makeRecord("m", 40, "f", 1, "it failed", (), None)
+    record = logging.getLogger("manager").makeRecord(
+        "m", 40, "f", 1, "it failed", (), None
+    )
     record.instance = Versioned(uuid=VOLUME)
     logging.getLogger().handle(record)
 
@@ -142,7 +155,9 @@ def test_the_context_names_the_instance(sightings):
 
 
 def test_a_text_names_an_instance_by_a_pattern_only(sightings):
-    logging.getLogger("manager").error("volume %s of snapshot %s failed", VOLUME, SNAPSHOT)
+    logging.getLogger("manager").error(
+        "volume %s of snapshot %s failed", VOLUME, SNAPSHOT
+    )
 
     assert build().find(sightings[0]) is None
     assert build({"text": "volume (\\S+) of"}).find(sightings[0]) == VOLUME
@@ -195,7 +210,9 @@ def test_what_is_kept_of_a_record_is_text(sightings):
     failure = log_record.read(sightings[0], VOLUME, rule.modules)
 
     assert failure.text == "Exception during message handling"
-    assert [cause.text for cause in failure.causes] == ["no space in pool rack7"]
+    assert [cause.text for cause in failure.causes] == [
+        "no space in pool rack7"
+    ]
     assert failure.sources[0] == "rpc.server"
     assert failure.sources[-1].endswith("test_log_rule.fail")
     assert failure.trace.endswith("RuntimeError: no space in pool rack7\n")
@@ -203,7 +220,9 @@ def test_what_is_kept_of_a_record_is_text(sightings):
 
 
 def test_a_record_whose_arguments_do_not_fit_is_read_all_the_same():
-    record = logging.getLogger("m").makeRecord("m", 40, "f", 1, "%s and %s", ("one",), None)
+    record = logging.getLogger("m").makeRecord(
+        "m", 40, "f", 1, "%s and %s", ("one",), None
+    )
 
     assert log_record.message_of(record) == "%s and %s"
 
@@ -224,4 +243,7 @@ def test_an_object_is_read_without_running_its_code():
         def id(self):
             raise AssertionError("a property was run")
 
-    assert log_record.follow(types.SimpleNamespace(volume=Model()), "volume.id") is None
+    assert (
+        log_record.follow(types.SimpleNamespace(volume=Model()), "volume.id")
+        is None
+    )

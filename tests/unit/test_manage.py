@@ -29,8 +29,16 @@ def run(tmp_path, sqlite_url):
 
 
 def test_sync_makes_the_table_and_says_so(run):
-    assert run("db", "sync") == (0, "The database is at revision 0003; it was at none.\n", "")
-    assert run("db", "sync") == (0, "The database is up to date at revision 0003.\n", "")
+    assert run("db", "sync") == (
+        0,
+        "The database is at revision 0003; it was at none.\n",
+        "",
+    )
+    assert run("db", "sync") == (
+        0,
+        "The database is up to date at revision 0003.\n",
+        "",
+    )
 
 
 def test_version_shows_what_is_and_what_should_be(run):
@@ -39,7 +47,10 @@ def test_version_shows_what_is_and_what_should_be(run):
 
     code, out, _ = run("db", "version", "--format", "json")
 
-    assert (code, json.loads(out)) == (0, {"database": "0003", "needed": "0003"})
+    assert (code, json.loads(out)) == (
+        0,
+        {"database": "0003", "needed": "0003"},
+    )
 
 
 def test_a_foreign_table_is_refused_in_one_line(run, tmp_path, sqlite_url):
@@ -57,8 +68,14 @@ def test_a_foreign_table_is_refused_in_one_line(run, tmp_path, sqlite_url):
 @pytest.mark.parametrize(
     ("statement", "word"),
     [
-        ("ALTER TABLE instance_faults DROP COLUMN problem", "instance_faults.problem"),
-        ("UPDATE fault_middleware_alembic_version SET version_num = '9999'", "newer release"),
+        (
+            "ALTER TABLE instance_faults DROP COLUMN problem",
+            "instance_faults.problem",
+        ),
+        (
+            "UPDATE fault_middleware_alembic_version SET version_num = '9999'",
+            "newer release",
+        ),
     ],
 )
 def test_sync_says_what_it_cannot_mend(run, sqlite_url, statement, word):
@@ -86,7 +103,9 @@ def test_a_missing_connection_is_one_line(run, tmp_path):
 
 
 def test_a_database_that_cannot_be_reached_is_one_line(run, tmp_path):
-    file = write_configuration(tmp_path / "x.conf", "sqlite:////no/such/folder/x")
+    file = write_configuration(
+        tmp_path / "x.conf", "sqlite:////no/such/folder/x"
+    )
 
     code, _, err = run("db", "version", config=file)
 
@@ -96,9 +115,17 @@ def test_a_database_that_cannot_be_reached_is_one_line(run, tmp_path):
 
 
 # The doctor keeps 1 for what it finds.
-@pytest.mark.parametrize(("command", "expected"), [("db version", 1), ("doctor", 2)])
-def test_a_configuration_that_cannot_be_read_is_one_line(run, tmp_path, command, expected):
-    for name, data in ("ini", b"x = 1\n[a"), ("binary", b"[\xff\xfe"), ("missing", None):
+@pytest.mark.parametrize(
+    ("command", "expected"), [("db version", 1), ("doctor", 2)]
+)
+def test_a_configuration_that_cannot_be_read_is_one_line(
+    run, tmp_path, command, expected
+):
+    for name, data in (
+        ("ini", b"x = 1\n[a"),
+        ("binary", b"[\xff\xfe"),
+        ("missing", None),
+    ):
         if data:
             (tmp_path / name).write_bytes(data)
 
@@ -109,7 +136,14 @@ def test_a_configuration_that_cannot_be_read_is_one_line(run, tmp_path, command,
 
 
 @pytest.mark.parametrize(
-    "password", ["hun@s3cret", "hun@te:s3cret", "hun@te/s3cret", "hu@n@s3cret", "h/u?n@s3cret"]
+    "password",
+    [
+        "hun@s3cret",
+        "hun@te:s3cret",
+        "hun@te/s3cret",
+        "hu@n@s3cret",
+        "h/u?n@s3cret",
+    ],
 )
 @pytest.mark.parametrize("name", ["connection", "slave_connection"])
 def test_no_part_of_a_password_is_printed(run, tmp_path, name, password):
@@ -129,10 +163,15 @@ def test_no_part_of_a_password_is_printed(run, tmp_path, name, password):
 
 def test_an_at_elsewhere_in_a_url_is_right(run, tmp_path):
     (tmp_path / "a@b@c").mkdir()
-    file = write_configuration(tmp_path / "x.conf", f"sqlite:///{tmp_path}/a@b@c/x.sqlite")
+    file = write_configuration(
+        tmp_path / "x.conf", f"sqlite:///{tmp_path}/a@b@c/x.sqlite"
+    )
 
     assert run("db", "sync", config=file)[0] == 0
-    for url in ("mysql+pymysql://u:p@127.0.0.1:1/d@b", "mysql+pymysql://u:%40@127.0.0.1:1/d"):
+    for url in (
+        "mysql+pymysql://u:p@127.0.0.1:1/d@b",
+        "mysql+pymysql://u:%40@127.0.0.1:1/d",
+    ):
         write_configuration(file, url)
         assert "2003" in run("db", "version", config=file)[2]
 
@@ -154,9 +193,13 @@ def test_a_number_that_counts_nothing_is_refused(run, arguments):
     assert f"'{arguments[-1]}' is not a whole number" in err
 
 
-@pytest.mark.parametrize("option", ["retention_days", "max_faults_per_instance"])
+@pytest.mark.parametrize(
+    "option", ["retention_days", "max_faults_per_instance"]
+)
 def test_a_bound_beyond_reason_is_refused(tmp_path, sqlite_url, option):
-    file = write_configuration(tmp_path / "x.conf", sqlite_url, **{option: "8000000"})
+    file = write_configuration(
+        tmp_path / "x.conf", sqlite_url, **{option: "8000000"}
+    )
 
     code, out, err = run_manage("fault", "purge", "--config-file", str(file))
 
@@ -167,7 +210,10 @@ def test_a_bound_beyond_reason_is_refused(tmp_path, sqlite_url, option):
 def test_the_longest_retention_can_be_kept(run):
     run("db", "sync")
 
-    assert run("fault", "purge", "--days", "36500", "--max-faults", "1000000")[0] == 0
+    assert (
+        run("fault", "purge", "--days", "36500", "--max-faults", "1000000")[0]
+        == 0
+    )
 
 
 @pytest.mark.parametrize("details", [[], ["--details", " \n"]])
@@ -176,7 +222,11 @@ def test_an_empty_fault_is_not_recorded(run, details):
 
     code, out, err = run("fault", "record", INSTANCE, " ", *details)
 
-    assert (code, out, err) == (1, "", "The message is empty: nothing was recorded.\n")
+    assert (code, out, err) == (
+        1,
+        "",
+        "The message is empty: nothing was recorded.\n",
+    )
     assert json.loads(run("fault", "list", "--format", "json")[1]) == []
 
 
@@ -195,7 +245,9 @@ def test_nobody_has_to_read_what_is_printed(unread, command):
     arguments = [*MANAGE, *command.split()]
 
     piped = subprocess.run(arguments, stdout=unread, stderr=subprocess.PIPE)
-    closed = subprocess.run(["sh", "-c", f"{shlex.join(arguments)} >&-"], stderr=subprocess.PIPE)
+    closed = subprocess.run(
+        ["sh", "-c", f"{shlex.join(arguments)} >&-"], stderr=subprocess.PIPE
+    )
 
     assert (piped.returncode, piped.stderr) == (141, b"")
     assert (closed.returncode, closed.stderr) == (0, b"")
@@ -204,7 +256,10 @@ def test_nobody_has_to_read_what_is_printed(unread, command):
 def test_a_full_disk_is_one_line():
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            [*MANAGE, "profile", "list"], stdout=full, stderr=subprocess.PIPE, text=True
+            [*MANAGE, "profile", "list"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     assert ended.returncode == 1
@@ -247,7 +302,9 @@ def tried(*arguments):
 
 def enveloped(name):
     """A recorded notification of Trove, in oslo.messaging's envelope."""
-    return json.loads(read_data(f"trove/notifications/{name}.json")["raw_body"])
+    return json.loads(
+        read_data(f"trove/notifications/{name}.json")["raw_body"]
+    )
 
 
 FAILED = "002-dbaas.instance_create.error"
@@ -257,12 +314,20 @@ FAILED = "002-dbaas.instance_create.error"
 def test_a_notification_is_tried(write, is_bare):
     message = enveloped(FAILED)
     content = json.loads(message["oslo.message"])
-    file = write("n.json", content if is_bare else {"_source": "a note", **message})
+    file = write(
+        "n.json", content if is_bare else {"_source": "a note", **message}
+    )
     (row,) = tried("trove", "--notification", file, "--format", "json")
 
-    assert (row["action"], row["instance_id"]) == ("record", content["payload"]["instance_id"])
+    assert (row["action"], row["instance_id"]) == (
+        "record",
+        content["payload"]["instance_id"],
+    )
     assert row["message"] == content["payload"]["message"]
-    assert row["details"] == "".join(content["payload"]["exception"]).rstrip("\n") + "\n"
+    assert (
+        row["details"]
+        == "".join(content["payload"]["exception"]).rstrip("\n") + "\n"
+    )
     assert row["created"] == content["timestamp"].replace(" ", "T")
     assert row["request_id"] == content["payload"]["request_id"]
 
@@ -272,19 +337,37 @@ def test_what_is_no_event_is_ignored(write):
     (row,) = tried("trove", "--notification", file, "--format", "json")
 
     assert row == {
-        **dict.fromkeys(("instance_id", "message", "details", "created", "request_id")),
+        **dict.fromkeys(
+            ("instance_id", "message", "details", "created", "request_id")
+        ),
         "action": "ignore",
     }
 
 
 BODY = {"instance": {"id": INSTANCE, "status": "ERROR"}}
-FAULT = {"message": "It failed", "details": "Traceback", "created": "2026-01-02T03:04:05"}
+FAULT = {
+    "message": "It failed",
+    "details": "Traceback",
+    "created": "2026-01-02T03:04:05",
+}
 
 
 @pytest.mark.parametrize("role", ["member", "admin"])
 def test_a_body_is_tried(write, role):
-    files = ["--body", write("body.json", BODY), "--fault", write("fault.json", FAULT)]
-    shown = tried("trove", "--path", f"/p1/instances/{INSTANCE}?x=1", *files, "--role", role)
+    files = [
+        "--body",
+        write("body.json", BODY),
+        "--fault",
+        write("fault.json", FAULT),
+    ]
+    shown = tried(
+        "trove",
+        "--path",
+        f"/p1/instances/{INSTANCE}?x=1",
+        *files,
+        "--role",
+        role,
+    )
 
     details = {"details": "Traceback"} if role == "admin" else {}
     assert shown["instance"].pop("fault") == {
@@ -297,7 +380,12 @@ def test_a_body_is_tried(write, role):
 
 def test_a_body_is_tried_by_its_name(write):
     body = {"uuid": INSTANCE, "name": "k8s"}
-    files = ["--body", write("body.json", body), "--fault", write("fault.json", FAULT)]
+    files = [
+        "--body",
+        write("body.json", body),
+        "--fault",
+        write("fault.json", FAULT),
+    ]
 
     shown = tried("magnum", "--path", "/v1/clusters/k8s", *files)
 
@@ -305,7 +393,9 @@ def test_a_body_is_tried_by_its_name(write):
 
 
 def test_only_the_profile_that_is_named_is_tried(write, tmp_path, sqlite_url):
-    conf = write_configuration(tmp_path / "x.conf", sqlite_url, profiles="trove,nova")
+    conf = write_configuration(
+        tmp_path / "x.conf", sqlite_url, profiles="trove,nova"
+    )
     own = tmp_path / "own.yaml"
     own.write_text(
         """
@@ -324,13 +414,21 @@ def test_a_body_may_be_a_list(write):
     body = [{"id": INSTANCE, "operationState": "FAILED"}]
     file = write("body.json", body)
 
-    assert tried("tacker", "--path", "/vnf_lcm_op_occs?fields=error", "--body", file) == body
+    assert (
+        tried(
+            "tacker", "--path", "/vnf_lcm_op_occs?fields=error", "--body", file
+        )
+        == body
+    )
 
 
 def test_without_a_fault_the_body_is_as_it_was(write):
     path = f"/p1/instances/{INSTANCE}"
 
-    assert tried("trove", "--path", path, "--body", write("body.json", BODY)) == BODY
+    assert (
+        tried("trove", "--path", path, "--body", write("body.json", BODY))
+        == BODY
+    )
 
 
 SHOWN = ["--path", f"/p1/instances/{INSTANCE}", "--body", "{file}", "--fault"]
@@ -361,16 +459,26 @@ WRONG = {
         (["--notification", "{file}x"], "{file}x"),
         (["--notification", "{bare}"], "{bare}: oslo.message: not JSON"),
         (["--notification", "{word}"], "{word}: oslo.message: not JSON"),
-        (["--notification", "{many}"], "{many}: oslo.message: not a JSON object"),
-        ([*SHOWN, "{unknown}"], "{unknown}: xyz = 1: a fault has message and perhaps details"),
+        (
+            ["--notification", "{many}"],
+            "{many}: oslo.message: not a JSON object",
+        ),
+        (
+            [*SHOWN, "{unknown}"],
+            "{unknown}: xyz = 1: a fault has message and perhaps details",
+        ),
         ([*SHOWN, "{problem}"], "{problem}: problem = 'x': a fault has"),
         ([*SHOWN, "{time}"], "{time}: created = 'soon': a fault has"),
     ],
 )
 def test_what_cannot_be_tried_is_said_in_a_line(write, arguments, text):
     names = {"file": write("b.json", BODY), "list": write("l.json", [])}
-    names |= {name: write(f"{name}.json", data) for name, data in WRONG.items()}
-    arguments = [one.format_map(names) if "{" in one else one for one in arguments]
+    names |= {
+        name: write(f"{name}.json", data) for name, data in WRONG.items()
+    }
+    arguments = [
+        one.format_map(names) if "{" in one else one for one in arguments
+    ]
     code, _, err = run_manage("profile", "try", "trove", *arguments)
 
     assert code == 1
@@ -385,17 +493,24 @@ def test_shipped_profiles_are_listed_and_fine():
     for row in json.loads(out):
         code, out, _ = run_manage("profile", "check", row["profile"])
         assert code == 0
-        assert out.startswith(f"{row['profile']}: no mistakes; service {row['profile']}, ")
+        assert out.startswith(
+            f"{row['profile']}: no mistakes; service {row['profile']}, "
+        )
         counts = f"{row['routes']} routes, {row['events']} events, {row['logs']} rules for logs"
         assert out.endswith(f", {counts}\n")
 
 
 def test_every_mistake_in_a_profile_is_named_with_its_line(tmp_path):
-    (tmp_path / "mine.yaml").write_text("service: mine\nroutes:\n  - path: /x\n    lisst: x\n")
+    (tmp_path / "mine.yaml").write_text(
+        "service: mine\nroutes:\n  - path: /x\n    lisst: x\n"
+    )
     code, out, err = run_manage("profile", "check", f"{tmp_path}/mine.yaml")
 
     assert (code, out) == (1, "")
-    assert f"{tmp_path}/mine.yaml:4: routes[0].lisst: is not a key that is known here" in err
+    assert (
+        f"{tmp_path}/mine.yaml:4: routes[0].lisst: is not a key that is known here"
+        in err
+    )
 
 
 def test_a_shown_profile_can_be_used_as_ones_own(tmp_path):
@@ -403,7 +518,9 @@ def test_a_shown_profile_can_be_used_as_ones_own(tmp_path):
     mine.write_text(run_manage("profile", "show", "trove")[1])
 
     assert run_manage("profile", "check", str(mine))[0] == 0
-    assert run_manage("profile", "show", str(mine))[1] == mine.read_text() + "\n"
+    assert (
+        run_manage("profile", "show", str(mine))[1] == mine.read_text() + "\n"
+    )
 
 
 def test_every_command_helps_with_examples_that_it_understands():
@@ -412,7 +529,9 @@ def test_every_command_helps_with_examples_that_it_understands():
     for command in commands:
         name = command.name.replace("_", " ")
         parser = command.load()(None, None).get_parser(name)
-        examples = parser.format_help().partition("examples::\n\n")[2].splitlines()
+        examples = (
+            parser.format_help().partition("examples::\n\n")[2].splitlines()
+        )
         assert examples, name
         for example in examples:
             program, _, arguments = example.strip().partition(f"{name} ")
@@ -429,8 +548,15 @@ def test_a_shell_can_complete_commands():
 
 def test_a_fault_is_tried_for_the_first_of_a_list(write):
     body = {"instances": [{"id": INSTANCE, "_links": []}, {"id": "other"}]}
-    files = ["--body", write("body.json", body), "--fault", write("fault.json", FAULT)]
-    first, second = tried("trove", "--path", "/p1/instances/detail", *files)["instances"]
+    files = [
+        "--body",
+        write("body.json", body),
+        "--fault",
+        write("fault.json", FAULT),
+    ]
+    first, second = tried("trove", "--path", "/p1/instances/detail", *files)[
+        "instances"
+    ]
 
     assert first["fault"]["message"] == "It failed"
     assert first["_links"] == []
@@ -443,9 +569,17 @@ def test_the_context_is_read_as_oslo_messaging_packs_it(write, tmp_path):
         "    record:\n      instance_id: payload.id\n      message: event_type\n"
         "      request_id: context.request_id\n"
     )
-    inner = {"event_type": "x.error", "priority": "ERROR", "payload": {"id": "i"}}
+    inner = {
+        "event_type": "x.error",
+        "priority": "ERROR",
+        "payload": {"id": "i"},
+    }
     inner |= {"_context_request_id": "req-1", "_unique_id": "1"}
-    file = write("n.json", {"oslo.version": "2.0", "oslo.message": json.dumps(inner)})
+    file = write(
+        "n.json", {"oslo.version": "2.0", "oslo.message": json.dumps(inner)}
+    )
 
-    (row,) = tried(f"{tmp_path}/mine.yaml", "--notification", file, "--format", "json")
+    (row,) = tried(
+        f"{tmp_path}/mine.yaml", "--notification", file, "--format", "json"
+    )
     assert row["request_id"] == "req-1"

@@ -20,11 +20,18 @@ from tests.documents import MANUAL, README, ROOT, blocks
 from tests.fixtures import write_configuration
 
 PAGES = [README, ROOT / "CONTRIBUTING.rst", *sorted(MANUAL.rglob("*.rst"))]
-SECTIONS = {"prelude", "features", "issues", "upgrade", "deprecations", "critical"} | {
-    *("security", "fixes", "other")
-}
+SECTIONS = {
+    "prelude",
+    "features",
+    "issues",
+    "upgrade",
+    "deprecations",
+    "critical",
+} | {*("security", "fixes", "other")}
 NAMED = [str(page.relative_to(ROOT)) for page in PAGES]
-PROGRAM = re.compile(r"\bfault-middleware-(manage|consumer|status)((?: +[^`\n,;:)]+)?)")
+PROGRAM = re.compile(
+    r"\bfault-middleware-(manage|consumer|status)((?: +[^`\n,;:)]+)?)"
+)
 
 
 def commands(page):
@@ -83,7 +90,9 @@ def test_every_program_is_in_the_manual():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     text = (MANUAL / "cli.rst").read_text()
-    for line in setup["options.entry_points"]["console_scripts"].strip().splitlines():
+    for line in (
+        setup["options.entry_points"]["console_scripts"].strip().splitlines()
+    ):
         name, _, target = (part.strip() for part in line.partition("="))
         assert f"\n{name}\n====" in text
         module = target.partition(":")[0].removesuffix(".program")
@@ -99,7 +108,10 @@ def test_every_command_is_in_the_table_of_the_manual_with_a_line():
         f"fault-middleware-manage {line.partition(' =')[0].replace('_', ' ')}"
         for line in points["fault_middleware.manage"].strip().splitlines()
     }
-    programs = {line.partition(" =")[0] for line in points["console_scripts"].strip().splitlines()}
+    programs = {
+        line.partition(" =")[0]
+        for line in points["console_scripts"].strip().splitlines()
+    }
     text = (MANUAL / "cli.rst").read_text()
 
     table = re.findall(r"   \* - ``([^`]+)``\n     - \S", text)
@@ -110,12 +122,22 @@ def test_every_command_is_in_the_table_of_the_manual_with_a_line():
     } | {"fault-middleware-status upgrade check"}
 
 
-def test_the_answers_of_db_sync_in_the_manual_are_its_own(tmp_path, sqlite_url):
+def test_the_answers_of_db_sync_in_the_manual_are_its_own(
+    tmp_path, sqlite_url
+):
     file = write_configuration(tmp_path / "x.conf", sqlite_url)
-    command = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.manage"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "fault_middleware.cmd.manage",
+    ]
     command += ["--config-file", str(file), "db", "sync"]
 
-    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout
 
     shown = [
         block.partition("\n")[2]
@@ -128,11 +150,22 @@ def test_the_answers_of_db_sync_in_the_manual_are_its_own(tmp_path, sqlite_url):
 
 @pytest.mark.parametrize("program", ["consumer", "status"])
 def test_the_help_of_a_program_says_what_it_does(program):
-    command = [sys.executable, "-W", "ignore", "-m", f"fault_middleware.cmd.{program}", "--help"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        f"fault_middleware.cmd.{program}",
+        "--help",
+    ]
 
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout
 
-    assert re.match(r"usage: fault-middleware-\w+ .*?\n\n\w+ [^\n]+\.\n\n", told, re.DOTALL)
+    assert re.match(
+        r"usage: fault-middleware-\w+ .*?\n\n\w+ [^\n]+\.\n\n", told, re.DOTALL
+    )
 
 
 def known_options():
@@ -143,7 +176,10 @@ def known_options():
         known.setdefault(name, set()).update(option.dest for option in found)
     known["DEFAULT"] |= {"transport_url"}
     # Nova's own.
-    known["notifications"] = {"notification_format", "versioned_notifications_topics"}
+    known["notifications"] = {
+        "notification_format",
+        "versioned_notifications_topics",
+    }
     return known
 
 
@@ -155,7 +191,10 @@ def test_the_options_in_snippets_exist(page):
         parser.read_string(text)
         for section in parser.sections():
             if section in known:
-                assert set(parser.options(section)) - set(parser.defaults()) <= known[section]
+                assert (
+                    set(parser.options(section)) - set(parser.defaults())
+                    <= known[section]
+                )
             else:
                 others = r"(pipeline|composite|filter|app):|handler_|(Unit|Service|Timer|Install)$"
                 assert re.match(others, section), section
@@ -195,9 +234,13 @@ def test_the_log_lines_of_the_manual_are_in_the_code():
 
 
 def test_every_alarm_is_explained_and_no_other():
-    rules = yaml.safe_load((ROOT / "etc/fault_middleware/prometheus-rules.yaml").read_text())
+    rules = yaml.safe_load(
+        (ROOT / "etc/fault_middleware/prometheus-rules.yaml").read_text()
+    )
     text = (MANUAL / "operations/watching.rst").read_text()
-    section = text[text.index("\nAlarms\n") : text.index("What Prometheus does not see")]
+    section = text[
+        text.index("\nAlarms\n") : text.index("What Prometheus does not see")
+    ]
 
     explained = re.findall(r"^(\w+)\n   \S", section, re.MULTILINE)
     assert explained == [rule["alert"] for rule in rules["groups"][0]["rules"]]
@@ -206,7 +249,8 @@ def test_every_alarm_is_explained_and_no_other():
 def test_every_file_that_the_manual_names_is_there():
     for page in PAGES:
         found = re.findall(
-            r"``((?:etc/fault_middleware|tests|\w+notes)/[\w./-]+)``", page.read_text()
+            r"``((?:etc/fault_middleware|tests|\w+notes)/[\w./-]+)``",
+            page.read_text(),
         )
         for name in found:
             assert (ROOT / name).exists(), f"{page}: {name}"
@@ -220,7 +264,9 @@ def test_every_tox_environment_that_is_named_is_there():
             assert name == "py" or f"testenv:{name}" in tox, f"{page}: {name}"
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "releasenotes/notes").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "releasenotes/notes").glob("*.yaml")), ids=str
+)
 def test_release_notes_have_sections_that_reno_knows(file):
     assert set(yaml.safe_load(file.read_text())) <= SECTIONS
     assert re.search(r"-[0-9a-f]{16}$", Path(file).stem)
@@ -230,4 +276,6 @@ def test_the_manual_for_nova_changes_its_paste_file_as_the_sample_does():
     text = (MANUAL / "install/nova.rst").read_text()
 
     start = re.search(r":start-at: (.*)", text)[1]
-    assert start in (ROOT / "etc/fault_middleware/api-paste/nova.ini").read_text()
+    assert (
+        start in (ROOT / "etc/fault_middleware/api-paste/nova.ini").read_text()
+    )

@@ -19,7 +19,9 @@ CORPORA = [read_data("secrets.json"), read_data("secrets-2.json")]
 SECRETS = [case for corpus in CORPORA for case in corpus["secrets"]]
 RULES = package_data.load("masking-rules.yaml")
 # "mysql -proot is deprecated?" reads as a command with a password.
-CHANGED = {"bXlzcWwgLXByb290IGlzIGRlcHJlY2F0ZWQ/IG5vOiB1c2UgbXlzcWwgLXUgcm9vdA=="}
+CHANGED = {
+    "bXlzcWwgLXByb290IGlzIGRlcHJlY2F0ZWQ/IG5vOiB1c2UgbXlzcWwgLXUgcm9vdA=="
+}
 HARMLESS = [
     "Access denied for user 'trove'@'10.0.0.1' (using password: YES)",
     "Invalid token: expired",
@@ -163,7 +165,9 @@ def test_a_secret_of_a_kind_is_hidden(text):
     assert masking.mask(masked) == masked
 
 
-RECORDED = {text for corpus in CORPORA for text in corpus["harmless_b64"]} - CHANGED
+RECORDED = {
+    text for corpus in CORPORA for text in corpus["harmless_b64"]
+} - CHANGED
 
 
 @pytest.mark.parametrize("text", [*map(decoded, sorted(RECORDED)), *HARMLESS])
@@ -179,14 +183,19 @@ def test_nothing_that_oslo_masks_is_passed_over():
 
 NAMES = st.sampled_from(["password", "a", "X-Auth-Token"])
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
 )
 
 
 @given(VALUES, st.sampled_from([None, 2]))
 def test_json_stays_json_with_the_same_members(value, indent):
-    masked = json.loads(masking.mask(json.dumps({"first": value, "last": 1}, indent=indent)))
+    masked = json.loads(
+        masking.mask(json.dumps({"first": value, "last": 1}, indent=indent))
+    )
 
     assert list(masked) == ["first", "last"]
     assert masked["last"] == 1
@@ -194,16 +203,26 @@ def test_json_stays_json_with_the_same_members(value, indent):
 
 @pytest.mark.parametrize("case", SECRETS, ids=lambda case: case["name"])
 def test_json_that_quotes_a_secret_stays_json(case):
-    masked = masking.mask(json.dumps({"said": decoded(case["text_b64"]), "last": "value"}))
+    masked = masking.mask(
+        json.dumps({"said": decoded(case["text_b64"]), "last": "value"})
+    )
 
     assert json.loads(masked)["last"] == "value"
 
 
 # What the rules look for, and what stands between.
-LISTS = [rule["keywords"] for rule in RULES["rules"] if isinstance(rule["keywords"], list)]
+LISTS = [
+    rule["keywords"]
+    for rule in RULES["rules"]
+    if isinstance(rule["keywords"], list)
+]
 TOKENS = [
     *sorted(
-        {keyword for keywords in [*LISTS, RULES["parts"]["key_words"]] for keyword in keywords}
+        {
+            keyword
+            for keywords in [*LISTS, RULES["parts"]["key_words"]]
+            for keyword in keywords
+        }
     ),
     *" \t\n\\'\":=/@.-_|<>(){}[],;&%#a0A",
     *("\\n", '\\"', "-p ", "</", " : ", "|\n", "a" * 40, "A1" * 20),
@@ -234,10 +253,14 @@ def test_masking_takes_time_in_proportion_to_the_text(seed):
             if growth < 24:  # 8 where it is linear, 64 where it is quadratic
                 break
         else:
-            pytest.fail(f"{unit!r}: eight times the text takes {growth:.0f} times as long")
+            pytest.fail(
+                f"{unit!r}: eight times the text takes {growth:.0f} times as long"
+            )
 
 
-@pytest.mark.parametrize("make_finder", [masking.plain_finder, masking.fast_finder])
+@pytest.mark.parametrize(
+    "make_finder", [masking.plain_finder, masking.fast_finder]
+)
 def test_both_ways_find_the_same_keywords(make_finder):
     find = make_finder({"pass", "password", "пароль", "://", "aa"})
 
@@ -257,35 +280,74 @@ def test_masking_works_without_the_library_that_makes_it_fast(monkeypatch):
 
 
 def test_names_of_secrets_are_known():
-    for name in ("password", "db_password", "OS_TOKEN", "adminPass", "X-Auth-Token", "p\u200bwd"):
+    for name in (
+        "password",
+        "db_password",
+        "OS_TOKEN",
+        "adminPass",
+        "X-Auth-Token",
+        "p\u200bwd",
+    ):
         assert masking.is_secret_name(name)
-    for name in ("name", "token_type", "password_length", "secretary", "tokenizer", "status"):
+    for name in (
+        "name",
+        "token_type",
+        "password_length",
+        "secretary",
+        "tokenizer",
+        "status",
+    ):
         assert not masking.is_secret_name(name)
 
 
 def test_arguments_are_masked_by_what_stands_before_them():
     assert masking.mask_arguments(["mysql", "-pS3cr3t"]) == ["mysql", "-p***"]
-    assert masking.mask_arguments(["x", "--password", "S3cr3t"]) == ["x", "--password", "***"]
-    assert masking.mask_arguments(["curl", "-u", "a:S3cr3t"]) == ["curl", "-u", "a:***"]
+    assert masking.mask_arguments(["x", "--password", "S3cr3t"]) == [
+        "x",
+        "--password",
+        "***",
+    ]
+    assert masking.mask_arguments(["curl", "-u", "a:S3cr3t"]) == [
+        "curl",
+        "-u",
+        "a:***",
+    ]
     assert masking.mask_arguments(["ls", "-l"]) == ["ls", "-l"]
     assert masking.mask_arguments([]) == []
 
 
 class TestAddedRules:
     def test_a_rule_hides_what_it_finds(self):
-        rule = {"id": "badge", "regex": r"badge-(\d{6})", "keywords": ["badge-"]}
+        rule = {
+            "id": "badge",
+            "regex": r"badge-(\d{6})",
+            "keywords": ["badge-"],
+        }
         masker = masking.build({"rules": [rule]})
 
-        assert masker.mask("badge-123456 and password=S3cr3t") == "badge-*** and password=***"
+        assert (
+            masker.mask("badge-123456 and password=S3cr3t")
+            == "badge-*** and password=***"
+        )
 
     def test_a_group_may_be_named_as_the_secret(self):
-        rule = {"id": "x", "regex": r"(?i)(BADGE)-(\d+)", "keywords": ["BADGE"], "secretGroup": 2}
+        rule = {
+            "id": "x",
+            "regex": r"(?i)(BADGE)-(\d+)",
+            "keywords": ["BADGE"],
+            "secretGroup": 2,
+        }
         masker = masking.build({"rules": [rule]})
 
         assert masker.mask("badge-1234") == "badge-***"
 
     def test_what_has_little_entropy_stays(self):
-        rule = {"id": "x", "regex": r"id:(\w+)", "keywords": ["id:"], "entropy": 2.5}
+        rule = {
+            "id": "x",
+            "regex": r"id:(\w+)",
+            "keywords": ["id:"],
+            "entropy": 2.5,
+        }
         masker = masking.build({"rules": [rule]})
 
         assert masker.mask("id:aaaaaaaa id:a8Kx92Lm") == "id:aaaaaaaa id:***"
@@ -301,7 +363,9 @@ class TestAddedRules:
             }
         )
 
-        text = "password=changeme token=demo-1 token=an-example-1 password=S3cr3t"
+        text = (
+            "password=changeme token=demo-1 token=an-example-1 password=S3cr3t"
+        )
         assert masker.mask(text) == text.replace("S3cr3t", "***")
 
     def test_a_rule_of_ours_can_be_switched_off(self):
@@ -314,13 +378,31 @@ class TestAddedRules:
     @pytest.mark.parametrize(
         ("added", "place"),
         [
-            ({"rules": [{"id": "x", "regex": "(", "keywords": ["x"]}]}, ("rules", 0, "regex")),
             (
-                {"rules": [{"id": "x", "regex": "x", "keywords": ["x"], "secretGroup": 1}]},
+                {"rules": [{"id": "x", "regex": "(", "keywords": ["x"]}]},
+                ("rules", 0, "regex"),
+            ),
+            (
+                {
+                    "rules": [
+                        {
+                            "id": "x",
+                            "regex": "x",
+                            "keywords": ["x"],
+                            "secretGroup": 1,
+                        }
+                    ]
+                },
                 ("rules", 0, "secretGroup"),
             ),
-            ({"extend": {"disabledRules": ["nope"]}}, ("extend", "disabledRules", 0)),
-            ({"allowlists": [{"regexes": ["["]}]}, ("allowlists", 0, "regexes", 0)),
+            (
+                {"extend": {"disabledRules": ["nope"]}},
+                ("extend", "disabledRules", 0),
+            ),
+            (
+                {"allowlists": [{"regexes": ["["]}]},
+                ("allowlists", 0, "regexes", 0),
+            ),
         ],
     )
     def test_what_cannot_be_used_is_named(self, added, place):
@@ -350,27 +432,43 @@ def chosen(monkeypatch):
 
 @pytest.mark.usefixtures("chosen")
 class TestAFileOfRules:
-    def test_its_rules_and_exceptions_hold_in_the_whole_process(self, configure, tmp_path):
+    def test_its_rules_and_exceptions_hold_in_the_whole_process(
+        self, configure, tmp_path
+    ):
         path = tmp_path / "rules.yaml"
         path.write_text(FILE)
 
         deploy(configure(masking_rules=str(path)))
 
-        assert masking.mask("badge-123456 pwd=changeme") == "badge-*** pwd=changeme"
+        assert (
+            masking.mask("badge-123456 pwd=changeme")
+            == "badge-*** pwd=changeme"
+        )
         assert masking.mask("pwd=S3cr3t") == "pwd=***"
 
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("rules:\n- id: x\n  regex: (\n  keywords: [x]\n", ":3: rules[0].regex: not a reg"),
-            ("rules:\n- id: x\n  regex: x\n", ":2: rules[0]: 'keywords' is a required"),
+            (
+                "rules:\n- id: x\n  regex: (\n  keywords: [x]\n",
+                ":3: rules[0].regex: not a reg",
+            ),
+            (
+                "rules:\n- id: x\n  regex: x\n",
+                ":2: rules[0]: 'keywords' is a required",
+            ),
             ("rules:\n- id: x\n  regexp: x\n", ":3: rules[0].regexp: "),
-            ("extend:\n  disabledRules: [nope]\n", ":2: extend.disabledRules[0]: there is no"),
+            (
+                "extend:\n  disabledRules: [nope]\n",
+                ":2: extend.disabledRules[0]: there is no",
+            ),
             ("rules: [\n", ": not YAML"),
             ("", ":1: the document is empty"),
         ],
     )
-    def test_a_mistake_is_named_at_the_start(self, configure, tmp_path, text, said):
+    def test_a_mistake_is_named_at_the_start(
+        self, configure, tmp_path, text, said
+    ):
         path = tmp_path / "rules.yaml"
         path.write_text(text)
 
@@ -382,10 +480,14 @@ class TestAFileOfRules:
         assert masking.mask("pwd=S3cr3t") == "pwd=***"
 
     def test_a_file_that_is_not_there_is_named(self, configure, tmp_path):
-        with pytest.raises(ConfigurationError, match=r"masking_rules: .*nowhere"):
+        with pytest.raises(
+            ConfigurationError, match=r"masking_rules: .*nowhere"
+        ):
             deploy(configure(masking_rules=str(tmp_path / "nowhere")))
 
-    def test_the_example_of_the_manual_does_what_the_manual_says(self, tmp_path):
+    def test_the_example_of_the_manual_does_what_the_manual_says(
+        self, tmp_path
+    ):
         _, example = blocks(MANUAL / "security.rst", "yaml")
         (tmp_path / "rules").write_text(example)
         masking_file.use(str(tmp_path / "rules"))
@@ -401,5 +503,7 @@ class TestAFileOfRules:
         masking_file.use(str(tmp_path / "a"))
         masking_file.use(str(tmp_path / "a"))
 
-        with pytest.raises(ConfigurationError, match=r"this process has .*a already"):
+        with pytest.raises(
+            ConfigurationError, match=r"this process has .*a already"
+        ):
             masking_file.use(str(tmp_path / "b"))

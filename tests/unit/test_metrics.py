@@ -19,14 +19,22 @@ def metrics(caplog, still_clock):
 
 
 def lines(caplog):
-    return [(record.levelname, record.getMessage()) for record in caplog.records]
+    return [
+        (record.levelname, record.getMessage()) for record in caplog.records
+    ]
 
 
 @pytest.mark.parametrize(
     ("happen", "first", "second"),
     [
-        (lambda metrics, reason: metrics.drop(reason, "text"), *list(Reason)[:2]),
-        (lambda metrics, site: metrics.error(site, "text", OSError()), *list(Site)[:2]),
+        (
+            lambda metrics, reason: metrics.drop(reason, "text"),
+            *list(Reason)[:2],
+        ),
+        (
+            lambda metrics, site: metrics.error(site, "text", OSError()),
+            *list(Site)[:2],
+        ),
     ],
 )
 def test_a_line_is_logged_once_a_minute_for_each_label(
@@ -55,7 +63,9 @@ def test_every_error_counts_also_those_that_are_not_logged(metrics):
     } <= set(metrics.counts())
 
 
-def test_an_error_is_kept_from_the_service_and_logged_with_its_traceback(metrics, caplog):
+def test_an_error_is_kept_from_the_service_and_logged_with_its_traceback(
+    metrics, caplog
+):
     with metrics.guard(Site.FILTER, "no fault is shown"):
         raise RuntimeError("why")
 
@@ -65,7 +75,10 @@ def test_an_error_is_kept_from_the_service_and_logged_with_its_traceback(metrics
 
 
 def test_what_ends_the_process_is_not_kept_from_it(metrics):
-    with pytest.raises(SystemExit), metrics.guard(Site.FILTER, "no fault is shown"):
+    with (
+        pytest.raises(SystemExit),
+        metrics.guard(Site.FILTER, "no fault is shown"),
+    ):
         raise SystemExit
 
 
@@ -86,7 +99,9 @@ def test_names_follow_prometheus(metrics):
         assert metric.name.startswith("fault_middleware_")
         assert metric.documentation
         if metric.type == "counter":
-            assert not metric.name.endswith("_total"), "prometheus_client adds it"
+            assert not metric.name.endswith("_total"), (
+                "prometheus_client adds it"
+            )
 
 
 @pytest.mark.parametrize(
@@ -104,7 +119,9 @@ def test_every_label_is_there_before_it_counts(metrics, name, label, labels):
 
 def test_a_part_that_fails_is_shown(metrics):
     def failing():
-        return metrics.registry.get_sample_value("fault_middleware_failing", {"part": "broker"})
+        return metrics.registry.get_sample_value(
+            "fault_middleware_failing", {"part": "broker"}
+        )
 
     assert failing() == 0
     metrics.health.starting(Part.BROKER)
@@ -166,7 +183,9 @@ def test_what_ended_processes_counted_stays(tmp_path):
 
 
 def test_a_folder_that_is_not_there_harms_nobody(tmp_path):
-    out = run(COUNT.format(first="print(metrics.counts())"), tmp_path / "nowhere")
+    out = run(
+        COUNT.format(first="print(metrics.counts())"), tmp_path / "nowhere"
+    )
 
     assert "metrics: not everything is counted: FileNotFoundError" in out
 
@@ -200,14 +219,20 @@ def test_a_worker_that_ended_in_trouble_leaves_no_alarm_behind(tmp_path):
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     shown = [
         subprocess.run(
-            [sys.executable, "-c", WORKER, works], env=environ, capture_output=True, text=True
+            [sys.executable, "-c", WORKER, works],
+            env=environ,
+            capture_output=True,
+            text=True,
         ).stdout
         for works in "01"
     ]
 
     for state, text in zip("10", shown, strict=True):
         assert f"\nfault_middleware_lookups_suspended {state}.0\n" in text
-        assert f'\nfault_middleware_failing{{part="database (look-ups)"}} {state}.0\n' in text
+        assert (
+            f'\nfault_middleware_failing{{part="database (look-ups)"}} {state}.0\n'
+            in text
+        )
 
 
 FORKED = """

@@ -81,14 +81,22 @@ def test_each_published_sample_of_an_error_gives_the_right_fault(nova, sample):
     assert row.request_id.startswith("req-")
     assert row.project_id == "1c9f3a5be0d84d6a9d7f0a4be7c1d2e3"
     assert row.details == told["traceback"].replace("\n,", "\n")
-    assert row.details.startswith('Traceback (most recent call last):\n  File "/usr/lib')
+    assert row.details.startswith(
+        'Traceback (most recent call last):\n  File "/usr/lib'
+    )
 
 
-@pytest.mark.parametrize("sample", SAMPLES.keys() - WITHOUT_SERVER - FOREIGN.keys())
-def test_a_traceback_that_is_cut_off_as_in_the_samples_takes_nothing_away(nova, sample):
+@pytest.mark.parametrize(
+    "sample", SAMPLES.keys() - WITHOUT_SERVER - FOREIGN.keys()
+)
+def test_a_traceback_that_is_cut_off_as_in_the_samples_takes_nothing_away(
+    nova, sample
+):
     sent = copy.deepcopy(RECORDED[sample]["notification"])
     told = failure(sent["payload"])
-    told["traceback"] = 'Traceback (most recent call last):\n  File "nova/x.py", line ...'
+    told["traceback"] = (
+        'Traceback (most recent call last):\n  File "nova/x.py", line ...'
+    )
 
     (row,) = nova.extract(sent).faults
 
@@ -98,17 +106,31 @@ def test_a_traceback_that_is_cut_off_as_in_the_samples_takes_nothing_away(nova, 
 @pytest.mark.parametrize(
     ("raised", "shown"),
     [
-        ("nova.exception.SomethingNew: in words for users", "in words for users"),
-        ("nova.exception_Remote.SomethingNew: in words for users", "in words for users"),
-        ("cinderclient.exceptions.SomethingNew: in words for users", "SomethingNew"),
+        (
+            "nova.exception.SomethingNew: in words for users",
+            "in words for users",
+        ),
+        (
+            "nova.exception_Remote.SomethingNew: in words for users",
+            "in words for users",
+        ),
+        (
+            "cinderclient.exceptions.SomethingNew: in words for users",
+            "SomethingNew",
+        ),
         ("nova.exceptions.SomethingNew: in words for users", "SomethingNew"),
     ],
 )
 def test_of_novas_own_exceptions_alone_the_text_is_shown(nova, raised, shown):
     sent = copy.deepcopy(RECORDED["instance-reboot-error"]["notification"])
     told = failure(sent["payload"])
-    told["traceback"] = told["traceback"].rpartition("\n,")[0] + f"\n,{raised}\n"
-    told |= {"exception": "SomethingNew", "exception_message": "in words for users"}
+    told["traceback"] = (
+        told["traceback"].rpartition("\n,")[0] + f"\n,{raised}\n"
+    )
+    told |= {
+        "exception": "SomethingNew",
+        "exception_message": "in words for users",
+    }
 
     (row,) = nova.extract(sent).faults
 
@@ -116,7 +138,9 @@ def test_of_novas_own_exceptions_alone_the_text_is_shown(nova, raised, shown):
 
 
 def test_an_exception_of_the_same_name_elsewhere_is_not_novas(nova):
-    sent = copy.deepcopy(RECORDED["compute_task-build_instances-error"]["notification"])
+    sent = copy.deepcopy(
+        RECORDED["compute_task-build_instances-error"]["notification"]
+    )
     told = failure(sent["payload"])
     told["traceback"] = told["traceback"].replace("nova.exception.", "other.")
 
@@ -136,7 +160,8 @@ def test_of_the_arguments_of_a_method_nothing_is_stored(nova, name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in CAPTURED if "'class': " in json.dumps(CAPTURED[name])]
+    "name",
+    [name for name in CAPTURED if "'class': " in json.dumps(CAPTURED[name])],
 )
 def test_an_exception_of_novas_own_is_told_in_its_own_words(nova, name):
     (row,) = nova.extract(CAPTURED[name]["notification"]).faults
@@ -157,7 +182,9 @@ def test_a_text_within_an_exception_forges_no_class(nova):
 
 def test_what_is_within_an_exception_of_novas_is_judged_too(nova):
     sent = copy.deepcopy(CAPTURED["stop_instance"]["notification"])
-    sent["payload"]["exception"] = "InstanceDeployFailure(libvirtError('192.0.2.7 rack7'))"
+    sent["payload"]["exception"] = (
+        "InstanceDeployFailure(libvirtError('192.0.2.7 rack7'))"
+    )
 
     (row,) = nova.extract(sent).faults
 
@@ -182,9 +209,13 @@ def test_what_failed_first_is_shown_and_not_that_all_was_tried(nova, store):
 
 
 def test_a_build_that_works_on_another_host_leaves_no_fault(nova, store):
-    created = nova.extract(CAPTURED["compute.instance.create.end"]["notification"])
+    created = nova.extract(
+        CAPTURED["compute.instance.create.end"]["notification"]
+    )
     (clearance,) = created.faults
-    (failed,) = nova.extract(CAPTURED["compute.instance.create.error"]["notification"]).faults
+    (failed,) = nova.extract(
+        CAPTURED["compute.instance.create.error"]["notification"]
+    ).faults
     about = {
         "instance_id": clearance.instance_id,
         "created": clearance.created - timedelta(seconds=9),
@@ -195,12 +226,20 @@ def test_a_build_that_works_on_another_host_leaves_no_fault(nova, store):
     assert store.last("nova", clearance.instance_id).deleted
 
 
-def test_both_formats_at_once_make_two_faults_of_one_request_and_one_message(nova):
+def test_both_formats_at_once_make_two_faults_of_one_request_and_one_message(
+    nova,
+):
     names = (
         "instance-create-error",
         "compute.instance.create.error, the same failure as versioned",
     )
-    rows = [nova.extract(RECORDED[name]["notification"]).faults[0] for name in names]
+    rows = [
+        nova.extract(RECORDED[name]["notification"]).faults[0]
+        for name in names
+    ]
 
     assert len({row.id for row in rows}) == 2
-    assert len({(row.instance_id, row.request_id, row.message) for row in rows}) == 1
+    assert (
+        len({(row.instance_id, row.request_id, row.message) for row in rows})
+        == 1
+    )

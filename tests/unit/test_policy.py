@@ -16,7 +16,11 @@ from fault_middleware.metrics import Metrics
 from fault_middleware.policy import Policy, Visibility
 from tests.fixtures import INSTANCE
 
-NOTHING, MESSAGE, ALL = (Visibility(False, False), Visibility(True, False), Visibility(True, True))
+NOTHING, MESSAGE, ALL = (
+    Visibility(False, False),
+    Visibility(True, False),
+    Visibility(True, True),
+)
 
 
 def keystone(*roles, status="Confirmed", **scope):
@@ -24,7 +28,11 @@ def keystone(*roles, status="Confirmed", **scope):
     scope = scope or {"project": {"id": "p1", "domain": {"id": "d"}}}
     token = {
         "token": {
-            "user": {"id": "u1", "name": "u", "domain": {"id": "d", "name": "d"}},
+            "user": {
+                "id": "u1",
+                "name": "u",
+                "domain": {"id": "d", "name": "d"},
+            },
             "roles": [{"id": role, "name": role} for role in roles],
             "expires_at": "2999-01-01T00:00:00.000000Z",
             **scope,
@@ -66,7 +74,9 @@ def test_by_default_everybody_sees_the_message_and_an_admin_the_details(make):
 
 
 def test_a_deployer_may_let_owners_see_the_details(make):
-    policy = make('"fault_middleware:show:details": "project_id:%(project_id)s"')
+    policy = make(
+        '"fault_middleware:show:details": "project_id:%(project_id)s"'
+    )
 
     assert sight(policy, keystone("member"), project_id="p1") == ALL
     assert sight(policy, keystone("member"), project_id="p2") == MESSAGE
@@ -74,7 +84,9 @@ def test_a_deployer_may_let_owners_see_the_details(make):
 
 
 def test_an_administrator_needs_no_owner_to_be_known(make):
-    policy = make('"fault_middleware:show:details": "role:admin or project_id:%(project_id)s"')
+    policy = make(
+        '"fault_middleware:show:details": "role:admin or project_id:%(project_id)s"'
+    )
 
     assert sight(policy, keystone("admin")) == ALL
 
@@ -94,16 +106,25 @@ def test_a_deployer_may_hide_faults_altogether(make):
         {**keystone("admin"), "HTTP_X_IDENTITY_STATUS": "Invalid"},
         {**keystone("admin"), "keystone.token_info": None},
         {**keystone("admin"), "keystone.token_auth": None},
-        {**keystone("admin"), "keystone.token_auth": user_plugin.UserAuthPlugin(None, None)},
+        {
+            **keystone("admin"),
+            "keystone.token_auth": user_plugin.UserAuthPlugin(None, None),
+        },
     ],
 )
 def test_for_whom_nobody_vouches_there_are_no_details(make, environ):
     assert sight(make(), environ) == MESSAGE
-    assert sight(make('"fault_middleware:show:details": "@"'), environ) == MESSAGE
+    assert (
+        sight(make('"fault_middleware:show:details": "@"'), environ) == MESSAGE
+    )
 
 
 def test_headers_say_nothing_beside_a_token(make):
-    environ = {**keystone("member"), "HTTP_X_ROLES": "admin", "HTTP_X_ROLE": "admin"}
+    environ = {
+        **keystone("member"),
+        "HTTP_X_ROLES": "admin",
+        "HTTP_X_ROLE": "admin",
+    }
 
     assert sight(make(), environ) == MESSAGE
 
@@ -111,8 +132,14 @@ def test_headers_say_nothing_beside_a_token(make):
 def test_headers_are_believed_where_the_deployer_says_so(make):
     policy = make(credentials="headers")
 
-    assert sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_ROLES": "admin"}) == ALL
-    assert sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_ROLES": "member"}) == MESSAGE
+    assert (
+        sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_ROLES": "admin"})
+        == ALL
+    )
+    assert (
+        sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_ROLES": "member"})
+        == MESSAGE
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,8 +152,13 @@ def test_headers_are_believed_where_the_deployer_says_so(make):
         (None, MESSAGE),
     ],
 )
-def test_a_token_of_an_external_server_counts_where_it_is_asked_for(make, token, seen):
-    environ = {"HTTP_X_IDENTITY_STATUS": "Confirmed", "external.token_info": token}
+def test_a_token_of_an_external_server_counts_where_it_is_asked_for(
+    make, token, seen
+):
+    environ = {
+        "HTTP_X_IDENTITY_STATUS": "Confirmed",
+        "external.token_info": token,
+    }
 
     assert sight(make(credentials="external_oauth2"), environ) == seen
     assert sight(make(), environ) == MESSAGE
@@ -145,7 +177,9 @@ def test_a_policy_that_cannot_be_read_shows_no_details(make, text):
     assert sight(make(text), keystone("admin")) == MESSAGE
 
 
-@pytest.mark.parametrize("rule", ["rule:of_the_service", "no:such:check", "((", "!"])
+@pytest.mark.parametrize(
+    "rule", ["rule:of_the_service", "no:such:check", "((", "!"]
+)
 def test_a_rule_that_means_nothing_shows_no_details(make, rule):
     policy = make(f'"fault_middleware:show:details": "{rule}"')
 
@@ -230,15 +264,25 @@ def test_a_not_says_yes_to_what_is_known_to_be_otherwise(make, rule):
 
 
 def test_headers_that_were_not_sent_say_nothing(make):
-    policy = make('"fault_middleware:show:details": "not user_id:u2"', credentials="headers")
+    policy = make(
+        '"fault_middleware:show:details": "not user_id:u2"',
+        credentials="headers",
+    )
 
     assert sight(policy, {"REQUEST_METHOD": "GET"}) == MESSAGE
-    assert sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_USER_ID": "u1"}) == ALL
-    assert sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_USER_ID": "u2"}) == MESSAGE
+    assert (
+        sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_USER_ID": "u1"}) == ALL
+    )
+    assert (
+        sight(policy, {"REQUEST_METHOD": "GET", "HTTP_X_USER_ID": "u2"})
+        == MESSAGE
+    )
 
 
 def test_a_not_counts_where_everything_is_known(make):
-    policy = make('"fault_middleware:show:details": "not project_id:%(project_id)s"')
+    policy = make(
+        '"fault_middleware:show:details": "not project_id:%(project_id)s"'
+    )
 
     assert sight(policy, keystone("admin"), project_id="another") == ALL
 
@@ -270,7 +314,11 @@ def test_a_filter_that_nobody_stands_before_is_an_error_in_the_log_once(
 
 def errors(policy):
     """What was counted as an error."""
-    return [line for line in policy._metrics.counts() if line.startswith("errors_total")]
+    return [
+        line
+        for line in policy._metrics.counts()
+        if line.startswith("errors_total")
+    ]
 
 
 def test_whose_faults_are_hidden_shows_no_details_either(make):
@@ -290,9 +338,14 @@ def test_a_rule_may_let_nobody_see_a_fault_by_its_service(make):
 
 
 def test_that_everybody_sees_a_fault_is_asked_of_no_scope(make):
-    policy = make('"fault_middleware:show:details": "not project_id:%(project_id)s"')
+    policy = make(
+        '"fault_middleware:show:details": "not project_id:%(project_id)s"'
+    )
 
-    assert sight(policy, keystone("admin", domain={"id": "d", "name": "d"})) == MESSAGE
+    assert (
+        sight(policy, keystone("admin", domain={"id": "d", "name": "d"}))
+        == MESSAGE
+    )
     assert errors(policy) == []
 
 
@@ -301,7 +354,10 @@ def test_that_everybody_sees_a_fault_is_asked_of_no_scope(make):
     [
         {"keystone.token_auth": None},
         {**keystone("admin"), "keystone.token_auth": None},
-        {**keystone("admin"), "keystone.token_auth": user_plugin.UserAuthPlugin(None, None)},
+        {
+            **keystone("admin"),
+            "keystone.token_auth": user_plugin.UserAuthPlugin(None, None),
+        },
         keystone("admin"),
     ],
 )
@@ -319,7 +375,10 @@ def test_that_nobody_vouches_is_no_error(make, environ):
         ("user_id:u1", {}),
         ("user_domain_id:d", {}),
         ("project_id:p1", {}),
-        ("project_domain_id:d2", {"project": {"id": "p1", "domain": {"id": "d2"}}}),
+        (
+            "project_domain_id:d2",
+            {"project": {"id": "p1", "domain": {"id": "d2"}}},
+        ),
         ("system_scope:all", {"system": {"all": True}}),
         ("role:reader", {}),
     ],
@@ -328,28 +387,50 @@ def test_a_rule_may_ask_for_all_that_a_token_says(make, rule, scope):
     policy = make(f'"fault_middleware:show:details": "{rule}"')
 
     assert sight(policy, keystone("reader", **scope)) == ALL
-    assert sight(policy, keystone("member", project={"id": "x", "domain": {"id": "x"}})) == (
-        ALL if rule.startswith("user") else MESSAGE
-    )
+    assert sight(
+        policy, keystone("member", project={"id": "x", "domain": {"id": "x"}})
+    ) == (ALL if rule.startswith("user") else MESSAGE)
 
 
 @pytest.mark.parametrize(
-    "name", ["user_id", "user_domain_id", "project_id", "project_domain_id", "system_scope"]
+    "name",
+    [
+        "user_id",
+        "user_domain_id",
+        "project_id",
+        "project_domain_id",
+        "system_scope",
+    ],
 )
 def test_a_rule_may_ask_for_all_that_an_external_token_says(make, name):
-    policy = make(f'"fault_middleware:show:details": "{name}:x"', credentials="external_oauth2")
+    policy = make(
+        f'"fault_middleware:show:details": "{name}:x"',
+        credentials="external_oauth2",
+    )
     token = {"roles": "member", name: "x"}
 
-    environ = {"HTTP_X_IDENTITY_STATUS": "Confirmed", "external.token_info": token}
+    environ = {
+        "HTTP_X_IDENTITY_STATUS": "Confirmed",
+        "external.token_info": token,
+    }
 
     assert sight(policy, environ) == ALL
-    assert sight(policy, {**environ, "external.token_info": {"roles": "x"}}) == MESSAGE
-    assert sight(policy, {**environ, "HTTP_X_IDENTITY_STATUS": "Invalid"}) == MESSAGE
+    assert (
+        sight(policy, {**environ, "external.token_info": {"roles": "x"}})
+        == MESSAGE
+    )
+    assert (
+        sight(policy, {**environ, "HTTP_X_IDENTITY_STATUS": "Invalid"})
+        == MESSAGE
+    )
 
 
 def test_a_token_for_a_domain_shows_no_details(make):
     external = {"roles": "admin", "domain_id": "d"}
-    environ = {"HTTP_X_IDENTITY_STATUS": "Confirmed", "external.token_info": external}
+    environ = {
+        "HTTP_X_IDENTITY_STATUS": "Confirmed",
+        "external.token_info": external,
+    }
 
     scope = {"domain": {"id": "d", "name": "d"}}
     assert not sight(make(), keystone("admin", **scope)).details
@@ -358,7 +439,10 @@ def test_a_token_for_a_domain_shows_no_details(make):
 
 def test_a_token_that_cannot_be_read_makes_its_bearer_nobody(make):
     policy = make(credentials="external_oauth2")
-    environ = {"HTTP_X_IDENTITY_STATUS": "Confirmed", "external.token_info": {"roles": ["admin"]}}
+    environ = {
+        "HTTP_X_IDENTITY_STATUS": "Confirmed",
+        "external.token_info": {"roles": ["admin"]},
+    }
 
     assert sight(policy, environ) == MESSAGE
     assert errors(policy) == ["errors_total[credentials]=1"]
@@ -378,20 +462,35 @@ def test_a_token_without_roles_is_another_thing_than_one_that_says_nothing_of_th
     make, token, seen
 ):
     policy = make(
-        '"fault_middleware:show:details": "not role:admin"', credentials="external_oauth2"
+        '"fault_middleware:show:details": "not role:admin"',
+        credentials="external_oauth2",
     )
 
-    environ = {"HTTP_X_IDENTITY_STATUS": "Confirmed", "external.token_info": token}
+    environ = {
+        "HTTP_X_IDENTITY_STATUS": "Confirmed",
+        "external.token_info": token,
+    }
 
     assert sight(policy, environ) == seen
 
 
-@pytest.mark.parametrize("credentials", ["keystone", "external_oauth2", "headers"])
-def test_a_filter_in_its_place_and_a_good_file_log_nothing(make, caplog, credentials):
+@pytest.mark.parametrize(
+    "credentials", ["keystone", "external_oauth2", "headers"]
+)
+def test_a_filter_in_its_place_and_a_good_file_log_nothing(
+    make, caplog, credentials
+):
     text = '"trove:x": "rule:of_the_service"\n"fault_middleware:show:details": "role:x"'
     policy = make(text, credentials=credentials)
 
-    sight(policy, {"REQUEST_METHOD": "GET", "external.token_info": None, **keystone("x")})
+    sight(
+        policy,
+        {
+            "REQUEST_METHOD": "GET",
+            "external.token_info": None,
+            **keystone("x"),
+        },
+    )
 
     assert caplog.text == ""
 
@@ -401,14 +500,25 @@ def test_a_filter_in_its_place_and_a_good_file_log_nothing(make, caplog, credent
     [
         ("{", "cannot be read"),
         ('"fault_middleware:show:details": ""', "everybody sees the details"),
-        ('"fault_middleware:show:details": "rule:x"', "show:details refers to the rule x"),
+        (
+            '"fault_middleware:show:details": "rule:x"',
+            "show:details refers to the rule x",
+        ),
         ('"fault_middleware:show": "rule:x"', "show refers to the rule x"),
         ('"fault_middleware:show": "not rule:x"', "refers to the rule x"),
-        ('"fault_middleware:show": "@ and (role:a or rule:x)"', "refers to the rule x"),
-        ('"a": "rule:b"\n"b": "rule:x"\n"fault_middleware:show": "rule:a"', "the rule x"),
+        (
+            '"fault_middleware:show": "@ and (role:a or rule:x)"',
+            "refers to the rule x",
+        ),
+        (
+            '"a": "rule:b"\n"b": "rule:x"\n"fault_middleware:show": "rule:a"',
+            "the rule x",
+        ),
     ],
 )
-def test_what_is_wrong_with_a_file_is_logged_at_the_start(make, text, line, caplog):
+def test_what_is_wrong_with_a_file_is_logged_at_the_start(
+    make, text, line, caplog
+):
     make(text)
 
     assert line in caplog.text
@@ -439,12 +549,16 @@ def test_a_file_that_changes_counts_from_the_next_request_on(make):
 
 
 def test_rules_that_refer_to_each_other_are_examined_once_each(make, caplog):
-    make('"a": "rule:b"\n"b": "rule:a"\n"fault_middleware:show:details": "rule:a"')
+    make(
+        '"a": "rule:b"\n"b": "rule:a"\n"fault_middleware:show:details": "rule:a"'
+    )
 
     assert "RecursionError" not in caplog.text
 
 
-def test_a_rule_that_cannot_be_asked_is_an_error_with_the_instance(make, caplog):
+def test_a_rule_that_cannot_be_asked_is_an_error_with_the_instance(
+    make, caplog
+):
     policy = make('"fault_middleware:show:details": "http://127.0.0.1:1/"')
 
     assert sight(policy, keystone("admin")) == MESSAGE
@@ -453,7 +567,9 @@ def test_a_rule_that_cannot_be_asked_is_an_error_with_the_instance(make, caplog)
     assert INSTANCE in caplog.text
 
 
-def test_faults_that_are_for_some_are_for_nobody_while_a_rule_cannot_be_asked(make):
+def test_faults_that_are_for_some_are_for_nobody_while_a_rule_cannot_be_asked(
+    make,
+):
     server = '"fault_middleware:show:details": "http://127.0.0.1:1/"'
     policy = make(f'"fault_middleware:show": "role:admin"\n{server}')
 
@@ -462,11 +578,21 @@ def test_faults_that_are_for_some_are_for_nobody_while_a_rule_cannot_be_asked(ma
 
 def test_the_rules_for_the_sample_and_the_manual():
     assert [
-        (rule.name, rule.check_str, rule.scope_types, [one["method"] for one in rule.operations])
+        (
+            rule.name,
+            rule.check_str,
+            rule.scope_types,
+            [one["method"] for one in rule.operations],
+        )
         for rule in rules_module.list_rules()
     ] == [
         ("fault_middleware:show", "@", ["project", "system"], ["GET"]),
-        ("fault_middleware:show:details", "role:admin", ["project", "system"], ["GET"]),
+        (
+            "fault_middleware:show:details",
+            "role:admin",
+            ["project", "system"],
+            ["GET"],
+        ),
     ]
 
 
@@ -478,7 +604,9 @@ def test_a_file_that_breaks_hides_details_until_it_is_mended(make, tmp_path):
     for text in ("broken: [", "broken: {"):
         file.write_text(text)
         os.utime(file, (time.time() + len(text), time.time() + len(text)))
-        assert [sight(policy, keystone("member")) for _ in range(3)] == [MESSAGE] * 3
+        assert [sight(policy, keystone("member")) for _ in range(3)] == [
+            MESSAGE
+        ] * 3
 
     file.write_text('"fault_middleware:show:details": "role:admin"')
     os.utime(file, (time.time() + 60, time.time() + 60))
@@ -520,7 +648,9 @@ def test_a_file_that_was_not_there_is_found(make, monkeypatch):
     assert sight(policy, keystone("member")) == ALL
 
 
-def test_files_that_could_not_be_read_are_tried_again_after_a_while(make, reads, monkeypatch):
+def test_files_that_could_not_be_read_are_tried_again_after_a_while(
+    make, reads, monkeypatch
+):
     policy = make("broken: [")
     monkeypatch.setattr(policy_module, "_RETRY_AFTER", -1)
 
@@ -533,9 +663,13 @@ def test_files_that_could_not_be_read_are_tried_again_after_a_while(make, reads,
 @pytest.fixture
 def folder(configure, tmp_path):
     """A policy whose folder is stricter than its file."""
-    (tmp_path / "policy.yaml").write_text('"fault_middleware:show:details": "@"')
+    (tmp_path / "policy.yaml").write_text(
+        '"fault_middleware:show:details": "@"'
+    )
     (tmp_path / "policy.d").mkdir()
-    (tmp_path / "policy.d/a.yaml").write_text('"fault_middleware:show:details": "role:admin"')
+    (tmp_path / "policy.d/a.yaml").write_text(
+        '"fault_middleware:show:details": "role:admin"'
+    )
     conf = configure(f"[oslo_policy]\npolicy_dirs = {tmp_path}/policy.d\n")
     return Policy(conf, str(tmp_path / "policy.yaml"), "keystone", Metrics())
 
@@ -543,25 +677,35 @@ def folder(configure, tmp_path):
 def test_files_of_a_folder_count(folder, tmp_path):
     assert sight(folder, keystone("member")) == MESSAGE
 
-    (tmp_path / "policy.d/b.yaml").write_text('"fault_middleware:show:details": "role:member"')
+    (tmp_path / "policy.d/b.yaml").write_text(
+        '"fault_middleware:show:details": "role:member"'
+    )
     assert sight(folder, keystone("member")) == ALL
 
     (tmp_path / "policy.d/b.yaml").unlink()
     assert sight(folder, keystone("member")) == MESSAGE
 
 
-def test_who_asks_while_files_are_read_meets_no_half_of_them(folder, tmp_path, monkeypatch):
+def test_who_asks_while_files_are_read_meets_no_half_of_them(
+    folder, tmp_path, monkeypatch
+):
     """oslo.policy reads the file, then the folder; in between, others ask."""
     original = Enforcer._walk_through_policy_directory
     seen = []
 
     def ask_others_first(*arguments):
         with monkeypatch.context() as patched:
-            patched.setattr(Enforcer, "_walk_through_policy_directory", original)
+            patched.setattr(
+                Enforcer, "_walk_through_policy_directory", original
+            )
             seen.append(sight(folder, keystone("member")))
         original(*arguments)
 
-    monkeypatch.setattr(Enforcer, "_walk_through_policy_directory", staticmethod(ask_others_first))
+    monkeypatch.setattr(
+        Enforcer,
+        "_walk_through_policy_directory",
+        staticmethod(ask_others_first),
+    )
     later = time.time() + 10
     os.utime(tmp_path / "policy.yaml", (later, later))
 
@@ -569,11 +713,16 @@ def test_who_asks_while_files_are_read_meets_no_half_of_them(folder, tmp_path, m
     assert seen == [MESSAGE]
 
 
-def test_a_folder_that_is_a_file_is_a_policy_that_cannot_be_read(configure, tmp_path):
+def test_a_folder_that_is_a_file_is_a_policy_that_cannot_be_read(
+    configure, tmp_path
+):
     (tmp_path / "file").write_text("")
     conf = configure(f"[oslo_policy]\npolicy_dirs = {tmp_path}/file\n")
 
-    assert sight(Policy(conf, None, "keystone", Metrics()), keystone("admin")) == MESSAGE
+    assert (
+        sight(Policy(conf, None, "keystone", Metrics()), keystone("admin"))
+        == MESSAGE
+    )
 
 
 class Judge(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -614,26 +763,37 @@ def judge():
 
 
 def ask_judge(make, judge, name="show:details"):
-    return make(f'"fault_middleware:{name}": "http://127.0.0.1:{judge.server_port}/"')
+    return make(
+        f'"fault_middleware:{name}": "http://127.0.0.1:{judge.server_port}/"'
+    )
 
 
 def test_a_rule_may_ask_a_server(make, judge):
     viewer = ask_judge(make, judge).viewer(keystone("member"))
 
-    seen = [viewer.sees({"instance_id": name}) for name in (INSTANCE, "other", INSTANCE)]
+    seen = [
+        viewer.sees({"instance_id": name})
+        for name in (INSTANCE, "other", INSTANCE)
+    ]
 
     assert seen == [ALL, MESSAGE, ALL]
     assert len(judge.asked) == 2
 
 
-@pytest.mark.parametrize(("name", "seen"), [("show", NOTHING), ("show:details", MESSAGE)])
-def test_a_server_that_does_not_answer_holds_up_no_list(make, judge, monkeypatch, name, seen):
+@pytest.mark.parametrize(
+    ("name", "seen"), [("show", NOTHING), ("show:details", MESSAGE)]
+)
+def test_a_server_that_does_not_answer_holds_up_no_list(
+    make, judge, monkeypatch, name, seen
+):
     monkeypatch.setattr(policy_module, "PATIENCE", 0.5)
     judge.mute = True
     policy = ask_judge(make, judge, name)
     viewer = policy.viewer(keystone("admin"))
 
-    assert [viewer.sees({"instance_id": f"i{n}"}) for n in range(1000)] == [seen] * 1000
+    assert [viewer.sees({"instance_id": f"i{n}"}) for n in range(1000)] == [
+        seen
+    ] * 1000
 
     assert len(judge.asked) == 1
     assert errors(policy) == ["errors_total[policy]=1000"]
@@ -648,17 +808,25 @@ def test_a_server_that_does_not_answer_holds_up_no_list(make, judge, monkeypatch
         ("user_id:%(instance_id)s", 4),
     ],
 )
-def test_in_a_request_each_question_is_asked_once(make, monkeypatch, rule, questions):
-    policy = make(f'"fault_middleware:show:details": "{rule}"\n"mine": "not u:%(project_id)s"')
+def test_in_a_request_each_question_is_asked_once(
+    make, monkeypatch, rule, questions
+):
+    policy = make(
+        f'"fault_middleware:show:details": "{rule}"\n"mine": "not u:%(project_id)s"'
+    )
     asked = []
     original = Enforcer.authorize
     monkeypatch.setattr(
-        Enforcer, "authorize", lambda *given: asked.append(given) or original(*given)
+        Enforcer,
+        "authorize",
+        lambda *given: asked.append(given) or original(*given),
     )
     viewer = policy.viewer(keystone("member"))
 
     for number in range(4):
-        viewer.sees({"instance_id": f"i{number}", "project_id": f"p{number % 2}"})
+        viewer.sees(
+            {"instance_id": f"i{number}", "project_id": f"p{number % 2}"}
+        )
 
     assert len(asked) == questions
 
@@ -666,4 +834,7 @@ def test_in_a_request_each_question_is_asked_once(make, monkeypatch, rule, quest
 def test_a_file_that_is_not_there_is_said_to_be_missing(configure, caplog):
     Policy(configure(), "/no/such/policy.yaml", "keystone", Metrics())
 
-    assert "policy_file = /no/such/policy.yaml is not there: defaults hold" in caplog.text
+    assert (
+        "policy_file = /no/such/policy.yaml is not there: defaults hold"
+        in caplog.text
+    )

@@ -23,7 +23,12 @@ from fault_middleware.drivers.problem import (
 from tests.problems import JSON_VALUES, PROBLEMS
 
 WHOLE = ProblemDetails(
-    507, "größer", "urn:disk", "Disk full", "/vnf/1", {"vdu": "VDU1", "free": [0, 1.5, None]}
+    507,
+    "größer",
+    "urn:disk",
+    "Disk full",
+    "/vnf/1",
+    {"vdu": "VDU1", "free": [0, 1.5, None]},
 )
 
 
@@ -42,9 +47,13 @@ class Changed(ManagementDriverException):
 
 def raised(made):
     """The exception of a problem, as a driver raises it."""
-    members = {name: getattr(made, name) for name in ("type", "title", "instance")}
+    members = {
+        name: getattr(made, name) for name in ("type", "title", "instance")
+    }
     # Python has no other way to pass any name at all.
-    error = ManagementDriverException(made.status, made.detail, **members, **made.additional)
+    error = ManagementDriverException(
+        made.status, made.detail, **members, **made.additional
+    )
     with pytest.raises(ManagementDriverException) as caught:
         raise error
     return caught.value
@@ -52,13 +61,20 @@ def raised(made):
 
 def v1(exc):
     """What Tacker v1 stores of an exception."""
-    return json.loads(json.dumps({"title": "", "status": 500, "detail": str(exc)}))
+    return json.loads(
+        json.dumps({"title": "", "status": 500, "detail": str(exc)})
+    )
 
 
 def v2(stderr, **others):
     """What Tacker v2 stores of a script that failed."""
     detail = "{} failed: {}".format("instantiate_end", stderr)
-    error = {"title": "Mgmt driver execution failed", "status": 422, "detail": detail, **others}
+    error = {
+        "title": "Mgmt driver execution failed",
+        "status": 422,
+        "detail": detail,
+        **others,
+    }
     return json.loads(json.dumps(error))
 
 
@@ -82,7 +98,10 @@ def test_any_problem_survives_the_stderr_of_a_script(made, noise):
 
 @given(PROBLEMS)
 def test_any_problem_survives_as_error_handling_data(made):
-    assert lift(v2(b"see data\n", userScriptErrHandlingData=made.to_dict())) == made
+    assert (
+        lift(v2(b"see data\n", userScriptErrHandlingData=made.to_dict()))
+        == made
+    )
     data = {"other": 1, "problem": made.to_dict()}
     assert lift(v2(b"see data\n", userScriptErrHandlingData=data)) == made
 
@@ -96,10 +115,9 @@ def test_json_says_all_of_a_problem(made):
 
 
 def test_members_that_are_absent_stay_so():
-    assert ProblemDetails.from_json('{"detail": "x", "status": 404}').to_dict() == {
-        "status": 404,
-        "detail": "x",
-    }
+    assert ProblemDetails.from_json(
+        '{"detail": "x", "status": 404}'
+    ).to_dict() == {"status": 404, "detail": "x"}
 
 
 def test_a_type_is_about_blank_when_there_is_none():
@@ -107,9 +125,16 @@ def test_a_type_is_about_blank_when_there_is_none():
 
 
 def test_numbers_are_not_changed():
-    numbers = {"big": 10**4000, "small": -0.0, "double": 0.1 + 0.2, "whole": 1.0}
+    numbers = {
+        "big": 10**4000,
+        "small": -0.0,
+        "double": 0.1 + 0.2,
+        "whole": 1.0,
+    }
 
-    read = ProblemDetails.from_json(str(ProblemDetails(500, "", additional=numbers)))
+    read = ProblemDetails.from_json(
+        str(ProblemDetails(500, "", additional=numbers))
+    )
 
     assert repr(read.additional["small"]) == "-0.0"
     assert isinstance(read.additional["whole"], float)
@@ -126,22 +151,61 @@ def test_lone_surrogates_stay_and_pairs_are_the_character():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"detail": "x"}, "status: not an HTTP status code (100 to 599): None"),
-        ({"status": "404", "detail": "x"}, "status: not an HTTP status code (100 to 599): '404'"),
-        ({"status": True, "detail": "x"}, "status: not an HTTP status code (100 to 599): True"),
-        ({"status": 404.0, "detail": "x"}, "status: not an HTTP status code (100 to 599): 404.0"),
-        ({"status": 600, "detail": "x"}, "status: not an HTTP status code (100 to 599): 600"),
-        ({"status": 10**5000, "detail": "x"}, "status: not an HTTP status code (100 to 599): int"),
+        (
+            {"detail": "x"},
+            "status: not an HTTP status code (100 to 599): None",
+        ),
+        (
+            {"status": "404", "detail": "x"},
+            "status: not an HTTP status code (100 to 599): '404'",
+        ),
+        (
+            {"status": True, "detail": "x"},
+            "status: not an HTTP status code (100 to 599): True",
+        ),
+        (
+            {"status": 404.0, "detail": "x"},
+            "status: not an HTTP status code (100 to 599): 404.0",
+        ),
+        (
+            {"status": 600, "detail": "x"},
+            "status: not an HTTP status code (100 to 599): 600",
+        ),
+        (
+            {"status": 10**5000, "detail": "x"},
+            "status: not an HTTP status code (100 to 599): int",
+        ),
         ({"status": 404}, "detail: not a text: None"),
         ({"status": 404, "detail": ["x"]}, "detail: not a text: ['x']"),
         ({"status": 404, "detail": "x", "title": 1}, "title: not a text: 1"),
-        ({"status": 404, "detail": "x", "type": None}, "type: not a text: None"),
-        ({"status": 404, "detail": "x", "type": "u:x"}, "title: required with the type u:x: None"),
-        ({"status": 404, "detail": "x", "type": "a b"}, "type: not a URI reference: 'a b'"),
-        ({"status": 404, "detail": "x", "instance": "%4"}, "instance: not a URI reference: '%4'"),
-        ({"status": 404, "detail": "x", "size": float("nan")}, "size: not a JSON value: nan"),
-        ('{"status": 404, "detail": "x", "size": 1e999}', "size: not a JSON value: inf"),
-        ({"status": 404, "detail": "x", "made": {1}}, "made: not a JSON value: {1}"),
+        (
+            {"status": 404, "detail": "x", "type": None},
+            "type: not a text: None",
+        ),
+        (
+            {"status": 404, "detail": "x", "type": "u:x"},
+            "title: required with the type u:x: None",
+        ),
+        (
+            {"status": 404, "detail": "x", "type": "a b"},
+            "type: not a URI reference: 'a b'",
+        ),
+        (
+            {"status": 404, "detail": "x", "instance": "%4"},
+            "instance: not a URI reference: '%4'",
+        ),
+        (
+            {"status": 404, "detail": "x", "size": float("nan")},
+            "size: not a JSON value: nan",
+        ),
+        (
+            '{"status": 404, "detail": "x", "size": 1e999}',
+            "size: not a JSON value: inf",
+        ),
+        (
+            {"status": 404, "detail": "x", "made": {1}},
+            "made: not a JSON value: {1}",
+        ),
         ("[]", "problem: not a JSON object: []"),
         ("x" * 200, "problem: not a JSON object: '" + "x" * 99),
         (None, "problem: not a JSON object: None"),
@@ -158,14 +222,24 @@ def test_what_is_no_problem_is_refused_by_name_and_value(data, message):
 @pytest.mark.parametrize("name", problem._MEMBERS)
 def test_an_additional_attribute_that_clashes_is_named(name):
     with pytest.raises(
-        ProblemError, match=f"{name}: not a name for an additional attribute: 'mine'"
+        ProblemError,
+        match=f"{name}: not a name for an additional attribute: 'mine'",
     ):
         ProblemDetails(500, "x", additional={name: "mine"})
 
 
 @pytest.mark.parametrize(
     "uri",
-    ["", "#f", "?q=/?", "./a:b", "//host:80/p", "http://a@b/c?d#e", "urn:a:b", "http://[::1]:8/"],
+    [
+        "",
+        "#f",
+        "?q=/?",
+        "./a:b",
+        "//host:80/p",
+        "http://a@b/c?d#e",
+        "urn:a:b",
+        "http://[::1]:8/",
+    ],
 )
 def test_uri_references_are_taken(uri):
     assert ProblemDetails(500, "x", instance=uri).instance == uri
@@ -197,14 +271,23 @@ def test_what_is_no_uri_reference_is_refused(uri):
         DiskFull("no room", vdu="VDU1"),
         DiskFull(detail="no room", vdu="VDU1"),
         DiskFull(507, "no room", vdu="VDU1"),
-        ManagementDriverException(507, "no room", type="urn:disk", title="Disk full", vdu="VDU1"),
+        ManagementDriverException(
+            507, "no room", type="urn:disk", title="Disk full", vdu="VDU1"
+        ),
     ],
 )
 def test_a_kind_of_error_is_two_lines(exc):
-    wanted = ProblemDetails(507, "no room", "urn:disk", "Disk full", additional={"vdu": "VDU1"})
+    wanted = ProblemDetails(
+        507, "no room", "urn:disk", "Disk full", additional={"vdu": "VDU1"}
+    )
 
     assert exc.problem == wanted
-    assert (exc.status, exc.title, exc.type, exc.vdu) == (507, "Disk full", "urn:disk", "VDU1")
+    assert (exc.status, exc.title, exc.type, exc.vdu) == (
+        507,
+        "Disk full",
+        "urn:disk",
+        "VDU1",
+    )
     assert lift(v1(exc)) == wanted
 
 
@@ -213,15 +296,35 @@ def test_an_exception_survives_pickling_whatever_its_parameters(protocol):
     exc = Changed("VDU1", size=3)
     exc.add_note("seen")
 
-    for same in (pickle.loads(pickle.dumps(exc, protocol)), copy.copy(exc), copy.deepcopy(exc)):
-        assert (type(same), same.args, str(same)) == (Changed, exc.args, str(exc))
-        assert (same.vdu, same.problem, same.__notes__) == ("VDU1", exc.problem, ["seen"])
+    for same in (
+        pickle.loads(pickle.dumps(exc, protocol)),
+        copy.copy(exc),
+        copy.deepcopy(exc),
+    ):
+        assert (type(same), same.args, str(same)) == (
+            Changed,
+            exc.args,
+            str(exc),
+        )
+        assert (same.vdu, same.problem, same.__notes__) == (
+            "VDU1",
+            exc.problem,
+            ["seen"],
+        )
 
 
 def test_an_additional_attribute_cannot_break_the_exception():
-    names = {"args": 5, "problem": 3, "with_traceback": 4, "self": 1, "additional": 2}
+    names = {
+        "args": 5,
+        "problem": 3,
+        "with_traceback": 4,
+        "self": 1,
+        "additional": 2,
+    }
 
-    exc = pickle.loads(pickle.dumps(ManagementDriverException(500, "x", **names)))
+    exc = pickle.loads(
+        pickle.dumps(ManagementDriverException(500, "x", **names))
+    )
 
     assert exc.problem.additional == names
     assert exc.with_traceback(None).args == ("x",)
@@ -243,8 +346,12 @@ def test_what_is_given_can_be_changed_later_without_changing_the_problem():
 
 
 def test_any_other_exception_is_a_status_500_with_its_text():
-    assert ProblemDetails.from_exception(OSError("boom")) == ProblemDetails(500, "boom")
-    assert ProblemDetails.from_exception(KeyError("k")) == ProblemDetails(500, "'k'")
+    assert ProblemDetails.from_exception(OSError("boom")) == ProblemDetails(
+        500, "boom"
+    )
+    assert ProblemDetails.from_exception(KeyError("k")) == ProblemDetails(
+        500, "'k'"
+    )
 
 
 def test_the_root_of_a_chain_is_kept():
@@ -259,14 +366,18 @@ def test_the_root_of_a_chain_is_kept():
     except RuntimeError as exc:
         made = ProblemDetails.from_exception(exc)
 
-    assert made == ProblemDetails(500, "cannot start", additional={"cause": "OSError: disk full"})
+    assert made == ProblemDetails(
+        500, "cannot start", additional={"cause": "OSError: disk full"}
+    )
 
 
 def test_a_chain_that_bites_its_tail_ends():
     first, second = ValueError("first"), ValueError("second")
     first.__cause__, second.__cause__ = second, first
 
-    assert ProblemDetails.from_exception(first).additional == {"cause": "ValueError: second"}
+    assert ProblemDetails.from_exception(first).additional == {
+        "cause": "ValueError: second"
+    }
 
 
 def test_an_exception_without_a_text_is_a_problem_too():
@@ -275,7 +386,9 @@ def test_an_exception_without_a_text_is_a_problem_too():
             raise RuntimeError
 
     assert "Mute" not in ProblemDetails.from_exception(Mute()).detail
-    assert ProblemDetails.from_exception(Exception()) == ProblemDetails(500, "")
+    assert ProblemDetails.from_exception(Exception()) == ProblemDetails(
+        500, ""
+    )
 
 
 SCRIPT = """
@@ -289,8 +402,14 @@ with driver_script():
 
 def run_script(body):
     """What Tacker does with a script: (return code, stderr, error handling data)."""
-    ended = subprocess.run([sys.executable, "-c", SCRIPT.format(body)], capture_output=True)
-    data = pickle.loads(ended.stdout)["user_script_err_handling_data"] if ended.stdout else None
+    ended = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(body)], capture_output=True
+    )
+    data = (
+        pickle.loads(ended.stdout)["user_script_err_handling_data"]
+        if ended.stdout
+        else None
+    )
     return ended.returncode, ended.stderr, data
 
 
@@ -301,9 +420,9 @@ def test_a_script_hands_over_the_problem_and_says_what_happened():
 
     assert code == 1
     assert stderr == "größer \\udcff\n".encode()
-    assert lift(v2(stderr, userScriptErrHandlingData={"earlier": 1, **data})) == ProblemDetails(
-        507, "größer \udcff", additional={"vdu": "VDU1"}
-    )
+    assert lift(
+        v2(stderr, userScriptErrHandlingData={"earlier": 1, **data})
+    ) == ProblemDetails(507, "größer \udcff", additional={"vdu": "VDU1"})
 
 
 def test_a_script_that_went_well_or_chose_its_end_is_left_alone():
@@ -317,13 +436,19 @@ def test_a_driver_does_not_load_oslo():
         "print([name for name in sys.modules if name.startswith(('oslo', 'sqlalchemy', 'yaml'))])"
     )
 
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
 
     assert (ended.stdout, ended.stderr) == ("[]\n", "")
 
 
 def test_what_is_left_from_an_earlier_attempt_is_no_problem_of_this_one():
-    error = {"status": 500, "detail": "VIM is away", "userScriptErrHandlingData": WHOLE.to_dict()}
+    error = {
+        "status": 500,
+        "detail": "VIM is away",
+        "userScriptErrHandlingData": WHOLE.to_dict(),
+    }
 
     assert lift(error) is None
 
@@ -344,8 +469,14 @@ def test_what_is_left_from_an_earlier_attempt_is_no_problem_of_this_one():
         {"detail": "x failed: b'a' + b'b'"},
         {"detail": "x failed: b'\\d \\N{DIGIT ONE}'"},
         {"detail": "x failed: b'ä'"},
-        {"detail": "x failed: b'see data'", "userScriptErrHandlingData": {"problem": [1]}},
-        {"detail": "x failed: b'see data'", "userScriptErrHandlingData": "text"},
+        {
+            "detail": "x failed: b'see data'",
+            "userScriptErrHandlingData": {"problem": [1]},
+        },
+        {
+            "detail": "x failed: b'see data'",
+            "userScriptErrHandlingData": "text",
+        },
     ],
 )
 def test_where_nothing_is_embedded_nothing_is_found(error):
@@ -357,7 +488,10 @@ def test_where_nothing_is_embedded_nothing_is_found(error):
     [
         "[" * 10**6,
         '{"detail":' * 10**5,
-        '{"status": 500, "detail": "x", "deep": ' + "[" * 10**5 + "]" * 10**5 + "}",
+        '{"status": 500, "detail": "x", "deep": '
+        + "[" * 10**5
+        + "]" * 10**5
+        + "}",
         "x failed: b'" + "\\n{" * 10**5 + "'",
         "x failed: b'" + '\\n{"a":' * 10**5 + "'",
         "x failed: b'" + "\\x0" * 10**5,
@@ -370,7 +504,11 @@ def test_hostile_texts_are_no_problems(text):
     assert lift({"detail": text}) is None
 
 
-@given(st.dictionaries(st.sampled_from(["detail", "userScriptErrHandlingData"]), JSON_VALUES))
+@given(
+    st.dictionaries(
+        st.sampled_from(["detail", "userScriptErrHandlingData"]), JSON_VALUES
+    )
+)
 def test_lifting_never_raises(error):
     assert lift(error) is None
 
@@ -388,5 +526,12 @@ def test_the_helper_passes_exceptions_that_end_a_process():
 def test_drivers_may_still_import_by_the_former_names():
     former = importlib.import_module("fault_middleware.problem")
 
-    assert all(getattr(former, name) is getattr(problem, name) for name in former.__all__)
-    assert {"ManagementDriverException", "ProblemDetails", "driver_script"} <= set(former.__all__)
+    assert all(
+        getattr(former, name) is getattr(problem, name)
+        for name in former.__all__
+    )
+    assert {
+        "ManagementDriverException",
+        "ProblemDetails",
+        "driver_script",
+    } <= set(former.__all__)

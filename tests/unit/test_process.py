@@ -38,7 +38,9 @@ def test_a_forked_process_makes_its_own_and_leaves_the_parents_alone():
     value = PerProcess(os.getpid, abandoned.append)
     mine = value.get()
 
-    told = in_a_fork(lambda: (value.get(), value.get(), os.getpid(), abandoned))
+    told = in_a_fork(
+        lambda: (value.get(), value.get(), os.getpid(), abandoned)
+    )
 
     first, second, child, left = eval(told)
     assert first == second == child != mine

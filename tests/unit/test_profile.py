@@ -69,63 +69,203 @@ def test_a_profile_that_is_not_there_is_named(name, message):
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
-        ("service: orders", "service: The Orders", "1: service: 'The Orders' does not match"),
-        ("service: orders", "servise: orders", "1: servise: is not a key that is known here"),
-        ("service: orders", "servise: orders", "1: the document: 'service' is a required"),
-        ("[orders, shop]", "5", "2: exchanges: 5 is not of type 'string', 'array'. A text"),
+        (
+            "service: orders",
+            "service: The Orders",
+            "1: service: 'The Orders' does not match",
+        ),
+        (
+            "service: orders",
+            "servise: orders",
+            "1: servise: is not a key that is known here",
+        ),
+        (
+            "service: orders",
+            "servise: orders",
+            "1: the document: 'service' is a required",
+        ),
+        (
+            "[orders, shop]",
+            "5",
+            "2: exchanges: 5 is not of type 'string', 'array'. A text",
+        ),
         ("[orders, shop]", "[]", "2: exchanges: [] "),
-        ("[orders, shop]", "[5]", "2: exchanges[0]: 5 is not of type 'string'"),
-        ('"%Y-%m-%dT%H:%M:%SZ"', '"%H:%M"', "6: routes[0]: needs in 'fault' a format"),
+        (
+            "[orders, shop]",
+            "[5]",
+            "2: exchanges[0]: 5 is not of type 'string'",
+        ),
+        (
+            '"%Y-%m-%dT%H:%M:%SZ"',
+            '"%H:%M"',
+            "6: routes[0]: needs in 'fault' a format",
+        ),
         (
             '"%Y-%m-%dT%H:%M:%SZ"',
             '"%Y-%m-%d"',
             "6: routes[0]: needs in 'fault' a format 'created' of ISO 8601 to the second, not '%Y",
         ),
-        ("created:", "existing: first\n  created:", "4: fault.existing: 'first' is not one of"),
-        ("/orders/{id}", "orders/{id}", "6: routes[0].path: 'orders/{id}' does not match"),
-        ("/orders/{id}", "/orders/{Id}", "6: routes[0].path: '/orders/{Id}' does not match"),
-        ("/orders/{id}", "/orders", "6: routes[0]: needs {id} in its path once"),
-        ("/orders/{id}", "/{id}/{id}", "6: routes[0]: needs {id} in its path once"),
-        ("object: order", "list: orders", "6: routes[0]: needs {id} in its path once"),
-        ("    object: order\n", "", "6: routes[0]: needs either 'object' or 'list'"),
-        ("object: order", "objet: order", "7: routes[0].objet: is not a key that is known"),
-        ("object: order", "object: [1]", "7: routes[0].object: [1] is not of type 'string'"),
+        (
+            "created:",
+            "existing: first\n  created:",
+            "4: fault.existing: 'first' is not one of",
+        ),
+        (
+            "/orders/{id}",
+            "orders/{id}",
+            "6: routes[0].path: 'orders/{id}' does not match",
+        ),
+        (
+            "/orders/{id}",
+            "/orders/{Id}",
+            "6: routes[0].path: '/orders/{Id}' does not match",
+        ),
+        (
+            "/orders/{id}",
+            "/orders",
+            "6: routes[0]: needs {id} in its path once",
+        ),
+        (
+            "/orders/{id}",
+            "/{id}/{id}",
+            "6: routes[0]: needs {id} in its path once",
+        ),
+        (
+            "object: order",
+            "list: orders",
+            "6: routes[0]: needs {id} in its path once",
+        ),
+        (
+            "    object: order\n",
+            "",
+            "6: routes[0]: needs either 'object' or 'list'",
+        ),
+        (
+            "object: order",
+            "objet: order",
+            "7: routes[0].objet: is not a key that is known",
+        ),
+        (
+            "object: order",
+            "object: [1]",
+            "7: routes[0].object: [1] is not of type 'string'",
+        ),
         ("order.*.failed", "''", "9: events[0].event_type: '' "),
-        ("[error, warn]", "errors", "10: events[0].priority: 'errors' does not match"),
-        ("[error, warn]", "[errors]", "10: events[0].priority[0]: 'errors' is not one of"),
-        ("record:", "clear: {instance_id: x}\n    record:", "9: events[0]: needs exactly one"),
-        ("payload.order", "payload..order", "12: events[0].record.instance_id: 'payload..or"),
-        ("instance_id:", "message:", "12: events[0].record: 'instance_id' is a required"),
-        ("instance_id:", "instance_id: a\n      instance_id:", "13: events[0].record.inst"),
-        ("events:", "events: 5\nevent:", "8: events: 5 is not of type 'array'"),
-        ("payload.order", "payload.a[name=b", "12: events[0].record.instance_id: 'payload.a[na"),
-        ("payload.order", "payload.a[b].c", "12: events[0].record.instance_id: 'payload.a[b].c"),
-        ("payload.order", "{path: a}", "12: events[0].record.instance_id: 'form' is a required"),
-        ("payload.order", "{path: a, form: x}", "12: events[0].record.instance_id.form: 'x' is"),
-        ("payload.order", "{path: a..b, form: repr}", "12: events[0].record.instance_id.path: 'a"),
+        (
+            "[error, warn]",
+            "errors",
+            "10: events[0].priority: 'errors' does not match",
+        ),
+        (
+            "[error, warn]",
+            "[errors]",
+            "10: events[0].priority[0]: 'errors' is not one of",
+        ),
+        (
+            "record:",
+            "clear: {instance_id: x}\n    record:",
+            "9: events[0]: needs exactly one",
+        ),
+        (
+            "payload.order",
+            "payload..order",
+            "12: events[0].record.instance_id: 'payload..or",
+        ),
+        (
+            "instance_id:",
+            "message:",
+            "12: events[0].record: 'instance_id' is a required",
+        ),
+        (
+            "instance_id:",
+            "instance_id: a\n      instance_id:",
+            "13: events[0].record.inst",
+        ),
+        (
+            "events:",
+            "events: 5\nevent:",
+            "8: events: 5 is not of type 'array'",
+        ),
+        (
+            "payload.order",
+            "payload.a[name=b",
+            "12: events[0].record.instance_id: 'payload.a[na",
+        ),
+        (
+            "payload.order",
+            "payload.a[b].c",
+            "12: events[0].record.instance_id: 'payload.a[b].c",
+        ),
+        (
+            "payload.order",
+            "{path: a}",
+            "12: events[0].record.instance_id: 'form' is a required",
+        ),
+        (
+            "payload.order",
+            "{path: a, form: x}",
+            "12: events[0].record.instance_id.form: 'x' is",
+        ),
+        (
+            "payload.order",
+            "{path: a..b, form: repr}",
+            "12: events[0].record.instance_id.path: 'a",
+        ),
         ("record:", "when: {}\n    record:", "11: events[0].when: {} "),
-        ("record:", "when: {a..b: c}\n    record:", "11: events[0].when: 'a..b' does not match"),
-        ("record:", "ignore: {}\n    record:", "9: events[0]: needs exactly one of record, clea"),
-        ("record:", "ignore:", "12: events[0].ignore: {'instance_id': 'payload.order', "),
-        ("object: order", "object: order\n    names: a..b", "8: routes[0].names: 'a..b' does not"),
-        ("payload.order", "order", "9: events[0]: 'order' does not begin with payload, context,"),
-        ("record:", "when: {a.b: c}\n    record:", "9: events[0]: 'a.b' does not begin with payl"),
+        (
+            "record:",
+            "when: {a..b: c}\n    record:",
+            "11: events[0].when: 'a..b' does not match",
+        ),
+        (
+            "record:",
+            "ignore: {}\n    record:",
+            "9: events[0]: needs exactly one of record, clea",
+        ),
+        (
+            "record:",
+            "ignore:",
+            "12: events[0].ignore: {'instance_id': 'payload.order', ",
+        ),
+        (
+            "object: order",
+            "object: order\n    names: a..b",
+            "8: routes[0].names: 'a..b' does not",
+        ),
+        (
+            "payload.order",
+            "order",
+            "9: events[0]: 'order' does not begin with payload, context,",
+        ),
+        (
+            "record:",
+            "when: {a.b: c}\n    record:",
+            "9: events[0]: 'a.b' does not begin with payl",
+        ),
         (
             "events:",
             "  - {path: '/orders/{id}', object: x}\nevents:",
             "8: routes[1]: /orders/{id} takes every request for /orders/{id}",
         ),
-        ("created:", "members: 5\n  created:", "4: fault.members: 5 is not of type 'object'"),
+        (
+            "created:",
+            "members: 5\n  created:",
+            "4: fault.members: 5 is not of type 'object'",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_line_key_and_value(old, new, mistake):
     found = mistakes(GOOD.replace(old, new))
 
-    assert any(line.startswith(f"orders.yaml:{mistake}") for line in found), found
+    assert any(line.startswith(f"orders.yaml:{mistake}") for line in found), (
+        found
+    )
 
 
 def test_every_mistake_is_named_at_once():
-    text = GOOD.replace("service: orders", "service: 5").replace("/orders/{id}", "x")
+    text = GOOD.replace("service: orders", "service: 5").replace(
+        "/orders/{id}", "x"
+    )
 
     assert len(mistakes(text)) == 2
 
@@ -135,9 +275,18 @@ def test_every_mistake_is_named_at_once():
     [
         ("", "orders.yaml:1: the document is empty"),
         ("service: [", "orders.yaml:1: not YAML: "),
-        ("- service", "orders.yaml:1: the document: ['service'] is not of type 'object'"),
-        ("service: orders", "orders.yaml:1: the document: has neither routes nor events"),
-        ("service: !!python/object:os.system x", "orders.yaml:1: not YAML: could not determine"),
+        (
+            "- service",
+            "orders.yaml:1: the document: ['service'] is not of type 'object'",
+        ),
+        (
+            "service: orders",
+            "orders.yaml:1: the document: has neither routes nor events",
+        ),
+        (
+            "service: !!python/object:os.system x",
+            "orders.yaml:1: not YAML: could not determine",
+        ),
         ("a: \x00", "orders.yaml:1: not YAML: "),
     ],
 )
@@ -147,7 +296,9 @@ def test_a_document_of_another_kind_is_refused(text, mistake):
 
 @pytest.fixture(scope="module")
 def table():
-    return profile.RouteTable([profile.load("trove"), profile.parse("o.yaml", GOOD)])
+    return profile.RouteTable(
+        [profile.load("trove"), profile.parse("o.yaml", GOOD)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -211,11 +362,41 @@ def orders():
 @pytest.mark.parametrize(
     ("event_type", "priority", "payload", "action", "told"),
     [
-        ("payment.failed", "error", {"reason": "abandoned by the customer"}, "ignore", []),
-        ("payment.failed", "warn", {"reason": "abandoned by us"}, "record", ["abandoned by us"]),
-        ("payment.failed", "error", {"reason": "card refused"}, "record", ["card refused"]),
-        ("checked", "info", {"outcome": "passed", "error": None}, "ignore", []),
-        ("checked", "info", {"outcome": "failed", "error": STOCK}, "record", ["none left"]),
+        (
+            "payment.failed",
+            "error",
+            {"reason": "abandoned by the customer"},
+            "ignore",
+            [],
+        ),
+        (
+            "payment.failed",
+            "warn",
+            {"reason": "abandoned by us"},
+            "record",
+            ["abandoned by us"],
+        ),
+        (
+            "payment.failed",
+            "error",
+            {"reason": "card refused"},
+            "record",
+            ["card refused"],
+        ),
+        (
+            "checked",
+            "info",
+            {"outcome": "passed", "error": None},
+            "ignore",
+            [],
+        ),
+        (
+            "checked",
+            "info",
+            {"outcome": "failed", "error": STOCK},
+            "record",
+            ["none left"],
+        ),
         (
             "checked",
             "info",
@@ -228,8 +409,15 @@ def orders():
 def test_the_example_of_the_manual_tells_failures_from_others(
     orders, event_type, priority, payload, action, told
 ):
-    ids = {"order_number": "A-7", "parts": [{"kind": "bill"}, {"kind": "order", "number": "A-7"}]}
-    sent = {"event_type": f"order.{event_type}", "priority": priority, "payload": payload | ids}
+    ids = {
+        "order_number": "A-7",
+        "parts": [{"kind": "bill"}, {"kind": "order", "number": "A-7"}],
+    }
+    sent = {
+        "event_type": f"order.{event_type}",
+        "priority": priority,
+        "payload": payload | ids,
+    }
 
     extraction = orders.extract(sent)
 
@@ -241,6 +429,12 @@ def test_the_example_of_the_manual_tells_failures_from_others(
 
 def test_the_example_of_the_manual_takes_a_reference_for_the_number(orders):
     (route,) = (one for one in orders.routes if not one.many)
-    shown = list(route.instances('{"order": {"number": "A-7", "reference": "for Ada"}}'))
+    shown = list(
+        route.instances('{"order": {"number": "A-7", "reference": "for Ada"}}')
+    )
 
-    assert route.instance_id("for Ada", shown) == route.instance_id("A-7", shown) == "A-7"
+    assert (
+        route.instance_id("for Ada", shown)
+        == route.instance_id("A-7", shown)
+        == "A-7"
+    )

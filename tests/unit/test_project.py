@@ -18,15 +18,24 @@ def requirements():
     """Name and lower bound of each library that setup.cfg names."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    extras = [setup["options.extras_require"][name] for name in ("test", "mysql")]
+    extras = [
+        setup["options.extras_require"][name] for name in ("test", "mysql")
+    ]
     text = "\n".join([setup["options"]["install_requires"], *extras])
-    return dict(re.findall(r"^([\w.-]+)(?:\[\w+\])?>=([\w.]+)(?:,<\d+)?$", text, re.MULTILINE))
+    return dict(
+        re.findall(
+            r"^([\w.-]+)(?:\[\w+\])?>=([\w.]+)(?:,<\d+)?$", text, re.MULTILINE
+        )
+    )
 
 
 def test_the_lower_bounds_are_those_that_are_tested():
     text = (ROOT / "tests/lower-constraints.txt").read_text()
 
-    assert dict(re.findall(r"^([\w.-]+)==([\w.]+)$", text, re.MULTILINE)) == requirements()
+    assert (
+        dict(re.findall(r"^([\w.-]+)==([\w.]+)$", text, re.MULTILINE))
+        == requirements()
+    )
 
 
 def test_every_entry_point_leads_somewhere():
@@ -53,7 +62,9 @@ def test_every_file_of_code_has_its_licence():
     folders = ("fault_middleware", "tests", "doc/source", "etc")
     for folder in folders:
         for file in (ROOT / folder).rglob("*.py"):
-            assert "SPDX-License-Identifier: Apache-2.0" in file.read_text(), file
+            assert "SPDX-License-Identifier: Apache-2.0" in file.read_text(), (
+                file
+            )
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("tests/**/*.py")), ids=str)
@@ -65,7 +76,9 @@ def test_no_test_module_is_imported(file):
         if isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
-            assert not re.match(r"tests\.(\w+\.)*test_\w", name), f"{file}:{node.lineno}: {name}"
+            assert not re.match(r"tests\.(\w+\.)*test_\w", name), (
+                f"{file}:{node.lineno}: {name}"
+            )
 
 
 def test_every_shipped_profile_has_recorded_data():

@@ -16,7 +16,9 @@ SERVER = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
 def test_the_lines_of_a_traceback_are_one_record():
     found = list(recorded_log.read(LOG.read_text().splitlines()))
 
-    failed = [sighting for sighting in found if sighting.record.levelname == "ERROR"]
+    failed = [
+        sighting for sighting in found if sighting.record.levelname == "ERROR"
+    ]
     assert len(found) == 4
     assert failed[0].record.name == "cinder.volume.manager"
     assert failed[0].record.getMessage().startswith("Extend volume failed.")
@@ -32,12 +34,16 @@ def test_the_lines_of_a_traceback_are_one_record():
 
 
 def test_what_the_log_of_cinder_would_become():
-    code, out, err = run_manage("profile", "try", "cinder", "--log", str(LOG), "-f", "json")
+    code, out, err = run_manage(
+        "profile", "try", "cinder", "--log", str(LOG), "-f", "json"
+    )
 
     assert code == 0
     assert "4 records read, 2 meant by a rule" in err
     first, _ = json.loads(out)
-    assert first["message"] == "The storage back end could not extend the volume."
+    assert (
+        first["message"] == "The storage back end could not extend the volume."
+    )
     assert first["action"] == "record"
     # Cinder's id was in a local variable.
     assert first["instance_id"] == "(not in the file)"
@@ -57,7 +63,9 @@ def test_an_instance_that_is_in_the_line_is_known(tmp_path):
         f"[instance: {SERVER}] a periodic task failed\n"
     )
 
-    _, out, _ = run_manage("profile", "try", str(profile), "--log", str(file), "-f", "json")
+    _, out, _ = run_manage(
+        "profile", "try", str(profile), "--log", str(file), "-f", "json"
+    )
 
     (row,) = json.loads(out)
     assert row["instance_id"] == SERVER
@@ -68,7 +76,10 @@ def test_an_instance_that_is_in_the_line_is_known(tmp_path):
     [
         (["cinder", "--log", "/nowhere/x.log"], "No such file"),
         (["{folder}/own.yaml", "--log", str(LOG)], "has no logs"),
-        (["cinder", "--log", str(LOG), "--notification", "x.json"], "name a --notification"),
+        (
+            ["cinder", "--log", str(LOG), "--notification", "x.json"],
+            "name a --notification",
+        ),
     ],
 )
 def test_what_cannot_be_tried_is_said(tmp_path, arguments, says):

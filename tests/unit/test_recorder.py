@@ -25,7 +25,9 @@ def refuse(store, condition):
 
 
 def make(message, **values):
-    return fault.make("trove", INSTANCE, message=message, message_id=message, **values)
+    return fault.make(
+        "trove", INSTANCE, message=message, message_id=message, **values
+    )
 
 
 def messages(store):
@@ -53,35 +55,63 @@ def metrics():
 
 @pytest.fixture
 def recorder(store, metrics):
-    return Recorder([profile.load("trove")], store, metrics, clear_on_success=False)
+    return Recorder(
+        [profile.load("trove")], store, metrics, clear_on_success=False
+    )
 
 
-def test_a_row_that_is_refused_costs_the_good_ones_beside_it_nothing(recorder, store, metrics):
+def test_a_row_that_is_refused_costs_the_good_ones_beside_it_nothing(
+    recorder, store, metrics
+):
     refuse(store, "new.message LIKE 'poison%'")
     waits = Waits()
 
-    done = recorder.record([make("one"), make("poison"), make("two"), make("poison-2")], waits)
+    done = recorder.record(
+        [make("one"), make("poison"), make("two"), make("poison-2")], waits
+    )
 
     assert done
     assert messages(store) == ["one", "two"]
-    assert {"dropped_total[refused by the database]=2", "faults_stored_total=2"} <= set(
-        metrics.counts()
-    )
+    assert {
+        "dropped_total[refused by the database]=2",
+        "faults_stored_total=2",
+    } <= set(metrics.counts())
     # Two rows, each of which a working database may have refused for a passing reason.
     assert waits.seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2] * 2
 
 
-def test_a_row_that_is_refused_twice_is_stored_in_ascii(recorder, store, metrics):
+def test_a_row_that_is_refused_twice_is_stored_in_ascii(
+    recorder, store, metrics
+):
     refuse(store, "new.message GLOB '*[^ -~]*' OR new.project_id IS NOT NULL")
-    made = make("voll: 磁盘", details="über", request_id="req-1", project_id="p1", event_type="e")
+    made = make(
+        "voll: 磁盘",
+        details="über",
+        request_id="req-1",
+        project_id="p1",
+        event_type="e",
+    )
 
     assert recorder.record([made], Waits())
 
     (row,) = rows(store)
-    assert (row["message"], row["details"]) == ("voll: \\u78c1\\u76d8", "\\xfcber")
-    assert (row["id"], row["instance_id"], row["service"]) == (made.id, INSTANCE, "trove")
-    assert (row["event_type"], row["request_id"], row["project_id"]) == (None, None, None)
-    assert not [line for line in metrics.counts() if line.startswith("dropped")]
+    assert (row["message"], row["details"]) == (
+        "voll: \\u78c1\\u76d8",
+        "\\xfcber",
+    )
+    assert (row["id"], row["instance_id"], row["service"]) == (
+        made.id,
+        INSTANCE,
+        "trove",
+    )
+    assert (row["event_type"], row["request_id"], row["project_id"]) == (
+        None,
+        None,
+        None,
+    )
+    assert not [
+        line for line in metrics.counts() if line.startswith("dropped")
+    ]
 
 
 def test_in_ascii_too_a_row_is_within_the_limits_of_the_table(recorder, store):
@@ -94,7 +124,9 @@ def test_in_ascii_too_a_row_is_within_the_limits_of_the_table(recorder, store):
     assert len(row["details"].encode()) <= fault.DETAILS_BYTES
 
 
-def test_what_is_dropped_is_named_in_the_log_without_its_text(recorder, store, caplog):
+def test_what_is_dropped_is_named_in_the_log_without_its_text(
+    recorder, store, caplog
+):
     refuse(store, "new.service <> '-'")
     made = make("a text of nobody's business")
 
@@ -106,7 +138,9 @@ def test_what_is_dropped_is_named_in_the_log_without_its_text(recorder, store, c
     assert "nobody's business" not in caplog.text
 
 
-def test_a_database_that_comes_back_gets_everything_in_order(recorder, store, metrics):
+def test_a_database_that_comes_back_gets_everything_in_order(
+    recorder, store, metrics
+):
     execute(store, "ALTER TABLE instance_faults RENAME TO elsewhere")
 
     def mend():
@@ -120,7 +154,9 @@ def test_a_database_that_comes_back_gets_everything_in_order(recorder, store, me
     assert messages(store) == ["one", "two"]
     assert waits.seconds == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10]
     assert metrics.health.failures == {}
-    assert {"retries_total=10", "faults_stored_total=2"} <= set(metrics.counts())
+    assert {"retries_total=10", "faults_stored_total=2"} <= set(
+        metrics.counts()
+    )
 
 
 def test_who_gives_up_is_told_that_it_is_not_stored(recorder, store, metrics):
@@ -130,10 +166,14 @@ def test_who_gives_up_is_told_that_it_is_not_stored(recorder, store, metrics):
     assert not recorder.record([make("one"), make("two")], waits)
 
     assert waits.seconds == [0.1]
-    assert not [line for line in metrics.counts() if line.startswith("dropped")]
+    assert not [
+        line for line in metrics.counts() if line.startswith("dropped")
+    ]
 
 
-def test_who_gives_up_behind_a_row_that_is_refused_is_told_too(recorder, store):
+def test_who_gives_up_behind_a_row_that_is_refused_is_told_too(
+    recorder, store
+):
     refuse(store, "new.message = 'poison'")
     waits = Waits(give_up=True)
     record, calls = store.record, []
@@ -146,7 +186,9 @@ def test_who_gives_up_behind_a_row_that_is_refused_is_told_too(recorder, store):
 
     store.record = record_then_fail
 
-    assert not recorder.record([make("one"), make("poison"), make("two")], waits)
+    assert not recorder.record(
+        [make("one"), make("poison"), make("two")], waits
+    )
 
 
 def test_the_same_again_is_counted_as_a_duplicate(recorder, store, metrics):
@@ -156,7 +198,9 @@ def test_the_same_again_is_counted_as_a_duplicate(recorder, store, metrics):
         assert recorder.record([one], Waits())
 
     assert messages(store) == ["one"]
-    assert {"faults_stored_total=1", "duplicates_total=1"} <= set(metrics.counts())
+    assert {"faults_stored_total=1", "duplicates_total=1"} <= set(
+        metrics.counts()
+    )
 
 
 def test_nothing_to_store_asks_no_database(recorder, store):
@@ -165,12 +209,19 @@ def test_nothing_to_store_asks_no_database(recorder, store):
     assert recorder.record([], Waits(give_up=True))
 
 
-def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(store, metrics, caplog):
+def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(
+    store, metrics, caplog
+):
     class Upset:
         def extract(self, notification):
             raise RuntimeError("upset")
 
-    recorder = Recorder([Upset(), profile.load("trove")], store, metrics, clear_on_success=False)
+    recorder = Recorder(
+        [Upset(), profile.load("trove")],
+        store,
+        metrics,
+        clear_on_success=False,
+    )
 
     (row,) = recorder.extract(
         {
@@ -182,11 +233,16 @@ def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(store, m
     )
 
     assert row.message == "one"
-    assert {"errors_total[extract]=1", "notifications_received_total=1"} <= set(metrics.counts())
+    assert {
+        "errors_total[extract]=1",
+        "notifications_received_total=1",
+    } <= set(metrics.counts())
     assert "dbaas.x.error m-1" in caplog.text
 
 
-def test_that_nothing_can_be_stored_is_said_before_the_first_fault_comes(recorder, store, caplog):
+def test_that_nothing_can_be_stored_is_said_before_the_first_fault_comes(
+    recorder, store, caplog
+):
     recorder.check()
     assert not caplog.records
     execute(store, "DROP TABLE instance_faults")
@@ -224,17 +280,25 @@ def recorder_of_many(store, metrics, tmp_path):
         "    message: payload.message\n"
         "    details: payload.exception\n"
     )
-    return Recorder([profile.load(str(file))], store, metrics, clear_on_success=False)
+    return Recorder(
+        [profile.load(str(file))], store, metrics, clear_on_success=False
+    )
 
 
 @pytest.mark.parametrize("count", [65, 1_000, 4_000])
-def test_details_of_many_instances_share_what_one_notification_may_take(recorder_of_many, count):
+def test_details_of_many_instances_share_what_one_notification_may_take(
+    recorder_of_many, count
+):
     made = recorder_of_many.extract(of_many(count))
 
     assert len(made) == count
     assert sum(fault.size(row) for row in made) < 5 * 2**20
     for row in made[:: count - 1]:
-        assert (row.message, row.details[:5], row.details[-3:]) == ("boom", "begin", "end")
+        assert (row.message, row.details[:5], row.details[-3:]) == (
+            "boom",
+            "begin",
+            "end",
+        )
 
 
 def test_details_of_some_instances_are_whole(recorder_of_many):

@@ -7,7 +7,10 @@ import pytest
 
 from fault_middleware import clock, record_fault, reporting
 from fault_middleware.deploy import deploy
-from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.drivers.problem import (
+    ManagementDriverException,
+    ProblemDetails,
+)
 from fault_middleware.report import record
 from tests.fixtures import INSTANCE, close, make_store, rows
 
@@ -32,14 +35,21 @@ class LicenceError(ManagementDriverException):
 
 
 def test_a_text_is_recorded(conf, table):
-    assert record_fault(INSTANCE, "Volume could not be attached", "the log", conf=conf)
+    assert record_fault(
+        INSTANCE, "Volume could not be attached", "the log", conf=conf
+    )
 
     (row,) = table()
-    assert (row["instance_id"], row["message"]) == (INSTANCE, "Volume could not be attached")
+    assert (row["instance_id"], row["message"]) == (
+        INSTANCE,
+        "Volume could not be attached",
+    )
     assert (row["details"], row["service"]) == ("the log", "trove")
 
 
-def test_what_was_handled_does_not_take_the_place_of_the_services_own_sentence(conf, table):
+def test_what_was_handled_does_not_take_the_place_of_the_services_own_sentence(
+    conf, table
+):
     @reporting("instance_id", conf=conf)
     def build(instance_id):
         try:
@@ -55,7 +65,9 @@ def test_what_was_handled_does_not_take_the_place_of_the_services_own_sentence(c
     assert "HTTP 404 not here" in row["details"]
 
 
-def test_of_an_exception_the_cause_that_it_names_is_told_and_the_traceback_kept(conf, table):
+def test_of_an_exception_the_cause_that_it_names_is_told_and_the_traceback_kept(
+    conf, table
+):
     @reporting("instance_id", conf=conf)
     def attach(instance_id):
         try:
@@ -72,7 +84,8 @@ def test_of_an_exception_the_cause_that_it_names_is_told_and_the_traceback_kept(
 
 
 @pytest.mark.parametrize(
-    ("exc", "message"), [(KeyError(), "KeyError"), (ValueError("x", 1), "('x', 1)")]
+    ("exc", "message"),
+    [(KeyError(), "KeyError"), (ValueError("x", 1), "('x', 1)")],
 )
 def test_an_exception_without_a_text_is_named(conf, table, exc, message):
     record_fault(INSTANCE, exc, conf=conf)
@@ -111,23 +124,42 @@ def test_a_problem_is_kept_whole(conf, table, error):
 
 def test_a_fresher_fault_stays(conf, table):
     now = clock.utcnow()
-    record_fault(INSTANCE, "first", conf=conf, created=now - timedelta(seconds=20))
+    record_fault(
+        INSTANCE, "first", conf=conf, created=now - timedelta(seconds=20)
+    )
 
-    assert not record_fault(INSTANCE, "second", conf=conf, created=now, skip_delta=30)
-    assert record_fault(INSTANCE, "third", conf=conf, created=now, skip_delta=10)
+    assert not record_fault(
+        INSTANCE, "second", conf=conf, created=now, skip_delta=30
+    )
+    assert record_fault(
+        INSTANCE, "third", conf=conf, created=now, skip_delta=10
+    )
     assert [row["message"] for row in table()] == ["first", "third"]
 
 
 def test_a_fault_that_was_cleared_is_no_fresher_one(conf, table):
     now = clock.utcnow()
-    record_fault(INSTANCE, "", conf=conf, created=now - timedelta(seconds=5), deleted=True)
+    record_fault(
+        INSTANCE,
+        "",
+        conf=conf,
+        created=now - timedelta(seconds=5),
+        deleted=True,
+    )
 
-    assert record_fault(INSTANCE, "second", conf=conf, created=now, skip_delta=30)
+    assert record_fault(
+        INSTANCE, "second", conf=conf, created=now, skip_delta=30
+    )
 
 
-def test_while_look_ups_are_suspended_a_fault_is_recorded_all_the_same(conf, table):
+def test_while_look_ups_are_suspended_a_fault_is_recorded_all_the_same(
+    conf, table
+):
     store = deploy(conf).store
-    with contextlib.suppress(ZeroDivisionError), store._breaker.call("a look-up"):
+    with (
+        contextlib.suppress(ZeroDivisionError),
+        store._breaker.call("a look-up"),
+    ):
         raise ZeroDivisionError
 
     assert record_fault(INSTANCE, "first", conf=conf, skip_delta=30)
@@ -161,7 +193,9 @@ def test_a_call_without_the_argument_fails_as_it_would(conf, table):
 
 
 def test_a_decorator_of_a_function_without_the_argument_is_refused(conf):
-    with pytest.raises(TypeError, match="attach has no argument 'instance_id'"):
+    with pytest.raises(
+        TypeError, match="attach has no argument 'instance_id'"
+    ):
 
         @reporting("instance_id", conf=conf)
         def attach(volume):
@@ -184,7 +218,9 @@ def test_a_method_and_an_argument_by_name_only_are_as_good(conf, table):
     with pytest.raises(LookupError):
         Manager().attach("v1", instance_id=INSTANCE)
 
-    assert [(row["instance_id"], row["message"]) for row in table()] == [(INSTANCE, "no v1")]
+    assert [(row["instance_id"], row["message"]) for row in table()] == [
+        (INSTANCE, "no v1")
+    ]
 
 
 async def later(instance_id):
@@ -201,23 +237,34 @@ async def later_in_parts(instance_id):
 
 @pytest.mark.parametrize("function", [later, in_parts, later_in_parts])
 def test_a_decorator_of_what_does_not_run_at_once_is_refused(function):
-    with pytest.raises(TypeError, match=f"{function.__name__} runs later: use a with statement"):
+    with pytest.raises(
+        TypeError,
+        match=f"{function.__name__} runs later: use a with statement",
+    ):
         reporting("instance_id")(function)
 
 
 @pytest.mark.parametrize("instance_id", ["", "not an id", None])
-def test_a_bad_id_is_a_line_in_the_log_and_the_caller_goes_on(conf, caplog, instance_id):
+def test_a_bad_id_is_a_line_in_the_log_and_the_caller_goes_on(
+    conf, caplog, instance_id
+):
     with pytest.raises(ZeroDivisionError), reporting(instance_id, conf=conf):
         1 / 0  # noqa: B018
 
-    assert [one for one in caplog.messages if "could not be recorded: ValueError" in one]
+    assert [
+        one
+        for one in caplog.messages
+        if "could not be recorded: ValueError" in one
+    ]
 
 
 def test_without_a_table_the_caller_goes_on(conf, caplog):
     with pytest.raises(ZeroDivisionError), reporting(INSTANCE, conf=conf):
         1 / 0  # noqa: B018
 
-    (line,) = [one for one in caplog.messages if "could not be recorded" in one]
+    (line,) = [
+        one for one in caplog.messages if "could not be recorded" in one
+    ]
     assert INSTANCE in line
     assert "\n" not in line
 
@@ -233,7 +280,9 @@ def test_of_several_services_one_is_to_be_named(configure, sqlite_url):
     close(store)
 
 
-def test_the_file_that_the_environment_names_is_read(configure, table, monkeypatch):
+def test_the_file_that_the_environment_names_is_read(
+    configure, table, monkeypatch
+):
     conf = configure(consumer="external")
     monkeypatch.setenv("FAULT_MIDDLEWARE_CONFIG", conf.config_file[0])
 

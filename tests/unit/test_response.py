@@ -33,7 +33,9 @@ class Server:
         Returns what was held, or None.
         """
         held = Response(self.start_response)
-        iterable = held.call(application, environ if environ is not None else {})
+        iterable = held.call(
+            application, environ if environ is not None else {}
+        )
         body = None
         if iterable is None:
             body = held.body
@@ -92,9 +94,17 @@ def test_a_json_answer_is_held_whole(server):
 
 
 def test_a_new_body_takes_with_it_what_spoke_of_the_old_one(server):
-    about = ["ETag", "content-md5", "Content-Length", "Last-Modified", "Accept-Ranges"]
+    about = [
+        "ETag",
+        "content-md5",
+        "Content-Length",
+        "Last-Modified",
+        "Accept-Ranges",
+    ]
     about.append("Transfer-Encoding")
-    application, _ = answer(b"{}", headers=[*((name, "2") for name in about), JSON])
+    application, _ = answer(
+        b"{}", headers=[*((name, "2") for name in about), JSON]
+    )
 
     server.serve(application, b'{"a": 1}')
 
@@ -116,7 +126,9 @@ def test_a_new_body_takes_with_it_what_spoke_of_the_old_one(server):
         ("200 OK", [JSON, ("Content-Length", "nonsense")]),
     ],
 )
-def test_another_answer_is_handed_on_as_the_very_same_object(server, status, headers):
+def test_another_answer_is_handed_on_as_the_very_same_object(
+    server, status, headers
+):
     application, chunks = answer(b"x", status=status, headers=headers)
     held = Response(server.start_response)
 
@@ -163,7 +175,10 @@ def test_a_late_start_that_is_not_ours_streams_on(server):
         yield b"}"
 
     assert server.serve(application) is None
-    assert (server.started, server.written) == ([("404 Not Found", [JSON])], b"{}")
+    assert (server.started, server.written) == (
+        [("404 Not Found", [JSON])],
+        b"{}",
+    )
 
 
 def test_an_application_may_write(server):

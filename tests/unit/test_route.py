@@ -16,7 +16,11 @@ NOTHING, MESSAGE, ALL = (
     Visibility(show=True, details=False),
     Visibility(show=True, details=True),
 )
-OWN = {"message": "own", "created": "2026-11-20T20:36:05", "details": "own details"}
+OWN = {
+    "message": "own",
+    "created": "2026-11-20T20:36:05",
+    "details": "own details",
+}
 PROFILE = """\
 service: trove
 fault: {{created: "%Y-%m-%dT%H:%M:%S", existing: {existing}}}
@@ -53,7 +57,9 @@ def shown(route, document, row, visible=ALL):
     text = json.dumps(document)
     instances = ShownInstances(route, text.encode())
     (instance,) = instances
-    instances.splice(instance, route.form.render(instance.members, row, visible))
+    instances.splice(
+        instance, route.form.render(instance.members, row, visible)
+    )
     return json.loads(instances.encode() or text)
 
 
@@ -69,7 +75,10 @@ def shown(route, document, row, visible=ALL):
 def test_the_profile_says_which_fault_stays(existing, seconds, message):
     route = routes(existing)["/instances/{id}"]
     row = fault.make(
-        "trove", INSTANCE, message="ours", created=MOMENT + timedelta(seconds=seconds)
+        "trove",
+        INSTANCE,
+        message="ours",
+        created=MOMENT + timedelta(seconds=seconds),
     )
 
     after = shown(route, {"instance": {"id": INSTANCE, "fault": OWN}}, row)
@@ -91,9 +100,9 @@ def test_ours_is_shown_where_the_service_wrote_none(existing):
 def test_the_services_is_shown_where_we_have_none(existing):
     route = routes(existing)["/instances/{id}"]
 
-    assert shown(route, {"instance": {"id": INSTANCE, "fault": OWN}}, None) == {
-        "instance": {"id": INSTANCE, "fault": OWN}
-    }
+    assert shown(
+        route, {"instance": {"id": INSTANCE, "fault": OWN}}, None
+    ) == {"instance": {"id": INSTANCE, "fault": OWN}}
 
 
 def test_a_route_may_look_different_from_its_profile():
@@ -101,11 +110,16 @@ def test_a_route_may_look_different_from_its_profile():
 
     after = shown(routes()["/bare/{id}"], {"id": "A"}, row, MESSAGE)
 
-    assert after == {"id": "A", "error": {"created": "2026-11-20T20:36:05Z", "message": "m"}}
+    assert after == {
+        "id": "A",
+        "error": {"created": "2026-11-20T20:36:05Z", "message": "m"},
+    }
 
 
 def test_a_fault_under_another_key_has_its_time_there():
-    row = fault.make("trove", "A", message="ours", created=MOMENT + timedelta(seconds=60))
+    row = fault.make(
+        "trove", "A", message="ours", created=MOMENT + timedelta(seconds=60)
+    )
 
     after = shown(routes()["/bare/{id}"], {"id": "A", "error": OWN}, row)
 
@@ -144,7 +158,11 @@ def test_a_fault_without_a_time_stays_unless_the_profile_says_otherwise(
     ("path", "document", "ids"),
     [
         ("/instances/{id}", {"instance": {"id": "A"}}, ["A"]),
-        ("/instances/{id}", {"instance": {"id": INSTANCE.upper()}}, [INSTANCE]),
+        (
+            "/instances/{id}",
+            {"instance": {"id": INSTANCE.upper()}},
+            [INSTANCE],
+        ),
         ("/instances/{id}", {"other": 1}, []),
         ("/instances/{id}", {"instance": "text"}, []),
         ("/instances/{id}", {"instance": [{"id": "A"}]}, []),
@@ -152,13 +170,26 @@ def test_a_fault_without_a_time_stays_unless_the_profile_says_otherwise(
         ("/instances/{id}", {"instance": {"id": ""}}, [""]),
         ("/instances/{id}", {"instance": {"id": 5}}, ["5"]),
         ("/instances", {"instances": {"id": "A"}}, []),
-        ("/instances", {"instances": {"a": {"id": "A"}, "b": {"id": "B"}}}, []),
+        (
+            "/instances",
+            {"instances": {"a": {"id": "A"}, "b": {"id": "B"}}},
+            [],
+        ),
         ("/instances", {"instances": "text"}, []),
         ("/instances", {"other": 1}, []),
         ("/instances", {"instances": []}, []),
         (
             "/instances",
-            {"instances": [{"id": "A"}, {"id": "not an id"}, {}, "text", None, {"id": "B"}]},
+            {
+                "instances": [
+                    {"id": "A"},
+                    {"id": "not an id"},
+                    {},
+                    "text",
+                    None,
+                    {"id": "B"},
+                ]
+            },
             ["A", "", "", "B"],
         ),
     ],
@@ -180,9 +211,13 @@ def test_the_instances_of_a_body(path, document, ids):
         ({"user_id": "u"}, None, {"user_id": "u"}),
     ],
 )
-def test_the_body_says_whose_an_instance_is_else_the_request_that_failed(owners, project, target):
+def test_the_body_says_whose_an_instance_is_else_the_request_that_failed(
+    owners, project, target
+):
     route = routes()["/owned/{id}"]
-    (instance,) = route.instances(json.dumps({"instance": {"id": "A", **owners}}))
+    (instance,) = route.instances(
+        json.dumps({"instance": {"id": "A", **owners}})
+    )
 
     row = fault.make("trove", "A", message="m", project_id=project)
     assert route.policy_target(instance, row) == target
@@ -190,7 +225,11 @@ def test_the_body_says_whose_an_instance_is_else_the_request_that_failed(owners,
         assert route.policy_target(instance, None) == target
 
 
-ACTION = {"owner": INSTANCE.upper(), "begun": "2026-11-20T20:36:05", "done": "2026-11-20T20:37:05"}
+ACTION = {
+    "owner": INSTANCE.upper(),
+    "begun": "2026-11-20T20:36:05",
+    "done": "2026-11-20T20:37:05",
+}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +241,9 @@ ACTION = {"owner": INSTANCE.upper(), "begun": "2026-11-20T20:36:05", "done": "20
         ({"done": "soon"}, None),
     ],
 )
-def test_the_owner_of_an_action_and_its_time_to_the_end_of_the_last_second(changed, other):
+def test_the_owner_of_an_action_and_its_time_to_the_end_of_the_last_second(
+    changed, other
+):
     route = routes()["/actions/{id}"]
     (instance,) = route.instances(json.dumps({"id": "A", **ACTION, **changed}))
 
@@ -214,11 +255,13 @@ def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
     document = {"instance": {"id": INSTANCE, **existing}}
     row = fault.make("trove", INSTANCE, message="ours")
 
-    after = shown(routes("replace")["/instances/{id}"], document, row, NOTHING)["instance"]
+    after = shown(
+        routes("replace")["/instances/{id}"], document, row, NOTHING
+    )["instance"]
 
-    assert (after.get("fault") or {}).get("message") == (existing.get("fault") or {}).get(
-        "message"
-    )
+    assert (after.get("fault") or {}).get("message") == (
+        existing.get("fault") or {}
+    ).get("message")
     assert "own details" not in json.dumps(after)
 
 
@@ -244,7 +287,11 @@ def test_a_clearance_of_nothing_changes_nothing():
 def test_what_is_no_text_in_a_fault_stays():
     own = {**OWN, "code": 500, "more": [1, None], "details": "password=S3cr3t"}
 
-    after = shown(routes()["/instances/{id}"], {"instance": {"id": INSTANCE, "fault": own}}, None)
+    after = shown(
+        routes()["/instances/{id}"],
+        {"instance": {"id": INSTANCE, "fault": own}},
+        None,
+    )
 
     assert after["instance"]["fault"] == {**own, "details": "password=***"}
 
@@ -263,7 +310,9 @@ NAMED = {"uuid": INSTANCE.upper(), "name": "db 1", "alias": {"short": "d"}}
 def test_a_path_may_hold_any_name_that_the_body_states(name):
     route = routes()["/named/{id}"]
 
-    assert route.instance_id(name, route.instances(json.dumps(NAMED))) == INSTANCE
+    assert (
+        route.instance_id(name, route.instances(json.dumps(NAMED))) == INSTANCE
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,7 +334,9 @@ def test_no_other_name_is_the_instances(name, document):
         route.instance_id(name, route.instances(json.dumps(document)))
 
 
-@pytest.mark.parametrize(("path", "name"), [("/named/{id}", INSTANCE), ("/bare/{id}", "A")])
+@pytest.mark.parametrize(
+    ("path", "name"), [("/named/{id}", INSTANCE), ("/bare/{id}", "A")]
+)
 def test_for_an_id_the_body_is_not_read(path, name):
     def instances():
         yield pytest.fail("the body was read")
@@ -298,4 +349,8 @@ def test_members_that_clients_rely_on_are_in_every_fault_of_ours():
 
     after = shown(routes()["/named/{id}"], NAMED, row, MESSAGE)
 
-    assert after["fault"] == {"code": 500, "created": "2026-11-20T20:36:05", "message": "m"}
+    assert after["fault"] == {
+        "code": 500,
+        "created": "2026-11-20T20:36:05",
+        "message": "m",
+    }

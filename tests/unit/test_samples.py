@@ -41,10 +41,21 @@ def regenerated(tmp_path):
     tox.read(ROOT / "tox.ini")
 
     def run(environment):
-        program, *arguments = shlex.split(tox[f"testenv:{environment}"]["commands"])
+        program, *arguments = shlex.split(
+            tox[f"testenv:{environment}"]["commands"]
+        )
         script = f"{GENERATORS[program]}; import sys; run(sys.argv[1:])"
-        (file,) = re.findall(r"output_file = (.*)", (ROOT / arguments[-1]).read_text())
-        command = [sys.executable, "-c", script, *arguments, "--output-file", tmp_path / "sample"]
+        (file,) = re.findall(
+            r"output_file = (.*)", (ROOT / arguments[-1]).read_text()
+        )
+        command = [
+            sys.executable,
+            "-c",
+            script,
+            *arguments,
+            "--output-file",
+            tmp_path / "sample",
+        ]
         subprocess.run(command, cwd=ROOT, check=True)
         return (tmp_path / "sample").read_text(), (ROOT / file).read_text()
 
@@ -69,7 +80,9 @@ def test_the_sample_of_the_policy_is_of_this_code(regenerated):
 def test_the_sample_of_the_configuration_can_be_used(sqlite_url, tmp_path):
     text = (ETC / "fault_middleware.conf.sample").read_text()
     file = tmp_path / "x.conf"
-    file.write_text(text.replace("#connection = <None>", f"connection = {sqlite_url}"))
+    file.write_text(
+        text.replace("#connection = <None>", f"connection = {sqlite_url}")
+    )
 
     assert deploy(parse(file)).settings.topics == ("fault_middleware",)
     close(deploy(parse(file)).store)
@@ -89,7 +102,9 @@ def pipelines(file):
     """The pipelines with our filter in a fragment, each as a list of names."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(file)
-    values = itertools.chain(*(section.values() for section in parser.values()))
+    values = itertools.chain(
+        *(section.values() for section in parser.values())
+    )
     return [value.split() for value in values if "fault" in value.split()]
 
 
@@ -106,7 +121,9 @@ def home(tmp_path, monkeypatch, sqlite_url):
     for file in FRAGMENTS:
         folder = tmp_path / f".{file.stem}"
         folder.mkdir()
-        write_configuration(folder / f"{file.stem}.conf", sqlite_url, consumer="external")
+        write_configuration(
+            folder / f"{file.stem}.conf", sqlite_url, consumer="external"
+        )
     monkeypatch.setenv("HOME", str(tmp_path))
     deploy_module.configuration.cache_clear()
     yield tmp_path
@@ -144,13 +161,21 @@ def test_in_a_fragment_the_filter_knows_the_caller(file, names):
     """It is behind whoever makes the caller known, where the pipeline has one."""
     place = names.index("fault")
 
-    known = {"authtoken", "authorization", "keystonecontext", "contextwrapper", "context"}
+    known = {
+        "authtoken",
+        "authorization",
+        "keystonecontext",
+        "contextwrapper",
+        "context",
+    }
     assert known & set(names[:place]) == known & set(names)
     assert "authtoken" in names or file.stem == "tacker"
 
 
 def test_every_profile_of_a_service_with_a_paste_file_has_a_fragment():
-    assert set(profile.shipped()) - WITHOUT_PASTE == {file.stem for file in FRAGMENTS}
+    assert set(profile.shipped()) - WITHOUT_PASTE == {
+        file.stem for file in FRAGMENTS
+    }
 
 
 @pytest.mark.parametrize("file", FRAGMENTS, ids=lambda file: file.stem)
@@ -163,7 +188,9 @@ def test_no_two_services_are_told_to_share_a_topic(file):
         assert named == set()
     elif service != "masakari":
         assert named == {f"fault_middleware_{service}"}
-        assert f"[fault_middleware] topics = fault_middleware_{service}\n" in text
+        assert (
+            f"[fault_middleware] topics = fault_middleware_{service}\n" in text
+        )
 
 
 def test_the_readme_shows_the_fragment_for_trove():
@@ -178,7 +205,9 @@ def test_the_paste_file_of_the_metrics_shows_them(sqlite_url, tmp_path):
     conf = write_configuration(tmp_path / "x.conf", sqlite_url)
     ini = tmp_path / "metrics.ini"
     text = (ETC / "metrics.ini").read_text()
-    ini.write_text(text.replace("config_project = trove", f"config_file = {conf}"))
+    ini.write_text(
+        text.replace("config_project = trove", f"config_file = {conf}")
+    )
     parts = deploy(deploy_module.configuration(None, str(conf), None))
     parts.metrics.stored.inc(3)
 
@@ -190,7 +219,10 @@ def test_the_paste_file_of_the_metrics_shows_them(sqlite_url, tmp_path):
 def unit():
     """Each option of the unit with its values."""
     lines = re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE)
-    return {name: [value for one, value in lines if one == name] for name, _ in lines}
+    return {
+        name: [value for one, value in lines if one == name]
+        for name, _ in lines
+    }
 
 
 def test_the_unit_starts_the_consumer():
@@ -200,10 +232,21 @@ def test_the_unit_starts_the_consumer():
     setup.read(ROOT / "setup.cfg")
     scripts = setup["options.entry_points"]["console_scripts"]
 
-    assert f"{program.rpartition('/')[2]} = fault_middleware.cmd.consumer:main" in scripts
+    assert (
+        f"{program.rpartition('/')[2]} = fault_middleware.cmd.consumer:main"
+        in scripts
+    )
     # It takes the arguments, but finds no such file: what RestartPreventExitStatus is about.
-    module = [sys.executable, "-W", "ignore", "-m", "fault_middleware.cmd.consumer"]
-    ended = subprocess.run([*module, *arguments], cwd=ROOT, capture_output=True, text=True)
+    module = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "fault_middleware.cmd.consumer",
+    ]
+    ended = subprocess.run(
+        [*module, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
     assert "Failed to find some config files" in ended.stderr
     assert [str(ended.returncode)] == unit()["RestartPreventExitStatus"]
 
@@ -214,10 +257,19 @@ def test_systemd_finds_nothing_wrong_in_the_unit(verb, tmp_path):
     if program is None:
         require("systemd", "systemd-analyze is not installed")
     file = tmp_path / UNIT.name
-    file.write_text(UNIT.read_text().replace("/usr/bin/fault-middleware-consumer", "/bin/true"))
-    how = {"verify": ["--man=no"], "security": ["--offline=true", "--threshold=15"]}[verb]
+    file.write_text(
+        UNIT.read_text().replace(
+            "/usr/bin/fault-middleware-consumer", "/bin/true"
+        )
+    )
+    how = {
+        "verify": ["--man=no"],
+        "security": ["--offline=true", "--threshold=15"],
+    }[verb]
 
-    ended = subprocess.run([program, verb, *how, file], capture_output=True, text=True)
+    ended = subprocess.run(
+        [program, verb, *how, file], capture_output=True, text=True
+    )
 
     assert ended.returncode == 0, ended.stdout
     assert ended.stderr == ""
@@ -243,23 +295,33 @@ def exposed():
 def test_every_alarm_is_about_series_and_labels_that_exist():
     series = exposed()
     for rule in alarms():
-        used = re.findall(r"(fault_middleware_\w+)(?:\{([^}]*)\})?", rule["expr"])
+        used = re.findall(
+            r"(fault_middleware_\w+)(?:\{([^}]*)\})?", rule["expr"]
+        )
         assert used, rule["alert"]
         for name, selector in used:
-            for label, value in re.findall(r'(\w+)!?="([^"]*)"', selector or ""):
+            for label, value in re.findall(
+                r'(\w+)!?="([^"]*)"', selector or ""
+            ):
                 assert value in series[name][label], rule["alert"]
             assert name in series, rule["alert"]
-        for label in re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]):
-            assert any(label in series[name] for name, _ in used), rule["alert"]
-            assert re.search(rf"by \([^)]*\b{label}\b", rule["expr"]), rule["alert"]
+        for label in re.findall(
+            r"\$labels\.(\w+)", rule["annotations"]["summary"]
+        ):
+            assert any(label in series[name] for name, _ in used), rule[
+                "alert"
+            ]
+            assert re.search(rf"by \([^)]*\b{label}\b", rule["expr"]), rule[
+                "alert"
+            ]
 
 
 def test_every_series_has_an_alarm():
     text = "".join(rule["expr"] for rule in alarms())
 
-    assert {name for name in exposed() if not name.endswith("_created")} == set(
-        re.findall(r"fault_middleware_\w+", text)
-    )
+    assert {
+        name for name in exposed() if not name.endswith("_created")
+    } == set(re.findall(r"fault_middleware_\w+", text))
 
 
 # For each alarm what makes it fire: values of each minute, as promtool writes them, by series; of
@@ -279,9 +341,15 @@ FIRING = {
         'log_records_total{outcome="taken"}': "0+4x180",
     },
     "FaultsRetried": {"retries_total": "0+2x60"},
-    "FaultsDuplicated": {"duplicates_total": "0+9x180", "faults_stored_total": "0+8x180"},
+    "FaultsDuplicated": {
+        "duplicates_total": "0+9x180",
+        "faults_stored_total": "0+8x180",
+    },
     "FaultsNotPurged": {'failing{part="retention"}': "1x400"},
-    "FaultsPileUp": {"faults_stored_total": "0+20000x400", "faults_purged_total": "0+5000x400"},
+    "FaultsPileUp": {
+        "faults_stored_total": "0+20000x400",
+        "faults_purged_total": "0+5000x400",
+    },
     "FaultsNotReported": {'failing{part="notification driver"}': "1x60"},
     "FaultErrors": {'errors_total{site="filter"}': "0x50 1x10"},
     "FaultsNotCounted": {'failing{part="metrics"}': "1x60"},
@@ -291,8 +359,13 @@ FIRING = {
 def promtool(*arguments):
     program = shutil.which("promtool")
     if program is None:
-        require("promtool", "Prometheus, whose promtool checks rules, is not installed")
-    ended = subprocess.run([program, *arguments], capture_output=True, text=True)
+        require(
+            "promtool",
+            "Prometheus, whose promtool checks rules, is not installed",
+        )
+    ended = subprocess.run(
+        [program, *arguments], capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
@@ -301,20 +374,34 @@ def test_prometheus_can_read_the_alarms():
 
 
 @pytest.mark.parametrize("alarm", [rule["alert"] for rule in alarms()])
-def test_an_alarm_fires_for_what_it_is_about_and_is_silent_otherwise(alarm, tmp_path):
+def test_an_alarm_fires_for_what_it_is_about_and_is_silent_otherwise(
+    alarm, tmp_path
+):
     def series(values):
         found = []
         for name, minutes in values.items():
             bare, brace, labels = name.partition("{")
-            labels = f'{{job="j",instance="i"{"," if brace else ""}{labels or "}"}'
-            found.append({"series": f"fault_middleware_{bare}{labels}", "values": minutes})
+            labels = (
+                f'{{job="j",instance="i"{"," if brace else ""}{labels or "}"}'
+            )
+            found.append(
+                {
+                    "series": f"fault_middleware_{bare}{labels}",
+                    "values": minutes,
+                }
+            )
         return found
 
-    last = max(sum(map(int, re.findall(r"x(\d+)", one))) for one in FIRING[alarm].values())
+    last = max(
+        sum(map(int, re.findall(r"x(\d+)", one)))
+        for one in FIRING[alarm].values()
+    )
     step = 10 if alarm == "FaultsPileUp" else 1
     quiet = {
         f"{sample.name.removeprefix('fault_middleware_')}"
-        + "".join(f'{{{label}="{value}"}}' for label, value in sample.labels.items()): f"0x{last}"
+        + "".join(
+            f'{{{label}="{value}"}}' for label, value in sample.labels.items()
+        ): f"0x{last}"
         for metric in Metrics().registry.collect()
         for sample in metric.samples
         if not sample.name.endswith("_created")
@@ -325,15 +412,26 @@ def test_an_alarm_fires_for_what_it_is_about_and_is_silent_otherwise(alarm, tmp_
             "interval": f"{step}m",
             "input_series": series(quiet | values),
             "promql_expr_test": [
-                {"expr": fires, "eval_time": f"{last * step}m", "exp_samples": samples}
+                {
+                    "expr": fires,
+                    "eval_time": f"{last * step}m",
+                    "exp_samples": samples,
+                }
             ],
         }
-        for values, samples in ((FIRING[alarm], [{"labels": "{}", "value": 1}]), ({}, []))
+        for values, samples in (
+            (FIRING[alarm], [{"labels": "{}", "value": 1}]),
+            ({}, []),
+        )
     ]
     file = tmp_path / "test.yaml"
     file.write_text(
         yaml.safe_dump(
-            {"rule_files": [str(RULES)], "evaluation_interval": f"{step}m", "tests": cases}
+            {
+                "rule_files": [str(RULES)],
+                "evaluation_interval": f"{step}m",
+                "tests": cases,
+            }
         )
     )
 

@@ -36,7 +36,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fault_middleware import clock, fault, profile
-from fault_middleware.deploy import FaultMiddleware, configuration, deploy, filter_factory
+from fault_middleware.deploy import configuration, deploy
+from fault_middleware.factories import FaultMiddleware, filter_factory
 from tests.documents import MANUAL, blocks
 from tests.fixtures import (
     DATA,
@@ -67,7 +68,10 @@ def notifications(service):
         files = [f"{service}/captured.json", f"{service}/notifications.json"]
         found = [read_data(file) for file in files if (DATA / file).exists()]
         return {name: sent for part in found for name, sent in part.items()}
-    expected = {name: {"rows": rows} for name, rows in read_data("trove/expected.json").items()}
+    expected = {
+        name: {"rows": rows}
+        for name, rows in read_data("trove/expected.json").items()
+    }
     for name, wanted in expected.items():
         if ".error" in name and not wanted["rows"]:
             wanted["reason"] = "names no instance"
@@ -93,25 +97,41 @@ def shows(service):
     for name, show in read_data(f"{service}/shows.json").items():
         request = show.get("request", show)
         path = request["path"]
-        mounts = [mount for mount in about(service)["mounts"] if path.startswith(f"{mount}/")]
+        mounts = [
+            mount
+            for mount in about(service)["mounts"]
+            if path.startswith(f"{mount}/")
+        ]
         path = path.removeprefix(max(mounts, key=len, default=""))
         expect = show.get("expect") or {
-            place: as_shown(service, told) for place, told in shown.get(name, {}).items()
+            place: as_shown(service, told)
+            for place, told in shown.get(name, {}).items()
         }
         if request["method"] == "GET" and show["body"] is not None:
-            found[name] = path, f"{show['status']} as recorded", show["body"], expect
+            found[name] = (
+                path,
+                f"{show['status']} as recorded",
+                show["body"],
+                expect,
+            )
     return found
 
 
 def as_shown(service, name):
     """The fault of a notification in the form of Trove."""
     (row,) = notifications(service)[name]["expect"]["rows"]
-    (read,) = load(service).extract(notifications(service)[name]["notification"]).faults
+    (read,) = (
+        load(service)
+        .extract(notifications(service)[name]["notification"])
+        .faults
+    )
     fields = {"message": row["message"], "details": read.details}
     return {"created": row["created"].partition(".")[0], **fields}
 
 
-NOTIFICATIONS = [(one, name) for one in profile.shipped() for name in notifications(one)]
+NOTIFICATIONS = [
+    (one, name) for one in profile.shipped() for name in notifications(one)
+]
 SHOWS = [(one, name) for one in profile.shipped() for name in shows(one)]
 
 
@@ -135,7 +155,9 @@ def test_a_notification_says_what_reading_it_says(service, name):
     assert recorded == notifications(service)[name]
     assert [
         {field: told(row, field) for field in wanted}
-        for row, wanted in zip(extraction.faults, expected["rows"], strict=True)
+        for row, wanted in zip(
+            extraction.faults, expected["rows"], strict=True
+        )
     ] == expected["rows"]
     assert extraction.action == expected.get("action", extraction.action)
     assert expected.get("reason", "") in extraction.reason
@@ -161,7 +183,9 @@ def places(value, path=()):
 def test_no_change_in_a_notification_upsets_a_profile(data):
     service, name = data.draw(st.sampled_from(NOTIFICATIONS))
     sent = copy.deepcopy(notifications(service)[name]["notification"])
-    *steps, key = data.draw(st.sampled_from([path for path in places(sent) if path]))
+    *steps, key = data.draw(
+        st.sampled_from([path for path in places(sent) if path])
+    )
     functools.reduce(dict.__getitem__, steps, sent)[key] = data.draw(JSON)
 
     for row in load(service).extract(sent).faults:
@@ -176,7 +200,9 @@ def test_a_notification_is_only_its_own_services(service, name):
     for other in profile.shipped():
         if other != service:
             extraction = load(other).extract(notification)
-            assert (extraction.action, extraction.reason) == ("ignore", ""), other
+            assert (extraction.action, extraction.reason) == ("ignore", ""), (
+                other
+            )
 
 
 class World:
@@ -185,13 +211,25 @@ class World:
     def __init__(self, service, conf, store):
         self._service = service
         read = load(service)
-        found = [read.extract(one["notification"]) for one in notifications(service).values()]
-        rows = [row for one in found if one.action != "success" for row in one.faults]
+        found = [
+            read.extract(one["notification"])
+            for one in notifications(service).values()
+        ]
+        rows = [
+            row
+            for one in found
+            if one.action != "success"
+            for row in one.faults
+        ]
         for reported in about(service)["reported"]:
             created = clock.parse_time(reported["created"])
-            rows.append(fault.make(service, **{**reported, "created": created}))
+            rows.append(
+                fault.make(service, **{**reported, "created": created})
+            )
         store.record(rows)
-        self.app = webtest.TestApp(webtest.lint.middleware(FaultMiddleware(self._answer, conf)))
+        self.app = webtest.TestApp(
+            webtest.lint.middleware(FaultMiddleware(self._answer, conf))
+        )
 
     def _answer(self, environ, start_response):
         start_response(self.status, [("Content-Type", "application/json")])
@@ -248,13 +286,17 @@ def without_details(value, shape):
     seen = {name: without_details(one, shape) for name, one in value.items()}
     if isinstance(seen.get(shape.key), dict):
         hidden = HIDDEN[type(shape).__name__]
-        seen[shape.key] = {k: v for k, v in seen[shape.key].items() if k != hidden}
+        seen[shape.key] = {
+            k: v for k, v in seen[shape.key].items() if k != hidden
+        }
     return seen
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("service", "name"), SHOWS)
-def test_a_show_is_completed_and_all_else_left_alone(worlds, service, name, role):
+def test_a_show_is_completed_and_all_else_left_alone(
+    worlds, service, name, role
+):
     _, _, recorded, wanted = shows(service)[name]
     expected = copy.deepcopy(recorded)
     shape = load(service).routes[0].form
@@ -263,7 +305,9 @@ def test_a_show_is_completed_and_all_else_left_alone(worlds, service, name, role
     for path, value in wanted.items():
         parent, key = place(expected, path)
         hidden = HIDDEN[type(shape).__name__] if role == "member" else None
-        shown_fault = {name: part for name, part in value.items() if name != hidden}
+        shown_fault = {
+            name: part for name, part in value.items() if name != hidden
+        }
         is_text = getattr(shape, "value", "object") == "text"
         parent[key] = json.dumps(shown_fault) if is_text else shown_fault
 
@@ -278,17 +322,25 @@ def test_every_kind_of_event_and_every_route_of_a_profile_was_seen(service):
     """A part of a profile that no data touch would be a guess."""
     read = load(service)
     sent = [one["notification"] for one in notifications(service).values()]
-    first = [next((kind for kind in read.events if kind.matches(one)), None) for one in sent]
+    first = [
+        next((kind for kind in read.events if kind.matches(one)), None)
+        for one in sent
+    ]
     table = profile.RouteTable([read])
     paths = [
         path.partition("?")[0]
         for path, status, *_ in shows(service).values()
         if status.startswith("200")
     ]
-    asked = (table.match({"PATH_INFO": path, "REQUEST_METHOD": "GET"}) for path in paths)
+    asked = (
+        table.match({"PATH_INFO": path, "REQUEST_METHOD": "GET"})
+        for path in paths
+    )
     taken = {request.route.path for request in asked if request is not None}
 
-    assert [kind.event_type.pattern for kind in read.events if kind not in first] == []
+    assert [
+        kind.event_type.pattern for kind in read.events if kind not in first
+    ] == []
     assert {way.path for way in read.routes} == taken
 
 
@@ -299,20 +351,30 @@ PROPERTIES = {"type": "object", "additionalProperties": {"type": "string"}}
 
 @pytest.mark.parametrize("role", ROLES)
 def test_an_image_with_a_fault_is_as_the_schema_of_glance_says(worlds, role):
-    names = [name for name, (_, _, _, expect) in shows("glance").items() if expect]
+    names = [
+        name for name, (_, _, _, expect) in shows("glance").items() if expect
+    ]
 
     for name in names:
         image = json.loads(worlds("glance").get(name, role))
         for shown in image.get("images", [image]):
-            added = {key: shown[key] for key in shown if key == "os_glance_fault"}
+            added = {
+                key: shown[key] for key in shown if key == "os_glance_fault"
+            }
             jsonschema.validate(added, PROPERTIES)
-            assert all("message" in json.loads(text) for text in added.values())
+            assert all(
+                "message" in json.loads(text) for text in added.values()
+            )
 
 
 def test_a_failed_action_is_the_reason_of_its_plan(store):
     rows = []
     for name in ("action.execution.error", "action_plan.execution.error"):
-        rows += load("watcher").extract(notifications("watcher")[name]["notification"]).faults
+        rows += (
+            load("watcher")
+            .extract(notifications("watcher")[name]["notification"])
+            .faults
+        )
     store.record(rows)
     action, plan, given_up = rows
 
@@ -323,7 +385,12 @@ def test_a_failed_action_is_the_reason_of_its_plan(store):
 SAME = "8d0e2f4a-6b8c-4d0e-9f2a-4b6c8d0e2f4a"
 SHOWN = {
     "nova": (f"/servers/{SAME}", "/servers/detail", "server", "servers"),
-    "trove": (f"/p1/instances/{SAME}", "/p1/instances/detail", "instance", "instances"),
+    "trove": (
+        f"/p1/instances/{SAME}",
+        "/p1/instances/detail",
+        "instance",
+        "instances",
+    ),
 }
 
 
@@ -334,7 +401,9 @@ class Several:
         self.store = store
         self.services = {name: Service() for name in SHOWN}
         self.filters = {
-            name: filter_factory({}, oslo_config_file=str(file), profiles=name)(service)
+            name: filter_factory(
+                {}, oslo_config_file=str(file), profiles=name
+            )(service)
             for name, service in self.services.items()
         }
         self.deployment = deploy(configuration(None, str(file), None))
@@ -369,14 +438,25 @@ def several(tmp_path, sqlite_url):
 
 def sent(service, message):
     """An error of the one instance, as a service sends it."""
-    names = {"nova": "compute.instance.create.error", "trove": "dbaas.instance_create.error"}
-    return names[service], {"instance_id": SAME, "message": message, "tenant_id": "p1"}
+    names = {
+        "nova": "compute.instance.create.error",
+        "trove": "dbaas.instance_create.error",
+    }
+    return names[service], {
+        "instance_id": SAME,
+        "message": message,
+        "tenant_id": "p1",
+    }
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_of_two_services_with_the_same_id_each_shows_its_own_fault(several, many):
+def test_of_two_services_with_the_same_id_each_shows_its_own_fault(
+    several, many
+):
     for service in SHOWN:
-        several.store.record([fault.make(service, SAME, message=f"of {service}")])
+        several.store.record(
+            [fault.make(service, SAME, message=f"of {service}")]
+        )
 
     assert {one: several.show(one, one, many) for one in SHOWN} == {
         "nova": "of nova",
@@ -386,15 +466,21 @@ def test_of_two_services_with_the_same_id_each_shows_its_own_fault(several, many
 
 def test_what_one_service_clears_stays_in_another(several):
     for service in SHOWN:
-        several.store.record([fault.make(service, SAME, message=f"of {service}")])
+        several.store.record(
+            [fault.make(service, SAME, message=f"of {service}")]
+        )
     several.store.record([fault.make("trove", SAME, deleted=True)])
 
     assert several.show("nova", "nova") == "of nova"
     assert several.show("trove", "trove") is None
 
 
-@pytest.mark.parametrize(("service", "asked"), [("nova", "trove"), ("trove", "nova")])
-def test_a_filter_serves_the_routes_of_its_own_service_alone(several, service, asked):
+@pytest.mark.parametrize(
+    ("service", "asked"), [("nova", "trove"), ("trove", "nova")]
+)
+def test_a_filter_serves_the_routes_of_its_own_service_alone(
+    several, service, asked
+):
     for one in SHOWN:
         several.store.record([fault.make(one, SAME, message=f"of {one}")])
 
@@ -416,9 +502,13 @@ def test_filters_of_several_services_share_the_table_and_the_consumer(several):
 
 def test_one_consumer_stores_the_faults_of_several_services(several):
     webtest.TestApp(several.filters["nova"]).get("/")  # starts to listen
-    transport = oslo_messaging.get_notification_transport(several.deployment.conf)
+    transport = oslo_messaging.get_notification_transport(
+        several.deployment.conf
+    )
     topics = list(several.deployment.settings.topics)
-    notifier = oslo_messaging.Notifier(transport, "host", driver="messagingv2", topics=topics)
+    notifier = oslo_messaging.Notifier(
+        transport, "host", driver="messagingv2", topics=topics
+    )
     # Until the listener is there, nobody keeps a message.
     wait_until(lambda: several.deployment.consumer.listening)
 
@@ -446,17 +536,24 @@ def test_a_filter_without_profiles_of_its_own_serves_all(several, tmp_path):
     assert several.show("nova", "trove") == "of trove"
 
 
-def test_octavia_is_wrapped_as_the_manual_says(tmp_path, sqlite_url, monkeypatch):
+def test_octavia_is_wrapped_as_the_manual_says(
+    tmp_path, sqlite_url, monkeypatch
+):
     """With an application in place of Octavia's, and auth_token in it, as Octavia has it."""
     (example,) = blocks(MANUAL / "profiles.rst", "python")
-    file = write_configuration(tmp_path / "octavia.conf", sqlite_url, profiles="octavia")
+    file = write_configuration(
+        tmp_path / "octavia.conf", sqlite_url, profiles="octavia"
+    )
     conf = parse(file)
     shown = about("octavia")["reported"][0]
     _, _, body, expect = shows("octavia")["in error"]
 
     def setup_app(argv):
         assert argv == ["octavia-api"]
-        values = {"oslo_config_config": conf, "www_authenticate_uri": "http://keystone"}
+        values = {
+            "oslo_config_config": conf,
+            "www_authenticate_uri": "http://keystone",
+        }
         return AuthProtocol(Service(body), values)
 
     api = types.ModuleType("octavia.api")
@@ -473,13 +570,19 @@ def test_octavia_is_wrapped_as_the_manual_says(tmp_path, sqlite_url, monkeypatch
     path = f"/v2/lbaas/loadbalancers/{shown['instance_id']}"
 
     seen = {
-        role: app.get(path, headers={"X-Auth-Token": f"{role}:p1"}).json["loadbalancer"]["fault"]
+        role: app.get(path, headers={"X-Auth-Token": f"{role}:p1"}).json[
+            "loadbalancer"
+        ]["fault"]
         for role in ROLES
     }
-    forged = app.get(path, headers={"X-Auth-Token": "member:p1", "X-Roles": "admin"}).json
+    forged = app.get(
+        path, headers={"X-Auth-Token": "member:p1", "X-Roles": "admin"}
+    ).json
 
     assert seen["admin"] == expect["loadbalancer.fault"]
-    assert seen["member"] == {k: v for k, v in seen["admin"].items() if k != "details"}
+    assert seen["member"] == {
+        k: v for k, v in seen["admin"].items() if k != "details"
+    }
     assert forged["loadbalancer"]["fault"] == seen["member"]
     assert app.get(path, expect_errors=True).status_int == 401
     close(deploy(conf).store)

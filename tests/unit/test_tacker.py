@@ -9,8 +9,12 @@ import webtest
 from hypothesis import HealthCheck, given, settings
 
 from fault_middleware import clock, fault
-from fault_middleware.deploy import FaultMiddleware, deploy
-from fault_middleware.drivers.problem import ManagementDriverException, ProblemDetails
+from fault_middleware.deploy import deploy
+from fault_middleware.drivers.problem import (
+    ManagementDriverException,
+    ProblemDetails,
+)
+from fault_middleware.factories import FaultMiddleware
 from fault_middleware.text import clean_all
 from tests.fixtures import Service, close, make_store, read_data
 from tests.problems import PROBLEMS
@@ -20,7 +24,8 @@ SHOWS = read_data("tacker/shows.json")
 WITHIN = [
     name
     for name, show in SHOWS.items()
-    if show["status"] == "200 OK" and show["request"]["path"].startswith("/vnflcm/v")
+    if show["status"] == "200 OK"
+    and show["request"]["path"].startswith("/vnflcm/v")
 ]
 ADMIN, MEMBER = {"X-Roles": "admin"}, {"X-Roles": "member"}
 WHOLE = ProblemDetails(
@@ -30,7 +35,9 @@ WHOLE = ProblemDetails(
     "Ansible playbook failed",
     additional={"vdu": "VDU1", "failed": [{"task": "install web server"}]},
 )
-FAILED = {version: f"{version}_op_failed_with_error" for version in ("v1", "v2")}
+FAILED = {
+    version: f"{version}_op_failed_with_error" for version in ("v1", "v2")
+}
 
 
 class World:
@@ -40,7 +47,9 @@ class World:
         self.conf = conf
         self.store = store
         self.service = Service()
-        self.app = webtest.TestApp(webtest.lint.middleware(FaultMiddleware(self.service, conf)))
+        self.app = webtest.TestApp(
+            webtest.lint.middleware(FaultMiddleware(self.service, conf))
+        )
 
     def answer(self, name):
         """Let the service answer as recorded; return its own body."""
@@ -52,13 +61,17 @@ class World:
         return self.app.get(f"/{self.path}", headers=headers)
 
     def record(self, instance_id, created, **values):
-        self.store.record([fault.make("tacker", instance_id, created=created, **values)])
+        self.store.record(
+            [fault.make("tacker", instance_id, created=created, **values)]
+        )
 
 
 @pytest.fixture
 def world(configure, sqlite_url):
     store = make_store(sqlite_url)
-    conf = configure(consumer="cohosted", credentials="headers", profiles="tacker")
+    conf = configure(
+        consumer="cohosted", credentials="headers", profiles="tacker"
+    )
     yield World(conf, store)
     close(deploy(conf).store)
     close(store)
@@ -83,36 +96,56 @@ def test_a_problem_stored_for_the_operation_is_shown_whole(world, version):
     )
 
     assert world.get().json["error"] == WHOLE.to_dict()
-    assert world.get(ADMIN).json["error"] == {**WHOLE.to_dict(), "traceback": "Traceback"}
+    assert world.get(ADMIN).json["error"] == {
+        **WHOLE.to_dict(),
+        "traceback": "Traceback",
+    }
 
 
 @pytest.mark.parametrize("version", FAILED)
 def test_a_fault_without_a_problem_is_made_one(world, version):
     body = world.answer(FAILED[version])
-    world.record(body["id"], clock.parse_time(body["startTime"]), message="No such image")
+    world.record(
+        body["id"],
+        clock.parse_time(body["startTime"]),
+        message="No such image",
+    )
 
     for headers in (MEMBER, ADMIN):
-        assert world.get(headers).json["error"] == {"status": 500, "detail": "No such image"}
+        assert world.get(headers).json["error"] == {
+            "status": 500,
+            "detail": "No such image",
+        }
 
 
 def test_an_error_that_came_long_after_ours_is_another_and_stays(world):
     body = world.answer(FAILED["v1"])
     entered = clock.parse_time(body["stateEnteredTime"])
-    world.record(body["id"], entered - timedelta(seconds=601), message="the first try's")
+    world.record(
+        body["id"], entered - timedelta(seconds=601), message="the first try's"
+    )
 
     assert world.get().json == body
 
 
 @pytest.mark.parametrize(
     ("moment", "shown"),
-    [("startTime", True), ("stateEnteredTime", True), ("before", False), ("after", False)],
+    [
+        ("startTime", True),
+        ("stateEnteredTime", True),
+        ("before", False),
+        ("after", False),
+    ],
 )
 def test_a_fault_of_the_vnf_instance_is_the_operations_if_it_is_from_its_time(
     world, moment, shown
 ):
     body = world.answer(FAILED["v1"])
     body["operationState"] = "FAILED"
-    others = {"before": "2024-05-06T07:09:08.999999", "after": "2024-05-06T07:10:10.000001"}
+    others = {
+        "before": "2024-05-06T07:09:08.999999",
+        "after": "2024-05-06T07:10:10.000001",
+    }
     created = clock.parse_time({**body, **others}[moment])
     world.record(body["vnfInstanceId"], created, message="No such image")
 
@@ -122,17 +155,28 @@ def test_a_fault_of_the_vnf_instance_is_the_operations_if_it_is_from_its_time(
 
 
 @pytest.mark.parametrize("version", FAILED)
-def test_a_fault_of_the_vnf_instance_is_shown_where_tacker_wrote_no_error(world, version):
+def test_a_fault_of_the_vnf_instance_is_shown_where_tacker_wrote_no_error(
+    world, version
+):
     body = world.answer(f"{version}_op_failed_without_error")
     created = clock.parse_time(body["startTime"])
     world.record(body["vnfInstanceId"], created, message="No such image")
 
-    assert world.get().json["error"] == {"status": 500, "detail": "No such image"}
+    assert world.get().json["error"] == {
+        "status": 500,
+        "detail": "No such image",
+    }
 
 
-def test_an_operation_that_was_not_asked_for_shows_no_fault_of_the_vnf_instance(world):
+def test_an_operation_that_was_not_asked_for_shows_no_fault_of_the_vnf_instance(
+    world,
+):
     body = world.answer("v1_op_failed_without_error")
-    world.record(body["vnfInstanceId"], clock.parse_time(body["startTime"]), message="boom")
+    world.record(
+        body["vnfInstanceId"],
+        clock.parse_time(body["startTime"]),
+        message="boom",
+    )
     world.path = world.path.replace(body["id"], body["vnfInstanceId"])
 
     assert world.get().body == world.service.data
@@ -141,7 +185,11 @@ def test_an_operation_that_was_not_asked_for_shows_no_fault_of_the_vnf_instance(
 def test_of_an_operation_that_may_go_on_the_time_has_no_end(world):
     body = world.answer(FAILED["v1"])
     body["stateEnteredTime"] = body["startTime"]
-    world.record(body["vnfInstanceId"], datetime(2026, 11, 20, 20, 36, 5), message="late")
+    world.record(
+        body["vnfInstanceId"],
+        datetime(2026, 11, 20, 20, 36, 5),
+        message="late",
+    )
 
     assert world.get().json["error"]["detail"] == "late"
     body["operationState"] = "FAILED"
@@ -151,7 +199,10 @@ def test_of_an_operation_that_may_go_on_the_time_has_no_end(world):
 def test_a_problem_is_found_in_what_v1_makes_of_it_when_it_gives_up(world):
     body = world.answer(FAILED["v1"])
     text = f"created_at=<?>,deleted=0,deleted_at=<?>,detail='{WHOLE}',status=500,title='',"
-    body["error"] = {"status": 500, "detail": f"ProblemDetails({text}updated_at=<?>)"}
+    body["error"] = {
+        "status": 500,
+        "detail": f"ProblemDetails({text}updated_at=<?>)",
+    }
 
     assert world.get().json["error"] == WHOLE.to_dict()
 
@@ -159,7 +210,9 @@ def test_a_problem_is_found_in_what_v1_makes_of_it_when_it_gives_up(world):
 def test_an_operation_that_went_on_has_no_error(world):
     body = world.answer("v1_op_completed")
     for owner in (body["id"], body["vnfInstanceId"]):
-        world.record(owner, clock.parse_time(body["startTime"]), message="caught")
+        world.record(
+            owner, clock.parse_time(body["startTime"]), message="caught"
+        )
 
     assert world.get().body == world.service.data
 
@@ -167,7 +220,11 @@ def test_an_operation_that_went_on_has_no_error(world):
 def stored_by_tacker(version):
     """What the real Tacker makes of a driver's exception (see the manual)."""
     exc = ManagementDriverException(
-        WHOLE.status, WHOLE.detail, type=WHOLE.type, title=WHOLE.title, **WHOLE.additional
+        WHOLE.status,
+        WHOLE.detail,
+        type=WHOLE.type,
+        title=WHOLE.title,
+        **WHOLE.additional,
     )
     if version == "v1":
         return {"title": "", "status": 500, "detail": str(exc)}
@@ -211,26 +268,46 @@ def test_its_traceback_and_its_secrets_are_hidden_there_too(world):
     }
     body["error"] = {"status": 500, "detail": json.dumps(problem)}
 
-    member, admin = (world.get(headers).json["error"] for headers in (MEMBER, ADMIN))
+    member, admin = (
+        world.get(headers).json["error"] for headers in (MEMBER, ADMIN)
+    )
 
     assert "traceback" not in member
     assert admin["traceback"] == "File x"
-    assert (member["log"], member["env"]) == (["password=***"], {"DB_PASSWORD": "***"})
+    assert (member["log"], member["env"]) == (
+        ["password=***"],
+        {"DB_PASSWORD": "***"},
+    )
 
 
 SECRET = "File x, line 7"
 PROBLEM = {"status": 500, "detail": "own", "traceback": SECRET}
 # Errors that are no problem as they should be, and what a member sees of them.
 NEARLY = {
-    "another status": ({"detail": json.dumps({**PROBLEM, "status": 600})}, "own"),
-    "cut off": ({"detail": json.dumps({**PROBLEM, "x": "y" * 50})[:-20]}, "own"),
+    "another status": (
+        {"detail": json.dumps({**PROBLEM, "status": 600})},
+        "own",
+    ),
+    "cut off": (
+        {"detail": json.dumps({**PROBLEM, "x": "y" * 50})[:-20]},
+        "own",
+    ),
     "cut off in the traceback": ({"detail": json.dumps(PROBLEM)[:-2]}, "own"),
     "a cause": ({"detail": "own", "cause": {"traceback": SECRET}}, "own"),
     "a list of them": ({"detail": json.dumps([PROBLEM, PROBLEM])}, "own"),
-    "JSON in JSON": ({"detail": json.dumps({"detail": json.dumps(PROBLEM)})}, "own"),
-    "JSON in JSON, cut off": ({"detail": json.dumps({"detail": json.dumps(PROBLEM)})[:-5]}, "own"),
+    "JSON in JSON": (
+        {"detail": json.dumps({"detail": json.dumps(PROBLEM)})},
+        "own",
+    ),
+    "JSON in JSON, cut off": (
+        {"detail": json.dumps({"detail": json.dumps(PROBLEM)})[:-5]},
+        "own",
+    ),
     "a repr()": ({"detail": f"failed: {PROBLEM!r}"}, "own"),
-    "an escaped name": ({"detail": f'{{"detail": "own", "trace\\u0062ack": "{SECRET}"}}'}, "own"),
+    "an escaped name": (
+        {"detail": f'{{"detail": "own", "trace\\u0062ack": "{SECRET}"}}'},
+        "own",
+    ),
     "a script's": (
         {
             "detail": "script failed: b'boom own'",
@@ -271,7 +348,10 @@ def test_of_what_is_nearly_a_problem_a_member_sees_no_traceback(
 
 def test_a_text_that_is_json_without_a_traceback_is_as_it_was(world):
     body = world.answer(FAILED["v1"])
-    body["error"] = {"status": 500, "detail": '{"status" : 600,"detail":"own"}'}
+    body["error"] = {
+        "status": 500,
+        "detail": '{"status" : 600,"detail":"own"}',
+    }
 
     assert world.get(MEMBER).json == body
 
@@ -279,19 +359,28 @@ def test_a_text_that_is_json_without_a_traceback_is_as_it_was(world):
 def test_a_traceback_within_a_stored_problem_is_hidden(world):
     body = world.answer(FAILED["v1"])
     created = clock.parse_time(body["startTime"])
-    problem = {**WHOLE.to_dict(), "failed": [{"task": "t", "traceback": SECRET}]}
+    problem = {
+        **WHOLE.to_dict(),
+        "failed": [{"task": "t", "traceback": SECRET}],
+    }
     world.record(body["id"], created, message="boom", problem=problem)
 
     assert world.get(MEMBER).json["error"]["failed"] == [{"task": "t"}]
-    assert world.get(ADMIN).json["error"]["failed"] == [{"task": "t", "traceback": SECRET}]
+    assert world.get(ADMIN).json["error"]["failed"] == [
+        {"task": "t", "traceback": SECRET}
+    ]
 
 
 @pytest.mark.parametrize("version", FAILED)
 def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
     body = world.answer(f"{version}_op_list_fields_error")
-    failed = next(one for one in body if one["operationState"] == "FAILED_TEMP")
+    failed = next(
+        one for one in body if one["operationState"] == "FAILED_TEMP"
+    )
     created = clock.parse_time(failed["startTime"])
-    world.record(failed["id"], created, message="boom", problem=WHOLE.to_dict())
+    world.record(
+        failed["id"], created, message="boom", problem=WHOLE.to_dict()
+    )
 
     shown = {one["id"]: one for one in world.get().json}
 
@@ -303,15 +392,21 @@ def test_a_list_shows_errors_where_it_is_asked_for_them(world, version):
 
 def test_a_list_may_be_asked_for_errors_among_others(world):
     failed = world.answer("v1_op_list_fields_error")[1]
-    world.record(failed["id"], clock.parse_time(failed["startTime"]), message="boom")
-    world.path = world.path.replace("fields=error", "fields=operationParams,error")
+    world.record(
+        failed["id"], clock.parse_time(failed["startTime"]), message="boom"
+    )
+    world.path = world.path.replace(
+        "fields=error", "fields=operationParams,error"
+    )
 
     assert "boom" in world.get().text
 
 
 def test_a_list_is_asked_with_ninety_nine_other_parameters_too(world):
     failed = world.answer("v1_op_list_fields_error")[1]
-    world.record(failed["id"], clock.parse_time(failed["startTime"]), message="boom")
+    world.record(
+        failed["id"], clock.parse_time(failed["startTime"]), message="boom"
+    )
     world.path += "&a=b" * 99
 
     assert "boom" in world.get().text
@@ -321,7 +416,9 @@ def test_a_list_that_is_not_asked_for_errors_shows_none(world):
     body = world.answer("v1_op_list")
     for one in body:
         for owner in (one["id"], one["vnfInstanceId"]):
-            world.record(owner, clock.parse_time(one["startTime"]), message="boom")
+            world.record(
+                owner, clock.parse_time(one["startTime"]), message="boom"
+            )
 
     assert world.get().body == world.service.data
 
@@ -330,7 +427,13 @@ def test_a_list_that_is_not_asked_for_errors_shows_none(world):
 def test_a_vnf_instance_shows_its_fault(world, version):
     body = world.answer(f"{version}_instance")
     moment = datetime(2026, 11, 20, 20, 36, 5)
-    world.record(body["id"], moment, message=WHOLE.detail, details="x", problem=WHOLE.to_dict())
+    world.record(
+        body["id"],
+        moment,
+        message=WHOLE.detail,
+        details="x",
+        problem=WHOLE.to_dict(),
+    )
 
     expected = {"created": "2026-11-20T20:36:05Z", "message": WHOLE.detail}
     assert world.get().json["fault"] == expected
@@ -343,11 +446,17 @@ def test_no_consumer_starts_where_there_is_nothing_to_consume(world):
     assert not deploy(world.conf).consumer.running
 
 
-@pytest.mark.parametrize("query", ["?fields=error" + "&" * 100, "?" + "a=b&" * 200 + "x"])
+@pytest.mark.parametrize(
+    "query", ["?fields=error" + "&" * 100, "?" + "a=b&" * 200 + "x"]
+)
 def test_no_query_lets_anything_pass(world, query):
     body = world.answer("v1_op_list_fields_error")
     failed = next(one for one in body if "error" in one)
-    problem = {**WHOLE.to_dict(), "traceback": "File x", "log": "password=hunter2"}
+    problem = {
+        **WHOLE.to_dict(),
+        "traceback": "File x",
+        "log": "password=hunter2",
+    }
     failed["error"]["detail"] = json.dumps(problem)
     world.path = world.path.partition("?")[0] + query
 
@@ -356,12 +465,17 @@ def test_no_query_lets_anything_pass(world, query):
 
 
 @pytest.mark.parametrize(
-    "odd", [{"vnfInstanceId": "no id"}, {"stateEnteredTime": "9999-12-31 23:59:59"}]
+    "odd",
+    [{"vnfInstanceId": "no id"}, {"stateEnteredTime": "9999-12-31 23:59:59"}],
 )
 def test_nothing_odd_in_an_operation_lets_anything_pass(world, odd):
     body = world.answer(FAILED["v1"])
     problem = {**WHOLE.to_dict(), "traceback": "File x"}
-    body |= {"operationState": "FAILED", **odd, "error": {"detail": json.dumps(problem)}}
+    body |= {
+        "operationState": "FAILED",
+        **odd,
+        "error": {"detail": json.dumps(problem)},
+    }
 
     assert world.get().json["error"] == WHOLE.to_dict()
 

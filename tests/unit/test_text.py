@@ -30,17 +30,25 @@ TURNING += map(chr, range(0x2066, 0x206A))
 
 def pieces(text):
     """What 40 characters of a secret look like, if any of it is in a text."""
-    return [BLOB[n : n + 40] for n in range(0, len(BLOB) - 40, 40) if BLOB[n : n + 40] in text]
+    return [
+        BLOB[n : n + 40]
+        for n in range(0, len(BLOB) - 40, 40)
+        if BLOB[n : n + 40] in text
+    ]
 
 
-@pytest.mark.parametrize("character", [*map(chr, range(32)), *map(chr, range(127, 160)), *TURNING])
+@pytest.mark.parametrize(
+    "character", [*map(chr, range(32)), *map(chr, range(127, 160)), *TURNING]
+)
 def test_nothing_that_a_terminal_obeys_is_kept(character):
     cleaned = clean(f"a{character}b über {character}盘")
 
     assert all(one.isprintable() or one in "\t\n" for one in cleaned)
 
 
-@pytest.mark.parametrize("hidden", [*INVISIBLE, *TURNING, "\0\u200b", "\x1b[0m", "\x1b[1;31m"])
+@pytest.mark.parametrize(
+    "hidden", [*INVISIBLE, *TURNING, "\0\u200b", "\x1b[0m", "\x1b[1;31m"]
+)
 def test_what_is_not_seen_does_not_hide_a_key(hidden):
     for key in ("pass{}word=S3cr3t", "password{}=S3cr3t", "password={}S3cr3t"):
         assert clean(key.format(hidden)) == "password=***"
@@ -50,7 +58,9 @@ def test_what_is_not_seen_is_marked_where_it_hides_nothing():
     assert clean("磁\0盘 \x07") == "磁\ufffd盘 \ufffd"
 
 
-@pytest.mark.parametrize("text", ["می‌خواهم", "👩‍💻 failed ❤️", "naïve\tcafé\n", "磁盘已满"])
+@pytest.mark.parametrize(
+    "text", ["می‌خواهم", "👩‍💻 failed ❤️", "naïve\tcafé\n", "磁盘已满"]
+)
 def test_what_scripts_and_emoji_need_is_kept(text):
     assert clean(text) == text
 
@@ -68,7 +78,10 @@ def test_every_line_break_is_a_line_feed(given, kept):
 
 
 def test_colours_are_left_out():
-    assert clean("\x1b[31mfatal\x1b[0m: \x1b[38;5;12mno route\x1b[m") == "fatal: no route"
+    assert (
+        clean("\x1b[31mfatal\x1b[0m: \x1b[38;5;12mno route\x1b[m")
+        == "fatal: no route"
+    )
 
 
 def test_a_title_for_the_terminal_is_text():
@@ -101,7 +114,11 @@ def test_a_long_private_key_is_hidden_wherever_the_cut_is(before):
 @pytest.mark.parametrize("before_the_end", [1, 5, 7, 13])
 def test_a_secret_that_the_cut_divides_is_not_stored_by_half(before_the_end):
     password = "hUnt3r2Zq8XwK9"
-    begin = f"user_data='{'A' * 50_000}'\n" + "x" * 30_000 + f"\npassword={password}"
+    begin = (
+        f"user_data='{'A' * 50_000}'\n"
+        + "x" * 30_000
+        + f"\npassword={password}"
+    )
     # Half of what is looked at, from that character of the password on.
     rest = "\n" + (" z" * 20 * 1024)[before_the_end + 1 :]
 
@@ -122,7 +139,12 @@ def test_a_long_text_keeps_both_ends():
     assert clean(cleaned) == cleaned
 
 
-@given(st.text(st.sampled_from("pasword=:*' \"\0\x1b[m\u200b\u202e\r\n盘\ud800{},"), max_size=60))
+@given(
+    st.text(
+        st.sampled_from("pasword=:*' \"\0\x1b[m\u200b\u202e\r\n盘\ud800{},"),
+        max_size=60,
+    )
+)
 def test_cleaning_a_hostile_text_twice_changes_nothing_more(text):
     once = clean(text)
 
@@ -145,14 +167,19 @@ def test_a_name_hides_all_that_is_below_it(value):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["-p", "X"], ["--password", "X"], ["mysql", "-u", "root", "-p", "X"]]
+    "arguments",
+    [["-p", "X"], ["--password", "X"], ["mysql", "-u", "root", "-p", "X"]],
 )
 def test_what_stands_before_an_argument_hides_it(arguments):
     assert clean_all({"cmd": arguments}) == {"cmd": [*arguments[:-1], "***"]}
 
 
 def test_what_belongs_to_a_command_is_hidden():
-    assert clean_all(["mysql", "-uroot", "-pS3cr3t"]) == ["mysql", "-uroot", "-p***"]
+    assert clean_all(["mysql", "-uroot", "-pS3cr3t"]) == [
+        "mysql",
+        "-uroot",
+        "-p***",
+    ]
 
 
 def test_what_is_no_secret_stays_as_it_is():
@@ -185,5 +212,7 @@ def test_an_integer_of_any_length_has_a_text():
 
 
 def test_the_last_line_of_a_traceback_is_its_reason():
-    assert last_line("Traceback\n  File\nOSError: full \n\n") == "OSError: full"
+    assert (
+        last_line("Traceback\n  File\nOSError: full \n\n") == "OSError: full"
+    )
     assert last_line(" \n") == ""

@@ -12,7 +12,7 @@ import pytest
 import webob
 
 from fault_middleware import fault
-from fault_middleware.deploy import FaultMiddleware
+from fault_middleware.factories import FaultMiddleware
 from tests.fixtures import INSTANCE, close, make_store, write_configuration
 
 SHOW = f"/p1/instances/{INSTANCE}"
@@ -46,7 +46,9 @@ def simple(body=BODY, headers=(JSON,), status="200 OK", length=True):
     def application(environ, start_response):
         more = [("Content-Length", str(len(body)))] if length else []
         start_response(status, [*headers, *more])
-        return Closing(body) if environ["REQUEST_METHOD"] != "HEAD" else Closing()
+        return (
+            Closing(body) if environ["REQUEST_METHOD"] != "HEAD" else Closing()
+        )
 
     return application
 
@@ -85,7 +87,11 @@ def starts_again(environ, start_response):
     try:
         raise RuntimeError("x")
     except RuntimeError:
-        start_response("500 Oops", [("Content-Type", "text/plain")], exc_info=sys.exc_info())
+        start_response(
+            "500 Oops",
+            [("Content-Type", "text/plain")],
+            exc_info=sys.exc_info(),
+        )
     return Closing(b"error")
 
 
@@ -100,7 +106,13 @@ def validates(environ, start_response):
         return Closing()
     length = str(len(BODY))
     start_response(
-        "200 OK", [JSON, ("ETag", TAG), ("Content-MD5", "x"), ("Content-Length", length)]
+        "200 OK",
+        [
+            JSON,
+            ("ETag", TAG),
+            ("Content-MD5", "x"),
+            ("Content-Length", length),
+        ],
     )
     return Closing(BODY)
 
@@ -108,7 +120,9 @@ def validates(environ, start_response):
 def cuts_out_a_range(environ, start_response):
     if environ.get("HTTP_RANGE"):
         about = ("Content-Range", f"bytes 0-9/{len(BODY)}")
-        start_response("206 Partial Content", [JSON, about, ("Content-Length", "10")])
+        start_response(
+            "206 Partial Content", [JSON, about, ("Content-Length", "10")]
+        )
         return Closing(BODY[:10])
     return simple()(environ, start_response)
 
@@ -146,23 +160,45 @@ CHARSETS = {
 TRAPS = [
     ("plain", simple(), {}, True),
     ("no Content-Length", simple(length=False), {}, True),
-    ("several chunks, empty ones too", chunks(b"", BODY[:5], b"", BODY[5:]), {}, True),
+    (
+        "several chunks, empty ones too",
+        chunks(b"", BODY[:5], b"", BODY[5:]),
+        {},
+        True,
+    ),
     ("write()", writes, {}, True),
     ("start_response in the iteration", starts_late, {}, True),
     ("a file wrapper", wraps_a_file, {}, True),
     ("ETag", validates, {}, True),
     ("If-None-Match", validates, {"headers": {"If-None-Match": TAG}}, True),
     ("Range", cuts_out_a_range, {"headers": {"Range": "bytes=0-9"}}, True),
-    ("gzip accepted", compresses, {"headers": {"Accept-Encoding": "gzip"}}, True),
-    ("id in capitals in the path", simple(), {"path": f"/p1/instances/{INSTANCE.upper()}"}, True),
+    (
+        "gzip accepted",
+        compresses,
+        {"headers": {"Accept-Encoding": "gzip"}},
+        True,
+    ),
+    (
+        "id in capitals in the path",
+        simple(),
+        {"path": f"/p1/instances/{INSTANCE.upper()}"},
+        True,
+    ),
     ("double slash", simple(), {"path": f"/p1//instances/{INSTANCE}"}, True),
     (
         "big numbers",
-        text('{"instance": {"id": "%s", "a": 12345678901234567890123, "b": 1.10}}'),
+        text(
+            '{"instance": {"id": "%s", "a": 12345678901234567890123, "b": 1.10}}'
+        ),
         {},
         True,
     ),
-    ("a number beyond floats", text('{"instance": {"id": "%s", "c": 1e400}}'), {}, True),
+    (
+        "a number beyond floats",
+        text('{"instance": {"id": "%s", "c": 1e400}}'),
+        {},
+        True,
+    ),
     ("white space around", text(' {"instance" : {"id": "%s"} } \n'), {}, True),
     (
         "a key twice in the instance",
@@ -170,10 +206,20 @@ TRAPS = [
         {},
         True,
     ),
-    ("gzip always", simple(gzip.compress(BODY), (JSON, ("Content-Encoding", "gzip"))), {}, False),
+    (
+        "gzip always",
+        simple(gzip.compress(BODY), (JSON, ("Content-Encoding", "gzip"))),
+        {},
+        False,
+    ),
     ("HEAD", simple(), {"method": "HEAD"}, False),
     ("POST", simple(), {"method": "POST"}, False),
-    ("404", simple(b'{"itemNotFound": {}}', status="404 Not Found"), {}, False),
+    (
+        "404",
+        simple(b'{"itemNotFound": {}}', status="404 Not Found"),
+        {},
+        False,
+    ),
     ("203", simple(status="203 Non-Authoritative Information"), {}, False),
     ("304", simple(b"", (), "304 Not Modified", length=False), {}, False),
     ("raises after the start", raises_after_the_start, {}, False),
@@ -183,14 +229,18 @@ TRAPS = [
     ("byte order mark", simple(b"\xef\xbb\xbf" + BODY), {}, False),
     (
         "Latin-1",
-        simple(BODY, (("Content-Type", "application/json; charset=iso-8859-1"),)),
+        simple(
+            BODY, (("Content-Type", "application/json; charset=iso-8859-1"),)
+        ),
         {},
         False,
     ),
     *(
         (
             f"charset={name}",
-            simple(BODY, (("Content-Type", f"application/json;charset={name}"),)),
+            simple(
+                BODY, (("Content-Type", f"application/json;charset={name}"),)
+            ),
             {},
             is_shown,
         )
@@ -202,7 +252,12 @@ TRAPS = [
         {},
         True,
     ),
-    ("a key twice outside", simple(BODY[:-1] + b', "instance": 1}'), {}, False),
+    (
+        "a key twice outside",
+        simple(BODY[:-1] + b', "instance": 1}'),
+        {},
+        False,
+    ),
     ("NaN", text('{"instance": {"id": "%s", "x": NaN}}'), {}, False),
     ("a list", simple(b"[1]"), {}, False),
     ("the instance is a list", simple(b'{"instance": [1]}'), {}, False),
@@ -211,9 +266,24 @@ TRAPS = [
     ("another instance", simple(b'{"instance": {"id": "other"}}'), {}, False),
     ("cut off", simple(BODY[:-3]), {}, False),
     ("5,000 deep", simple(b"[" * 5000 + b"]" * 5000), {}, False),
-    ("5,000 deep inside", simple(b'{"instance":' + b"[" * 5000 + b"]" * 5000 + b"}"), {}, False),
-    ("an endless number", text('{"instance": {"id": "%s", "n": ' + "9" * 5000 + "}}"), {}, False),
-    ("XML", simple(b"<a/>", (("Content-Type", "application/xml"),)), {}, False),
+    (
+        "5,000 deep inside",
+        simple(b'{"instance":' + b"[" * 5000 + b"]" * 5000 + b"}"),
+        {},
+        False,
+    ),
+    (
+        "an endless number",
+        text('{"instance": {"id": "%s", "n": ' + "9" * 5000 + "}}"),
+        {},
+        False,
+    ),
+    (
+        "XML",
+        simple(b"<a/>", (("Content-Type", "application/xml"),)),
+        {},
+        False,
+    ),
     ("no Content-Type", simple(BODY, ()), {}, False),
     (
         "Content-Length too short",
@@ -224,14 +294,21 @@ TRAPS = [
     ("trailing slash", simple(), {"path": f"{SHOW}/"}, True),
     (".json", simple(), {"path": f"{SHOW}.json"}, True),
     ("a slash in the id", simple(), {"path": "/p1/instances/a%2Fb"}, False),
-    ("a path that is not UTF-8", simple(), {"path": "/p1/instances/%ff"}, False),
+    (
+        "a path that is not UTF-8",
+        simple(),
+        {"path": "/p1/instances/%ff"},
+        False,
+    ),
     ("a line feed in the path", simple(), {"path": f"{SHOW}%0a"}, True),
 ]
 
 
 def serve(application, *, path=SHOW, method="GET", headers=None):
     """What a server makes of an application: its error, or status, headers and body."""
-    environ = webob.Request.blank(path, method=method, headers=headers or {}).environ
+    environ = webob.Request.blank(
+        path, method=method, headers=headers or {}
+    ).environ
     environ["wsgi.file_wrapper"] = FileWrapper
     started, body = [], []
     Closing.closed = 0
@@ -260,16 +337,21 @@ def conf_and_store(tmp_path_factory):
     url = f"sqlite:///{folder}/faults.sqlite"
     store = make_store(url)
     store.record([fault.make("trove", INSTANCE, message="boom")])
-    file = write_configuration(folder / "x.conf", url, consumer="external", credentials="headers")
+    file = write_configuration(
+        folder / "x.conf", url, consumer="external", credentials="headers"
+    )
     yield file
     close(store)
 
 
 @pytest.mark.parametrize(
-    ("application", "asked", "is_shown"), [pytest.param(*trap[1:], id=trap[0]) for trap in TRAPS]
+    ("application", "asked", "is_shown"),
+    [pytest.param(*trap[1:], id=trap[0]) for trap in TRAPS],
 )
 def test_a_trap_costs_nothing(conf_and_store, application, asked, is_shown):
-    wrapped = FaultMiddleware(application, {"oslo_config_file": str(conf_and_store)})
+    wrapped = FaultMiddleware(
+        application, {"oslo_config_file": str(conf_and_store)}
+    )
 
     alone = serve(application, **asked)
     closed_alone = Closing.closed
@@ -280,9 +362,17 @@ def test_a_trap_costs_nothing(conf_and_store, application, asked, is_shown):
         assert (status, headers, body) == alone
         return
     names = {name.lower(): value for name, value in headers}
-    shown = json.loads(body, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    shown = json.loads(
+        body, parse_constant=lambda name: pytest.fail(f"{name} is not JSON")
+    )
     assert status == "200 OK"
     assert shown["instance"]["fault"]["message"] == "boom"
     assert names["content-length"] == str(len(body))
-    gone = {"etag", "content-md5", "content-encoding", "content-range", "transfer-encoding"}
+    gone = {
+        "etag",
+        "content-md5",
+        "content-encoding",
+        "content-range",
+        "transfer-encoding",
+    }
     assert not gone & set(names)

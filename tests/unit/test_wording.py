@@ -52,7 +52,11 @@ def shop():
 
 def notification(event, priority="ERROR", **payload):
     payload = {"id": ID, "kind": "order", **payload}
-    return {"event_type": f"shop.{event}", "priority": priority, "payload": payload}
+    return {
+        "event_type": f"shop.{event}",
+        "priority": priority,
+        "payload": payload,
+    }
 
 
 def told(shop, event, **payload):
@@ -63,8 +67,16 @@ def told(shop, event, **payload):
 @pytest.mark.parametrize(
     ("kind", "payload", "message"),
     [
-        ("move", {"size": 3, "other": ID}, f"There is no room for 3 boxes beside {ID}."),
-        ("move", {"size": "-4.5", "other": ID}, f"There is no room for -4.5 boxes beside {ID}."),
+        (
+            "move",
+            {"size": 3, "other": ID},
+            f"There is no room for 3 boxes beside {ID}.",
+        ),
+        (
+            "move",
+            {"size": "-4.5", "other": ID},
+            f"There is no room for -4.5 boxes beside {ID}.",
+        ),
         ("move", {"size": "3 and host-7", "other": ID}, "There is no room."),
         ("move", {"size": True, "other": ID}, "There is no room."),
         ("move", {"size": None, "other": ID}, "There is no room."),
@@ -72,7 +84,9 @@ def told(shop, event, **payload):
         ("sell", {"size": 3, "other": ID}, "There is no room."),
     ],
 )
-def test_a_sentence_takes_nothing_but_numbers_and_ids(shop, kind, payload, message):
+def test_a_sentence_takes_nothing_but_numbers_and_ids(
+    shop, kind, payload, message
+):
     row = told(shop, kind, reason="NoRoom('on host-7')", **payload)
 
     assert row.message == message
@@ -106,7 +120,11 @@ def test_a_sentence_goes_before_a_class_and_that_before_a_text_of_the_profile(
         ({"reason": "no bread"}, "no bread", ""),
         ({"reason": "no bread", "trace": "NoneType: None\n"}, "no bread", ""),
         ({"reason": None, "trace": "NoneType: None\n"}, "It failed.", ""),
-        ({"reason": None, "exception": "NoRoom"}, "There is no room.", "NoRoom"),
+        (
+            {"reason": None, "exception": "NoRoom"},
+            "There is no room.",
+            "NoRoom",
+        ),
         ({"reason": None, "exception": "KeyError"}, "KeyError", "KeyError"),
     ],
 )
@@ -124,8 +142,14 @@ def test_what_says_nothing_is_left_out(shop, payload, message, details):
         ({"reason": None, "exception": "KeyError"}, Kind.NAME),
         ({"reason": "KeyError", "exception": "KeyError('x')"}, Kind.NAME),
         ({"reason": None}, Kind.SYMPTOM),
-        ({"reason": "all were tried", "exception": "shop.errors.GaveUp"}, Kind.SYMPTOM),
-        ({"reason": "all were tried", "exception": "shop.errors.Exhausted"}, Kind.SYMPTOM),
+        (
+            {"reason": "all were tried", "exception": "shop.errors.GaveUp"},
+            Kind.SYMPTOM,
+        ),
+        (
+            {"reason": "all were tried", "exception": "shop.errors.Exhausted"},
+            Kind.SYMPTOM,
+        ),
         ({"reason": "my own", "exception": "other.Exhausted"}, Kind.TEXT),
     ],
 )
@@ -147,21 +171,34 @@ def test_each_cause_in_a_traceback_adds_to_the_weight(shop):
 
 
 def test_one_notification_may_tell_of_several_instances(shop):
-    rows = shop.extract(notification("both", plan=PLAN, reason="no bread")).faults
+    rows = shop.extract(
+        notification("both", plan=PLAN, reason="no bread")
+    ).faults
 
     assert [(row.instance_id, row.message) for row in rows] == [
         (ID, "no bread"),
         (PLAN, "no bread"),
     ]
-    assert shop.extract(notification("both", plan=None, reason="x")).faults[0].instance_id == ID
+    assert (
+        shop.extract(notification("both", plan=None, reason="x"))
+        .faults[0]
+        .instance_id
+        == ID
+    )
 
 
 @pytest.mark.parametrize(
     ("sent", "lines"),
     [
         (notification("sell"), []),
-        (notification("sell", "INFO"), ["events[2] wants another priority than 'INFO'"]),
-        (notification("sell", kind="gift"), ["events[2] wants another payload.kind than 'gift'"]),
+        (
+            notification("sell", "INFO"),
+            ["events[2] wants another priority than 'INFO'"],
+        ),
+        (
+            notification("sell", kind="gift"),
+            ["events[2] wants another payload.kind than 'gift'"],
+        ),
         ({"event_type": "x"}, ["no event has the event_type 'x'"]),
     ],
 )
@@ -172,7 +209,11 @@ def test_a_profile_says_why_no_event_takes_a_notification(shop, sent, lines):
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
-        ("      message: {path: payload.reason, text: It failed.}\n", "", None),
+        (
+            "      message: {path: payload.reason, text: It failed.}\n",
+            "",
+            None,
+        ),
         (
             "      - {instance_id: payload.id, message: payload.reason}\n",
             "      - {instance_id: payload.id}\n",
@@ -203,4 +244,6 @@ def test_a_mistake_in_what_is_to_be_told_is_named(old, new, mistake):
         return
     with pytest.raises(DocumentError) as caught:
         profile.parse("shop.yaml", text)
-    assert any(mistake in line for line in caught.value.mistakes), caught.value.mistakes
+    assert any(mistake in line for line in caught.value.mistakes), (
+        caught.value.mistakes
+    )

@@ -27,13 +27,23 @@ from fault_middleware import (
     rules,
     store,
 )
-from fault_middleware.deploy import FaultMiddleware
-from tests.fixtures import INSTANCE, Service, close, make_store, write_configuration
+from fault_middleware.factories import FaultMiddleware
+from tests.fixtures import (
+    INSTANCE,
+    Service,
+    close,
+    make_store,
+    write_configuration,
+)
 
 SHOW = f"/p1/instances/{INSTANCE}"
 LIST = "/p1/instances/detail"
 ADMIN = {"X-Roles": "admin"}
-OWN = {"message": "own", "created": "2026-01-01T00:00:00", "details": "own details"}
+OWN = {
+    "message": "own",
+    "created": "2026-01-01T00:00:00",
+    "details": "own details",
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +53,22 @@ def conf(tmp_path_factory):
     url = f"sqlite:///{folder}/faults.sqlite"
     made = make_store(url)
     made.record([fault.make("trove", INSTANCE, message="boom")])
-    file = write_configuration(folder / "x.conf", url, consumer="external", credentials="headers")
+    file = write_configuration(
+        folder / "x.conf", url, consumer="external", credentials="headers"
+    )
     yield {"oslo_config_file": str(file)}
     close(made)
 
 
 BODIES = st.one_of(
     st.just(json.dumps({"instance": {"id": INSTANCE}}).encode()),
-    st.just(json.dumps({"instances": [{"id": INSTANCE}, {"id": "x"}]}).encode()),
+    st.just(
+        json.dumps({"instances": [{"id": INSTANCE}, {"id": "x"}]}).encode()
+    ),
     st.binary(max_size=50),
-    st.text(max_size=50).map(lambda text: json.dumps({"instance": text}).encode()),
+    st.text(max_size=50).map(
+        lambda text: json.dumps({"instance": text}).encode()
+    ),
 )
 HEADERS = st.lists(
     st.sampled_from(
@@ -70,16 +86,26 @@ HEADERS = st.lists(
 @st.composite
 def applications(draw):
     """An application within the rules of WSGI, in one of the ways that these allow."""
-    status = draw(st.sampled_from(["200 OK", "201 Created", "404 Not Found", "500 Oops"]))
+    status = draw(
+        st.sampled_from(["200 OK", "201 Created", "404 Not Found", "500 Oops"])
+    )
     data = draw(BODIES)
     kind = draw(
-        st.sampled_from(["application/json", "text/plain", "application/json; charset=utf-8"])
+        st.sampled_from(
+            [
+                "application/json",
+                "text/plain",
+                "application/json; charset=utf-8",
+            ]
+        )
     )
     headers = [("Content-Type", kind), *draw(HEADERS)]
     if draw(st.booleans()):
         headers.append(("Content-Length", str(len(data))))
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=3)))
-    parts = [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+    parts = [
+        data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)
+    ]
     way = draw(st.sampled_from(["list", "generator", "late", "write"]))
 
     def application(environ, start_response):
@@ -116,8 +142,13 @@ def serve(application, path, headers):
     return started, b"".join(written)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(application=applications(), path=st.sampled_from([SHOW, LIST, "/p1/instances", "/"]))
+@settings(
+    max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(
+    application=applications(),
+    path=st.sampled_from([SHOW, LIST, "/p1/instances", "/"]),
+)
 def test_made_up_applications_stay_within_the_rules(conf, application, path):
     for check in (validate.validator, webtest.lint.middleware):
         wrapped = check(FaultMiddleware(check(application), conf))
@@ -151,16 +182,33 @@ def test_a_huge_body_streams_on_in_little_memory(conf):
 def own_functions():
     """Every function of ours on the way of a request behind the application's answer."""
     modules = (
-        *(body, credentials, fault, filter, instances, masking, policy, presentation),
+        *(
+            body,
+            credentials,
+            fault,
+            filter,
+            instances,
+            masking,
+            policy,
+            presentation,
+        ),
         *(profile, route, rules, store),
     )
     for module in modules:
         for name, function in vars(module).items():
-            if inspect.isfunction(function) and function.__module__ == module.__name__:
+            if (
+                inspect.isfunction(function)
+                and function.__module__ == module.__name__
+            ):
                 yield module, name
-            elif inspect.isclass(function) and function.__module__ == module.__name__:
+            elif (
+                inspect.isclass(function)
+                and function.__module__ == module.__name__
+            ):
                 for method, value in vars(function).items():
-                    if inspect.isfunction(value) and not method.startswith("__"):
+                    if inspect.isfunction(value) and not method.startswith(
+                        "__"
+                    ):
                         yield function, method
 
 
@@ -183,13 +231,20 @@ def called(conf):
 def with_faults():
     """A body that has something of everything."""
     one = {"id": INSTANCE, "fault": OWN}
-    return {"instance": one, "instances": [one, {"id": "x", "fault": OWN}, {"id": "y"}]}
+    return {
+        "instance": one,
+        "instances": [one, {"id": "x", "fault": OWN}, {"id": "y"}],
+    }
 
 
-def test_an_error_in_any_function_of_ours_leaves_the_response_as_it_is(conf, called, monkeypatch):
+def test_an_error_in_any_function_of_ours_leaves_the_response_as_it_is(
+    conf, called, monkeypatch
+):
     service = Service(with_faults())
     wrapped = webtest.TestApp(FaultMiddleware(service, conf))
-    normal = {path: wrapped.get(path, headers=ADMIN).body for path in (SHOW, LIST)}
+    normal = {
+        path: wrapped.get(path, headers=ADMIN).body for path in (SHOW, LIST)
+    }
     assert b"boom" in normal[SHOW]
     assert len(called) > 25
 
@@ -203,7 +258,11 @@ def test_an_error_in_any_function_of_ours_leaves_the_response_as_it_is(conf, cal
                     # Where only the look-up or the policy failed, the rest went on; what is
                     # shown without them shows no details.
                     shown = answer.json
-                    for one in [shown["instance"]] if path == SHOW else shown["instances"]:
+                    for one in (
+                        [shown["instance"]]
+                        if path == SHOW
+                        else shown["instances"]
+                    ):
                         assert "details" not in one.get("fault", {})
 
 

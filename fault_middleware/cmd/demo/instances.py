@@ -49,10 +49,14 @@ class Instances:
                 "message": str(exc),
                 "exception": traceback.format_exception(exc),
             }
-            self._notifier.info({}, "dbaas.instance_resize_volume.error", payload)
+            self._notifier.info(
+                {}, "dbaas.instance_resize_volume.error", payload
+            )
 
 
-def instances_factory(global_conf: dict[str, str], *, oslo_config_file: str) -> Instances:
+def instances_factory(
+    global_conf: dict[str, str], *, oslo_config_file: str
+) -> Instances:
     """The paste factory of the API."""
     import oslo_messaging  # warns when it is imported; by then, the program has silenced that
 

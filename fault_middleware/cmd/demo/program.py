@@ -17,9 +17,15 @@ def main(arguments: list[str] | None = None) -> int:
 
     :returns: the exit code: 0 if the fault was shown or the demo was told to end, else 1
     """
-    parser = argparse.ArgumentParser(prog="fault-middleware-demo", description=demo.__doc__)
-    parser.add_argument("--once", action="store_true", help="show it once and end")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (any free one)")
+    parser = argparse.ArgumentParser(
+        prog="fault-middleware-demo", description=demo.__doc__
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="show it once and end"
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="port on 127.0.0.1 (any free one)"
+    )
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
@@ -35,9 +41,13 @@ def _run(port: int, once: bool) -> int:
     # Takes a second, in which Ctrl-C is to work too.
     from fault_middleware.cmd.demo import story
 
-    with tempfile.TemporaryDirectory(prefix="fault-middleware-demo-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="fault-middleware-demo-"
+    ) as folder:
         application = story.build(Path(folder))
-        with simple_server.make_server("127.0.0.1", port, application) as server:
+        with simple_server.make_server(
+            "127.0.0.1", port, application
+        ) as server:
             address = f"http://127.0.0.1:{server.server_port}"
             if not story.tell(application, address):
                 return 1

@@ -43,7 +43,9 @@ def build(folder: Path) -> WSGIApplication:
         (folder / name).write_text(text.replace("{folder}", str(folder)))
     conf = deploy.configuration(None, f"{folder}/demo.conf", None)
     migration.sync(deploy.deploy(conf).store.writer)
-    return cast(WSGIApplication, paste_deploy.loadapp(f"config:{folder}/api-paste.ini"))
+    return cast(
+        WSGIApplication, paste_deploy.loadapp(f"config:{folder}/api-paste.ini")
+    )
 
 
 def tell(application: WSGIApplication, address: str) -> bool:
@@ -56,14 +58,19 @@ def tell(application: WSGIApplication, address: str) -> bool:
     action = webob.Request.blank(f"{PATH}/action", method="POST")
     status = action.get_response(application).status
     if not _fault_appears(application):
-        print(f"No fault appeared within {_PATIENCE} seconds.", file=sys.stderr)
+        print(
+            f"No fault appeared within {_PATIENCE} seconds.", file=sys.stderr
+        )
         return False
     _say(_BEFORE)
     print(f"{json.dumps(before, indent=2)}\n")
     _say(_FAILURE)
     print(f"POST {action.path}\n-> {status}\n")
     _say(_AFTER)
-    for who, role in (("the owner sees", "member"), ("an administrator sees", "admin")):
+    for who, role in (
+        ("the owner sees", "member"),
+        ("an administrator sees", "admin"),
+    ):
         print(f"--- {who}")
         _print_members(_show(application, role))
     _say(_TRY)
@@ -77,7 +84,9 @@ def tell(application: WSGIApplication, address: str) -> bool:
 
 def _show(application: WSGIApplication, role: str) -> dict[str, Any]:
     request = webob.Request.blank(PATH, headers={"X-Roles": role})
-    instance: dict[str, Any] = request.get_response(application).json["instance"]
+    instance: dict[str, Any] = request.get_response(application).json[
+        "instance"
+    ]
     return instance
 
 

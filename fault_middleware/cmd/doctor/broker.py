@@ -53,8 +53,12 @@ class Link:
     :raises Exception: of any library on the way, when there is no connection
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, url: oslo_messaging.TransportURL) -> None:
-        driver = oslo_messaging.get_notification_transport(conf, url=url)._driver
+    def __init__(
+        self, conf: cfg.ConfigOpts, url: oslo_messaging.TransportURL
+    ) -> None:
+        driver = oslo_messaging.get_notification_transport(
+            conf, url=url
+        )._driver
         # The listener's own way to connect, so with its TLS and its options; once.
         self._link = impl_rabbit.Connection(
             driver.conf, driver._url, common.PURPOSE_LISTEN, retry=0
@@ -69,7 +73,9 @@ class Link:
         """Compare an exchange with what a listener would declare."""
 
         def declare(channel: Any, passive: bool) -> Any:
-            channel.exchange_declare(name, passive=passive, type="topic", **self._options())
+            channel.exchange_declare(
+                name, passive=passive, type="topic", **self._options()
+            )
 
         return self._declare(declare)
 
@@ -94,8 +100,10 @@ class Link:
     def look_into(self, name: str) -> Answer:
         """What is in a queue of whatever kind."""
         try:
-            _, messages, readers = self._link.connection.channel().queue_declare(
-                name, passive=True
+            _, messages, readers = (
+                self._link.connection.channel().queue_declare(
+                    name, passive=True
+                )
             )
         except self._link.connection.channel_errors as exc:
             return Answer(exc.reply_code, exc.reply_text)
@@ -106,7 +114,10 @@ class Link:
         self._link.close()
 
     def _options(self) -> dict[str, Any]:
-        return {"durable": self._link.durable, "auto_delete": self._link.amqp_auto_delete}
+        return {
+            "durable": self._link.durable,
+            "auto_delete": self._link.amqp_auto_delete,
+        }
 
     def _declare(self, declare: Callable[[Any, bool], Any]) -> Answer:
         connection = self._link.connection
@@ -153,7 +164,9 @@ def connect(
         if isinstance(answer, Link):
             found.append(findings.broker_well(host))
         elif links:
-            found.append(findings.broker_host_unreachable(host, describe(answer.exc)))
+            found.append(
+                findings.broker_host_unreachable(host, describe(answer.exc))
+            )
         else:
             found.append(_explain(conf, host, alone, answer.exc))
     return (links[0] if links else None), found
@@ -170,14 +183,18 @@ def _each_host(
         )
 
 
-def _try(conf: cfg.ConfigOpts, url: oslo_messaging.TransportURL) -> Link | Failure:
+def _try(
+    conf: cfg.ConfigOpts, url: oslo_messaging.TransportURL
+) -> Link | Failure:
     try:
         return Link(conf, url)
     except Exception as exc:
         return Failure(exc)
 
 
-def _missing_files(conf: cfg.ConfigOpts, url: oslo_messaging.TransportURL) -> Iterator[Finding]:
+def _missing_files(
+    conf: cfg.ConfigOpts, url: oslo_messaging.TransportURL
+) -> Iterator[Finding]:
     driver = oslo_messaging.get_notification_transport(conf, url=url)._driver
     values = driver.conf.oslo_messaging_rabbit
     for option in _FILES:
@@ -195,7 +212,10 @@ def _is_readable(file: str) -> bool:
 
 
 def _explain(
-    conf: cfg.ConfigOpts, host: str, url: oslo_messaging.TransportURL, exc: Exception
+    conf: cfg.ConfigOpts,
+    host: str,
+    url: oslo_messaging.TransportURL,
+    exc: Exception,
 ) -> Finding:
     """Why a host cannot be used."""
     text = describe(exc)

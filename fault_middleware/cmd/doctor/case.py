@@ -101,7 +101,9 @@ def take(given: Given) -> Case:
             paste = PasteFile(given.paste)
         except (OSError, ValueError, configparser.Error) as exc:
             paste = Wrong(describe(exc))
-    return Case(given, paste, _setup(given, paste), tuple(_options(given.conf)))
+    return Case(
+        given, paste, _setup(given, paste), tuple(_options(given.conf))
+    )
 
 
 def _setup(given: Given, paste: PasteFile | Wrong | None) -> Setup | Wrong:

@@ -68,18 +68,30 @@ class Doctor(ListCommand):
             from fault_middleware.cmd.doctor import examination
             from fault_middleware.cmd.doctor.case import Given
 
-            given = Given(conf, parsed_args.paste, parsed_args.uwsgi, parsed_args.readers)
+            given = Given(
+                conf, parsed_args.paste, parsed_args.uwsgi, parsed_args.readers
+            )
             found = list(examination.examine(given))
         order = list(Severity)
         found.sort(key=lambda finding: order.index(finding.severity))
         self._found = found
         rows = []
         for finding in found:
-            rows.append((str(finding.severity), finding.code, finding.what, finding.remedy))
+            rows.append(
+                (
+                    str(finding.severity),
+                    finding.code,
+                    finding.what,
+                    finding.remedy,
+                )
+            )
         return _COLUMNS, rows
 
     def produce_output(
-        self, parsed_args: argparse.Namespace, column_names: Sequence[str], data: Any
+        self,
+        parsed_args: argparse.Namespace,
+        column_names: Sequence[str],
+        data: Any,
     ) -> int:
         """Print paragraphs instead of a table, which would break names, or be too wide."""
         if parsed_args.formatter != "table":

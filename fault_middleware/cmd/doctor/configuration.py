@@ -50,14 +50,19 @@ def _unknown(inside: Sequence[Option]) -> list[str]:
         known.update((group, option.dest) for option in opts)
     found = set()
     for option in inside:
-        if option.section in _GROUPS and (option.section, option.name) not in known:
+        if (
+            option.section in _GROUPS
+            and (option.section, option.name) not in known
+        ):
             found.add(str(option))
     return sorted(found)
 
 
 def _meant(section: str) -> str | None:
     """Which group of ours a section is, or is meant to be."""
-    plain = section.lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    plain = (
+        section.lower().replace("-", "_").replace(" ", "_").replace(".", "_")
+    )
     alike = difflib.get_close_matches(plain, _GROUPS, n=1, cutoff=_ALIKE)
     return alike[0] if alike else None
 

@@ -66,7 +66,9 @@ def look(case: Case) -> Iterator[Finding]:
         primary = _place("connection", given["connection"], case)
         replica = None
         if given["slave_connection"]:
-            replica = _place("slave_connection", given["slave_connection"], case)
+            replica = _place(
+                "slave_connection", given["slave_connection"], case
+            )
     except ConfigurationError as exc:
         yield findings.database_wrong(str(exc))
         return
@@ -181,15 +183,22 @@ def _compare(primary: Place, replica: Place) -> Iterator[Finding]:
 
 def _newest(store: Store) -> str | None:
     """The id of the newest of the rows that every replica should have."""
-    query = sa.select(_T.c.id).where(_T.c.updated < clock.utcnow() - _REPLICATED)
+    query = sa.select(_T.c.id).where(
+        _T.c.updated < clock.utcnow() - _REPLICATED
+    )
     with store.reader.connect() as connection:
-        found: str | None = connection.scalar(query.order_by(_T.c.created.desc()).limit(1))
+        found: str | None = connection.scalar(
+            query.order_by(_T.c.created.desc()).limit(1)
+        )
     return found
 
 
 def _has(store: Store, row_id: str) -> bool:
     with store.reader.connect() as connection:
-        return connection.scalar(sa.select(_T.c.id).where(_T.c.id == row_id)) is not None
+        return (
+            connection.scalar(sa.select(_T.c.id).where(_T.c.id == row_id))
+            is not None
+        )
 
 
 def _describe(exc: Exception) -> str:

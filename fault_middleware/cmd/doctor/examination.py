@@ -69,11 +69,18 @@ def examine(given: Given, parts: Sequence[Part] = PARTS) -> Iterator[Finding]:
 
 def _look(part: Part, taken: Case) -> list[Finding]:
     found: list[Finding] = []
-    thread = threading.Thread(target=_gather, args=(part, taken, found), daemon=True)
+    thread = threading.Thread(
+        target=_gather, args=(part, taken, found), daemon=True
+    )
     thread.start()
     thread.join(part.limit)
     if thread.is_alive():
-        return [*found, findings.check_failed(part.name, f"no end after {part.limit} seconds")]
+        return [
+            *found,
+            findings.check_failed(
+                part.name, f"no end after {part.limit} seconds"
+            ),
+        ]
     return found
 
 

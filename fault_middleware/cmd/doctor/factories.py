@@ -32,7 +32,11 @@ def check(file: PasteFile, section: Section) -> str:
     if factory.startswith("config:"):
         return ""
     if "use" in section.options and not factory.startswith("call:"):
-        return "" if _is_section(file, section, factory) else f"there is no section for {factory}"
+        return (
+            ""
+            if _is_section(file, section, factory)
+            else f"there is no section for {factory}"
+        )
     return _function(factory.removeprefix("call:"))
 
 
@@ -45,7 +49,9 @@ def _is_section(file: PasteFile, section: Section, name: str) -> bool:
 def _egg(section: Section, spec: str) -> str:
     """``egg:NAME#ENTRY``: an entry point of a distribution."""
     name, _, entry = spec.partition("#")
-    kind = loadwsgi.FILTER if section.kind.startswith("filter") else loadwsgi.APP
+    kind = (
+        loadwsgi.FILTER if section.kind.startswith("filter") else loadwsgi.APP
+    )
     try:
         importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError as exc:

@@ -75,7 +75,9 @@ def _declare(
     @functools.wraps(say)
     def find(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Finding:
         texts = [mask(str(argument)) for argument in args]
-        named = {name: mask(str(argument)) for name, argument in kwargs.items()}
+        named = {
+            name: mask(str(argument)) for name, argument in kwargs.items()
+        }
         words = speak(*texts, **named)
         return Finding(severity, code, words.what, words.remedy)
 

@@ -16,7 +16,10 @@ _OURS = b"fault_middleware_"
 
 def look(case: Case) -> Iterator[Finding]:
     """Yield whether the port can be used, where one is set."""
-    if not isinstance(case.setup, Setup) or case.setup.settings.metrics_port is None:
+    if (
+        not isinstance(case.setup, Setup)
+        or case.setup.settings.metrics_port is None
+    ):
         return
     host = case.setup.settings.metrics_host
     port = case.setup.settings.metrics_port
@@ -35,7 +38,11 @@ def look(case: Case) -> Iterator[Finding]:
 def _is_ours(host: str, port: int) -> bool:
     """Whether a consumer serves its counters there already."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 nothing listens
-    url = f"http://[{name}]:{port}/metrics" if ":" in name else f"http://{name}:{port}/metrics"
+    url = (
+        f"http://[{name}]:{port}/metrics"
+        if ":" in name
+        else f"http://{name}:{port}/metrics"
+    )
     try:
         with urllib.request.urlopen(url, timeout=_PATIENCE) as answer:  # noqa: S310 it is http
             return _OURS in answer.read()

@@ -10,7 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-_APPLICATIONS = ("app", "application", "composite", "composit", "pipeline", "filter-app")
+_APPLICATIONS = (
+    "app",
+    "application",
+    "composite",
+    "composit",
+    "pipeline",
+    "filter-app",
+)
 _COMPOSITES = ("composite", "composit")
 _OURS = re.compile(r"egg:fault[_-]middleware\b|(call:)?fault_middleware[.:]")
 # A name that paste does not look for in the file.
@@ -59,7 +66,11 @@ class Section:
         """What it hands to the filter, but for the names of the configuration."""
         found = dict(self.options)
         for name in self.options:
-            if name in _OF_PASTE or _FACTORY.fullmatch(name) or name.startswith("oslo_config_"):
+            if (
+                name in _OF_PASTE
+                or _FACTORY.fullmatch(name)
+                or name.startswith("oslo_config_")
+            ):
                 del found[name]
         return found
 
@@ -116,18 +127,27 @@ class PasteFile:
         try:
             parser = _parser(name, strict=True)
             parser.read_string(text, name)
-        except (configparser.DuplicateSectionError, configparser.DuplicateOptionError) as exc:
+        except (
+            configparser.DuplicateSectionError,
+            configparser.DuplicateOptionError,
+        ) as exc:
             self.duplicate = str(exc)
             parser = _parser(name, strict=False)
             parser.read_string(text, name)
-        self.sections = [_section(parser, title) for title in parser.sections() if ":" in title]
+        self.sections = [
+            _section(parser, title)
+            for title in parser.sections()
+            if ":" in title
+        ]
 
     @property
     def filters(self) -> list[Section]:
         """The sections of our filter."""
         found = []
         for section in self.sections:
-            if section.kind in ("filter", "filter-app") and self.is_ours(section):
+            if section.kind in ("filter", "filter-app") and self.is_ours(
+                section
+            ):
                 found.append(section)
         return found
 
@@ -136,7 +156,11 @@ class PasteFile:
         if _OURS.match(section.factory):
             return True
         used = self.find(section.factory, ("filter",))
-        return used is not None and used != section and bool(_OURS.match(used.factory))
+        return (
+            used is not None
+            and used != section
+            and bool(_OURS.match(used.factory))
+        )
 
     def application(self, name: str) -> Section | None:
         """The application, pipeline or composite of a name."""
@@ -166,11 +190,16 @@ class PasteFile:
 
     def _first(self) -> list[Section]:
         """The applications to which no other one leads."""
-        applications = [section for section in self.sections if section.kind in _APPLICATIONS]
+        applications = []
+        for section in self.sections:
+            if section.kind in _APPLICATIONS:
+                applications.append(section)
         named = set[str]()
         for section in applications:
             named.update(self._inner(section))
-        return [section for section in applications if section.name not in named]
+        return [
+            section for section in applications if section.name not in named
+        ]
 
     def chains(self, section: Section) -> list[Chain]:
         """All ways from a section to an application."""
@@ -194,7 +223,9 @@ class PasteFile:
             outermost = section.options.get("filter-with")
             yield chain.behind(self._filter(outermost)) if outermost else chain
 
-    def _inside(self, section: Section, seen: frozenset[str]) -> Iterator[Chain]:
+    def _inside(
+        self, section: Section, seen: frozenset[str]
+    ) -> Iterator[Chain]:
         step = Step(section.name, section)
         if section.kind == "filter-app":
             for chain in self._chains(section.options.get("next", ""), seen):
@@ -204,13 +235,17 @@ class PasteFile:
                 for chain in self._pipeline(key, value, seen):
                     yield chain.behind(step)
         elif section.kind == "pipeline":
-            yield from self._pipeline("pipeline", section.options.get("pipeline", ""), seen)
+            yield from self._pipeline(
+                "pipeline", section.options.get("pipeline", ""), seen
+            )
         elif self.application(section.factory) is not None:
             yield from self._chains(section.factory, seen)
         else:
             yield Chain("pipeline", (step,))
 
-    def _pipeline(self, key: str, value: str, seen: frozenset[str]) -> Iterator[Chain]:
+    def _pipeline(
+        self, key: str, value: str, seen: frozenset[str]
+    ) -> Iterator[Chain]:
         names = value.split()
         if not names:
             return
@@ -227,7 +262,11 @@ class PasteFile:
 
 def alternatives(section: Section) -> list[str]:
     """The names of the pipelines of which a composite takes one, by the service's options."""
-    return [key for key, value in _ways(section) if len(value.split()) > 1]
+    names = []
+    for key, value in _ways(section):
+        if len(value.split()) > 1:
+            names.append(key)
+    return names
 
 
 def is_absolute(name: str) -> bool:
@@ -241,7 +280,11 @@ def _ways(section: Section) -> Iterator[tuple[str, str]]:
         yield "pipeline", section.options.get("pipeline", "") or "-"
     elif section.kind in _COMPOSITES:
         for key, value in section.options.items():
-            if key not in ("use", "filter-with") and not _FACTORY.fullmatch(key) and value.split():
+            if (
+                key not in ("use", "filter-with")
+                and not _FACTORY.fullmatch(key)
+                and value.split()
+            ):
                 yield key, value
 
 

@@ -37,7 +37,8 @@ APPLICATIONS = {
 _PASTE_OPTIONS = ("api_paste_config", "config_file")
 _STRATEGIES = ("auth_strategy", "flavor")
 _AUTHTOKEN = re.compile(
-    r"authtoken\b|.*keystonemiddleware\.(auth_token|external_oauth2_token)", re.DOTALL
+    r"authtoken\b|.*keystonemiddleware\.(auth_token|external_oauth2_token)",
+    re.DOTALL,
 )
 _URLMAP = re.compile(r"(?=.*urlmap)(?=.*'/[^']+': )", re.DOTALL)
 # Filters that answer some requests themselves, in the services that have them.
@@ -78,7 +79,9 @@ def _troubles(case: Case, file: PasteFile) -> Iterator[Finding]:
             yield from _places(file, case.setup, chain)
 
 
-def _unused(file: PasteFile, roots: list[Section], chains: list[Chain]) -> Iterator[Finding]:
+def _unused(
+    file: PasteFile, roots: list[Section], chains: list[Chain]
+) -> Iterator[Finding]:
     """The filters that no request passes."""
     if any(_ends_with_filter(file, chain) for chain in chains):
         return  # which is said of its place
@@ -93,7 +96,10 @@ def _unused(file: PasteFile, roots: list[Section], chains: list[Chain]) -> Itera
 
 def _is_used_by_name(section: Section, passed: set[Section | None]) -> bool:
     """Whether a section that requests pass takes all from this one: ``use = fault``."""
-    return any(other is not None and other.factory == section.name for other in passed)
+    for other in passed:
+        if other is not None and other.factory == section.name:
+            return True
+    return False
 
 
 def _names_another(option: Option, name: str) -> bool:
@@ -142,8 +148,12 @@ def _sections(file: PasteFile, chains: list[Chain]) -> Iterator[Finding]:
     for chain in chains:
         for step in chain.steps:
             if step.section is None:
-                if not is_absolute(step.name) and not _ends_with_filter(file, chain):
-                    missing = findings.section_missing(file.name, step.name, str(chain))
+                if not is_absolute(step.name) and not _ends_with_filter(
+                    file, chain
+                ):
+                    missing = findings.section_missing(
+                        file.name, step.name, str(chain)
+                    )
                     broken.setdefault(step.name, missing)
                 continue
             try:
@@ -153,7 +163,9 @@ def _sections(file: PasteFile, chains: list[Chain]) -> Iterator[Finding]:
                 continue
             if error:
                 title = step.section.title
-                broken[title] = findings.section_broken(file.name, title, error)
+                broken[title] = findings.section_broken(
+                    file.name, title, error
+                )
     yield from broken.values()
     if elsewhere:
         yield findings.code_elsewhere(", ".join(dict.fromkeys(elsewhere)))
@@ -162,7 +174,8 @@ def _sections(file: PasteFile, chains: list[Chain]) -> Iterator[Finding]:
 def _ends_with_filter(file: PasteFile, chain: Chain) -> bool:
     """Whether our filter is where the application belongs."""
     last = chain.steps[-1]
-    return last.section is None and any(last.name == ours.name for ours in file.filters)
+    names = {ours.name for ours in file.filters}
+    return last.section is None and last.name in names
 
 
 def _places(file: PasteFile, setup: Setup, chain: Chain) -> Iterator[Finding]:
@@ -184,20 +197,33 @@ def _places(file: PasteFile, setup: Setup, chain: Chain) -> Iterator[Finding]:
 
 
 def _authtoken(
-    setup: Setup, chain: Chain, before: tuple[Step, ...], after: tuple[Step, ...]
+    setup: Setup,
+    chain: Chain,
+    before: tuple[Step, ...],
+    after: tuple[Step, ...],
 ) -> Iterator[Finding]:
-    if setup.settings.credentials == "headers" or chain.key.startswith("noauth"):
+    if setup.settings.credentials == "headers" or chain.key.startswith(
+        "noauth"
+    ):
         return
-    if any(_AUTHTOKEN.match(step.about) for step in after):
+    if _has(after, _AUTHTOKEN):
         yield findings.filter_before_authtoken(str(chain))
-    elif not any(_AUTHTOKEN.match(step.about) for step in before):
+    elif not _has(before, _AUTHTOKEN):
         yield findings.filter_without_authtoken(str(chain))
 
 
+def _has(steps: tuple[Step, ...], wanted: re.Pattern[str]) -> bool:
+    """Whether a pattern matches what is known of a step."""
+    return any(wanted.match(step.about) for step in steps)
+
+
 def _neighbours(
-    setup: Setup, chain: Chain, before: tuple[Step, ...], after: tuple[Step, ...]
+    setup: Setup,
+    chain: Chain,
+    before: tuple[Step, ...],
+    after: tuple[Step, ...],
 ) -> Iterator[Finding]:
-    if any(_URLMAP.search(step.about) for step in after):
+    if _has(after, _URLMAP):
         yield findings.filter_outside_urlmap(str(chain))
     answering: list[str] = []
     for service in setup.services:
@@ -206,5 +232,11 @@ def _neighbours(
         if step.name in answering:
             yield findings.filter_bypassed(str(chain), step.name)
     served = _SERVED.search(chain.steps[-1].about)
-    if served and served[1] in profile.shipped() and served[1] not in setup.services:
-        yield findings.profile_other(served[1], ", ".join(setup.services), str(chain))
+    if (
+        served
+        and served[1] in profile.shipped()
+        and served[1] not in setup.services
+    ):
+        yield findings.profile_other(
+            served[1], ", ".join(setup.services), str(chain)
+        )

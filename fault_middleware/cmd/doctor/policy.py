@@ -18,8 +18,16 @@ _OURS = "fault_middleware:"
 _OWNER = {"project_id": "theirs", "user_id": "theirs"}
 _INSTANCE = {"instance_id": "doctor", "service": "doctor", **_OWNER}
 _MEMBER = {**_INSTANCE, "roles": ["member", "reader"]}
-_STRANGER = {"project_id": "other", "user_id": "other", "roles": ["member", "reader"]}
-_ADMIN = {"project_id": "admin", "user_id": "admin", "roles": ["admin", "member", "reader"]}
+_STRANGER = {
+    "project_id": "other",
+    "user_id": "other",
+    "roles": ["member", "reader"],
+}
+_ADMIN = {
+    "project_id": "admin",
+    "user_id": "admin",
+    "roles": ["admin", "member", "reader"],
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +48,9 @@ def look(case: Case) -> Iterator[Finding]:
         return
     settings = case.setup.settings
     yield from _missing(case, settings.policy_file)
-    policy = Policy(case.conf, settings.policy_file, settings.credentials, Metrics())
+    policy = Policy(
+        case.conf, settings.policy_file, settings.credentials, Metrics()
+    )
     file = policy.file
     try:
         rules = policy.read()
@@ -60,7 +70,9 @@ def _missing(case: Case, own: str | None) -> Iterator[Finding]:
             yield findings.policy_missing(f"[{GROUP}] policy_file", own)
         return
     for option in case.find_options("policy_file"):
-        if option.section == "oslo_policy" and not case.conf.find_file(option.value):
+        if option.section == "oslo_policy" and not case.conf.find_file(
+            option.value
+        ):
             yield findings.policy_missing(str(option), option.value)
 
 
@@ -73,7 +85,11 @@ def _rules(rules: Rules, file: str) -> Iterator[Finding]:
     if misspelt:
         yield findings.policy_misspelt(file, ", ".join(misspelt))
     # oslo.policy makes "!", which nobody passes, of what it cannot parse.
-    broken = [str(rule) for rule in ours if "!" in rule.meaning and "!" not in rule.text]
+    broken = [
+        str(rule)
+        for rule in ours
+        if "!" in rule.meaning and "!" not in rule.text
+    ]
     if broken:
         yield findings.policy_broken(file, ", ".join(broken))
     unknown = [f"{name}: rule:{other}" for name, other in rules.undefined]

@@ -69,7 +69,7 @@ class Facts:
     @property
     def is_messaging(self) -> bool:
         """Whether notifications go to a broker."""
-        return any(driver in _MESSAGING for driver in self.drivers)
+        return not set(_MESSAGING).isdisjoint(self.drivers)
 
     @property
     def are_apart(self) -> bool:
@@ -90,11 +90,15 @@ def gather(case: Case, setup: Setup) -> Facts:
     )
     rpc = oslo_messaging.TransportURL.parse(conf)
     said = conf[_GROUP]
-    published = [name for described in setup.profiles for name in described.exchanges]
+    published: list[str] = []
+    for described in setup.profiles:
+        published += described.exchanges
     exchanges = published
     if not published or _is_set(conf, "control_exchange"):
         exchanges = [conf.control_exchange]
-    heard = queues.exchanges(setup.settings, setup.profiles, conf.control_exchange)
+    heard = queues.exchanges(
+        setup.settings, setup.profiles, conf.control_exchange
+    )
     return Facts(
         drivers=tuple(said.driver),
         topics=tuple(dict.fromkeys([*said.topics, *_versioned(case, setup)])),
@@ -102,7 +106,8 @@ def gather(case: Case, setup: Setup) -> Facts:
         retry=said.retry,
         heard=tuple(heard),
         publishers=publishers,
-        has_publishers_url=bool(said.transport_url) or _is_set(conf, "transport_url"),
+        has_publishers_url=bool(said.transport_url)
+        or _is_set(conf, "transport_url"),
         consumer=consumer,
         rpc=rpc,
     )
@@ -116,8 +121,10 @@ def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:
 
 def has_driver(case: Case) -> bool:
     """Whether processes with this configuration record faults as they notify."""
-    options = case.find_options("driver")
-    return any(option.section == _GROUP and option.value == _DRIVER for option in options)
+    for option in case.find_options("driver"):
+        if option.section == _GROUP and option.value == _DRIVER:
+            return True
+    return False
 
 
 def needs_broker(setup: Setup, facts: Facts) -> bool:
@@ -140,7 +147,10 @@ def look(case: Case) -> Iterator[Finding]:
         return
     setup = case.setup
     if not setup.priorities:
-        if setup.settings.retention_days or setup.settings.max_faults_per_instance:
+        if (
+            setup.settings.retention_days
+            or setup.settings.max_faults_per_instance
+        ):
             yield findings.no_purge()
         yield findings.no_notifications()
         return
@@ -153,7 +163,9 @@ def look(case: Case) -> Iterator[Finding]:
         yield findings.broker_not_needed()
         return
     found = [*_publishers(case, setup, facts), *_consumer(setup, facts)]
-    yield from found or [findings.publishing_well(", ".join(setup.settings.topics))]
+    yield from found or [
+        findings.publishing_well(", ".join(setup.settings.topics))
+    ]
 
 
 def _publishers(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
@@ -169,22 +181,28 @@ def _publishers(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
         yield findings.publisher_retry(str(facts.retry))
     unheard = [name for name in facts.exchanges if name not in facts.heard]
     if unheard:
-        yield findings.publisher_exchange(", ".join(unheard), ", ".join(facts.heard))
+        yield findings.publisher_exchange(
+            ", ".join(unheard), ", ".join(facts.heard)
+        )
 
 
 def _topics(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
     """The topics that the consumer reads and publishers do not name."""
-    missing = [topic for topic in setup.settings.topics if topic not in facts.topics]
+    missing = [
+        topic for topic in setup.settings.topics if topic not in facts.topics
+    ]
     if not missing:
         return
     option = f"topics in [{_GROUP}]"
-    is_versioned = any(service in _VERSIONED for service in setup.services)
+    is_versioned = not set(_VERSIONED).isdisjoint(setup.services)
     if is_versioned or case.find_options(_VERSIONED_OPTION):
         option = _VERSIONED_OPTION
     wanted = list(missing)
     if _are_named(case):
         wanted = [*facts.topics, *missing]
-    yield findings.publisher_topic(", ".join(missing), option, ",".join(wanted))
+    yield findings.publisher_topic(
+        ", ".join(missing), option, ",".join(wanted)
+    )
 
 
 def _consumer(setup: Setup, facts: Facts) -> Iterator[Finding]:
@@ -194,9 +212,13 @@ def _consumer(setup: Setup, facts: Facts) -> Iterator[Finding]:
         if publishers.virtual_host != consumer.virtual_host:
             yield findings.publisher_elsewhere(str(publishers), str(consumer))
         elif not set(publishers.hosts) & set(consumer.hosts):
-            yield findings.publisher_other_hosts(str(publishers), str(consumer))
-    fixed = [_FIXED[service] for service in setup.services if service in _FIXED]
-    shared = [name for name in setup.settings.topics if name in _SHARED and name not in fixed]
+            yield findings.publisher_other_hosts(
+                str(publishers), str(consumer)
+            )
+    shared = []
+    for name in setup.settings.topics:
+        if name in _SHARED and name not in _fixed_topics(setup):
+            shared.append(name)
     if shared and setup.settings.pool is None:
         yield findings.topic_shared(", ".join(shared))
 
@@ -205,12 +227,24 @@ def _are_named(case: Case) -> bool:
     """Whether the deployer named topics, so that somebody is likely to read them."""
     if case.find_options(_VERSIONED_OPTION):
         return True
-    return any(option.section == _GROUP for option in case.find_options("topics"))
+    sections = {option.section for option in case.find_options("topics")}
+    return _GROUP in sections
 
 
 def _versioned(case: Case, setup: Setup) -> list[str]:
     """The topics of notifications that are versioned objects."""
-    topics = [_FIXED[service] for service in setup.services if service in _FIXED]
+    topics = _fixed_topics(setup)
     for option in case.find_options(_VERSIONED_OPTION):
-        topics += [topic.strip() for topic in option.value.split(",") if topic.strip()]
+        for topic in option.value.split(","):
+            if topic.strip():
+                topics.append(topic.strip())
+    return topics
+
+
+def _fixed_topics(setup: Setup) -> list[str]:
+    """The topics that services have whatever the configuration says."""
+    topics = []
+    for service in setup.services:
+        if service in _FIXED:
+            topics.append(_FIXED[service])
     return topics

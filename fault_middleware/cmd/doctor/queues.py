@@ -58,7 +58,11 @@ def look(case: Case) -> Iterator[Finding]:
     rpc = publishing.place(facts.rpc)
     if facts.are_apart and publishers.transport == "rabbit":
         yield from _publishers(case, facts)
-    if rpc not in (consumer, publishers) and rpc.transport == "rabbit" and facts.rpc.hosts:
+    if (
+        rpc not in (consumer, publishers)
+        and rpc.transport == "rabbit"
+        and facts.rpc.hosts
+    ):
         yield from _rpc(case, facts)
 
 
@@ -99,7 +103,9 @@ def _publishers(case: Case, facts: Facts) -> Iterator[Finding]:
     if link is None:
         return
     where = publishing.place(facts.publishers)
-    wanted = Look(str(where), exchanges=facts.exchanges, others=tuple(_filled(facts)))
+    wanted = Look(
+        str(where), exchanges=facts.exchanges, others=tuple(_filled(facts))
+    )
     yield from _durability(link, wanted)
     yield from _exchanges(link, wanted)
     yield from _others(link, wanted)
@@ -121,7 +127,9 @@ def _rpc(case: Case, facts: Facts) -> Iterator[Finding]:
 
 def _filled(facts: Facts) -> list[str]:
     """The queues that publishers fill, by whatever they notify."""
-    return [f"{topic}.{name}" for topic in facts.topics for name in _PRIORITIES]
+    return [
+        f"{topic}.{name}" for topic in facts.topics for name in _PRIORITIES
+    ]
 
 
 def _durability(link: Link, wanted: Look) -> Iterator[Finding]:
@@ -136,9 +144,13 @@ def _exchanges(link: Link, wanted: Look) -> Iterator[Finding]:
             if name in wanted.expected:
                 yield findings.exchange_missing(name, wanted.where)
         elif answer.reply == broker.DIFFERENT and answer.is_less_durable:
-            yield findings.exchange_less_durable(name, wanted.where, answer.text)
+            yield findings.exchange_less_durable(
+                name, wanted.where, answer.text
+            )
         elif answer.reply == broker.DIFFERENT:
-            yield findings.exchange_more_durable(name, wanted.where, answer.text)
+            yield findings.exchange_more_durable(
+                name, wanted.where, answer.text
+            )
         elif answer.reply:
             yield findings.exchange_refused(name, wanted.where, answer.text)
 
@@ -182,7 +194,9 @@ def _others(link: Link, wanted: Look) -> Iterator[Finding]:
     for name in wanted.others:
         answer = link.look_into(name)
         if answer.messages and not answer.readers:
-            messages = _count(answer.messages, "message waits", "messages wait")
+            messages = _count(
+                answer.messages, "message waits", "messages wait"
+            )
             yield findings.topic_unread(name, wanted.where, messages)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares what the filter's section makes it read with what the doctor was given."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from fault_middleware.cmd.doctor.findings import reading as findings
 from fault_middleware.cmd.doctor.paste_file import PasteFile, Section
 from fault_middleware.options import DATABASE_GROUP, ConfigurationError
 
-_DATABASES = (f"[{DATABASE_GROUP}] connection", f"[{DATABASE_GROUP}] slave_connection")
+_DATABASES = (
+    f"[{DATABASE_GROUP}] connection",
+    f"[{DATABASE_GROUP}] slave_connection",
+)
 
 
 def look(case: Case) -> Iterator[Finding]:
@@ -43,7 +47,9 @@ def _section(case: Case, section: Section) -> Iterator[Finding]:
     if not files:
         server = program or "the name of the program that serves the API"
         given = ", ".join(case.files) or "FILE"
-        yield findings.filter_project_without_file(section.title, project or "", server, given)
+        yield findings.filter_project_without_file(
+            section.title, project or "", server, given
+        )
         return
     yield from _compare(case, section, theirs, files)
 
@@ -52,7 +58,9 @@ def _compare(
     case: Case, section: Section, theirs: cfg.ConfigOpts, files: list[str]
 ) -> Iterator[Finding]:
     names = ", ".join(files)
-    if {Path(file).resolve() for file in files} == {Path(file).resolve() for file in case.files}:
+    if set(map(os.path.realpath, files)) == set(
+        map(os.path.realpath, case.files)
+    ):
         yield findings.filter_reading_well(section.title, names)
         return
     options.register_opts(theirs)
@@ -63,13 +71,17 @@ def _compare(
         yield findings.filter_configuration_wrong(section.title, str(exc))
         return
     different = _different(theirs, case.conf)
-    if any(name in _DATABASES for name in different):
+    if not set(_DATABASES).isdisjoint(different):
         theirs_url = _url(theirs)
         given_url = _url(case.conf)
-        yield findings.filter_database_other(section.title, names, theirs_url, given_url)
+        yield findings.filter_database_other(
+            section.title, names, theirs_url, given_url
+        )
     others = [name for name in different if name not in _DATABASES]
     if others:
-        yield findings.filter_options_other(section.title, names, ", ".join(others))
+        yield findings.filter_options_other(
+            section.title, names, ", ".join(others)
+        )
     if not different:
         yield findings.filter_reading_well(section.title, names)
 
@@ -79,7 +91,9 @@ def _different(theirs: cfg.ConfigOpts, given: cfg.ConfigOpts) -> list[str]:
     found = []
     for group, opts in options.list_opts():
         for option in opts:
-            if _value(theirs, group, option.dest) != _value(given, group, option.dest):
+            if _value(theirs, group, option.dest) != _value(
+                given, group, option.dest
+            ):
                 found.append(f"[{group}] {option.dest}")
     return found
 
@@ -95,8 +109,10 @@ def _url(conf: cfg.ConfigOpts) -> str:
     """The database, without a password."""
     connection = _value(conf, DATABASE_GROUP, "connection")
     replica = _value(conf, DATABASE_GROUP, "slave_connection")
-    urls = [connection or "none", *([replica] if replica else [])]
-    return " and ".join(_without_password(url) for url in urls)
+    urls = [connection or "none"]
+    if replica:
+        urls.append(replica)
+    return " and ".join(map(_without_password, urls))
 
 
 def _without_password(url: str) -> str:

@@ -37,7 +37,10 @@ def look(case: Case, store: Store, url: str) -> Iterator[Finding]:
     """Yield the rights that are missing for what processes with this configuration do."""
     if not isinstance(case.setup, Setup):
         return
-    is_filter_alone = case.setup.settings.consumer == "external" and case.given.paste is not None
+    is_filter_alone = (
+        case.setup.settings.consumer == "external"
+        and case.given.paste is not None
+    )
     if publishing.has_driver(case):
         is_filter_alone = False
     try:
@@ -55,7 +58,9 @@ def look(case: Case, store: Store, url: str) -> Iterator[Finding]:
                 names.append(right.name)
                 first_error = first_error or error
         if names:
-            yield findings.rights_missing(", ".join(names), purpose, url, first_error)
+            yield findings.rights_missing(
+                ", ".join(names), purpose, url, first_error
+            )
 
 
 def _missing(setup: Setup, store: Store) -> list[tuple[Right, str]]:
@@ -72,7 +77,9 @@ def _needed(setup: Setup, dialect: str) -> Iterator[Right]:
     """What who stores faults has to do; where nobody reads notifications it is not known who."""
     if not setup.priorities:
         return
-    yield Right("INSERT into instance_faults", _STORES, _T.insert().values(**_row()))
+    yield Right(
+        "INSERT into instance_faults", _STORES, _T.insert().values(**_row())
+    )
     if dialect == "mysql":
         # INSERT ... ON DUPLICATE KEY UPDATE asks for it.
         nothing = _T.update().where(sa.false()).values(id=_T.c.id)
@@ -80,16 +87,26 @@ def _needed(setup: Setup, dialect: str) -> Iterator[Right]:
     settings = setup.settings
     if settings.retention_days or settings.max_faults_per_instance:
         table = models.retention
-        yield Right("DELETE from instance_faults", _PURGES, _T.delete().where(_T.c.id == "-"))
-        lease = table.update().where(sa.false()).values(position=table.c.position)
+        yield Right(
+            "DELETE from instance_faults",
+            _PURGES,
+            _T.delete().where(_T.c.id == "-"),
+        )
+        lease = (
+            table.update().where(sa.false()).values(position=table.c.position)
+        )
         yield Right(f"UPDATE {table.name}", _PURGES, lease)
-        yield Right(f"SELECT from {table.name}", _PURGES, sa.select(table.c.position))
+        yield Right(
+            f"SELECT from {table.name}", _PURGES, sa.select(table.c.position)
+        )
 
 
 def _row() -> dict[str, object]:
     """A row that nobody asks for."""
     now = clock.utcnow()
-    row: dict[str, object] = dict.fromkeys(("instance_id", "message", "details"), "-")
+    row: dict[str, object] = dict.fromkeys(
+        ("instance_id", "message", "details"), "-"
+    )
     return {"id": str(uuid.uuid4()), "created": now, "updated": now, **row}
 
 
@@ -100,7 +117,11 @@ def _try(store: Store, right: Right) -> str:
         try:
             connection.execute(right.statement)
         except (sa.exc.DBAPIError, db_exception.DBError) as exc:
-            cause = getattr(exc, "orig", None) or getattr(exc, "inner_exception", None) or exc
+            cause = (
+                getattr(exc, "orig", None)
+                or getattr(exc, "inner_exception", None)
+                or exc
+            )
             cause = getattr(cause, "orig", None) or cause
             return f"{type(cause).__name__}: {str(cause).splitlines()[0]}"
         finally:

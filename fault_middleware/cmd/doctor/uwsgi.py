@@ -10,9 +10,12 @@ from fault_middleware.cmd.doctor.finding import Finding
 from fault_middleware.cmd.doctor.findings import uwsgi as findings
 
 _THREADS = re.compile(
-    r"^\s*(enable-threads\s*[=:]\s*(true|1|yes|on)|threads\s*[=:])", re.MULTILINE
+    r"^\s*(enable-threads\s*[=:]\s*(true|1|yes|on)|threads\s*[=:])",
+    re.MULTILINE,
 )
-_UNPATCHED = re.compile(r"^\s*env\s*[=:]\s*NO_EVENTLET_MONKEYPATCH=", re.MULTILINE)
+_UNPATCHED = re.compile(
+    r"^\s*env\s*[=:]\s*NO_EVENTLET_MONKEYPATCH=", re.MULTILINE
+)
 
 
 def look(case: Case) -> Iterator[Finding]:

@@ -60,7 +60,9 @@ class CallbackModule(CallbackBase):
         self._file = None
         path = os.environ.get("FAULT_MIDDLEWARE_FAILURES")
         if path:
-            self._file = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+            self._file = open(  # noqa: SIM115 open as long as Ansible runs
+                path, "a", encoding="utf-8", errors="backslashreplace"
+            )
         else:
             self.disabled = True
 
@@ -74,7 +76,9 @@ class CallbackModule(CallbackBase):
         self._write(event="task", name=task.get_name())
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
-        self._write_failure(result, unreachable=False, ignored=bool(ignore_errors))
+        self._write_failure(
+            result, unreachable=False, ignored=bool(ignore_errors)
+        )
 
     def v2_runner_on_unreachable(self, result):
         ignored = bool(getattr(_task(result), "ignore_unreachable", False))
@@ -82,7 +86,10 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats):
         hosts = {
-            host: {"failures": stats.failures.get(host, 0), "unreachable": stats.dark.get(host, 0)}
+            host: {
+                "failures": stats.failures.get(host, 0),
+                "unreachable": stats.dark.get(host, 0),
+            }
             for host in stats.processed
         }
         self._write(event="end", hosts=hosts)
@@ -118,7 +125,9 @@ def _host(result):
 
 
 def _is_bad(item):
-    return isinstance(item, dict) and bool(item.get("failed") or item.get("unreachable"))
+    return isinstance(item, dict) and bool(
+        item.get("failed") or item.get("unreachable")
+    )
 
 
 def _shorten(result):

@@ -14,7 +14,9 @@ down_revision = None
 
 
 def upgrade() -> None:
-    date_time = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    date_time = sa.DateTime().with_variant(
+        mysql.DATETIME(fsp=6), "mysql", "mariadb"
+    )
     op.create_table(
         "instance_faults",
         sa.Column("id", sa.String(64), primary_key=True),

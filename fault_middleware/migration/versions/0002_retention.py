@@ -18,7 +18,12 @@ def upgrade() -> None:
     table = op.create_table(
         "fault_middleware_retention",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("due", sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")),
+        sa.Column(
+            "due",
+            sa.DateTime().with_variant(
+                mysql.DATETIME(fsp=6), "mysql", "mariadb"
+            ),
+        ),
         sa.Column("position", sa.String(64), nullable=False),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",

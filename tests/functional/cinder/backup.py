@@ -40,11 +40,15 @@ class _Connector:
 
 
 connector.get_connector_properties = _host
-connector.InitiatorConnector.factory = lambda *arguments, **options: _Connector()
+connector.InitiatorConnector.factory = lambda *arguments, **options: (
+    _Connector()
+)
 
 
 class Driver(posix.PosixBackupDriver):
     def delete_backup(self, backup):
         if "fail-backupdelete" in (backup.display_name or ""):
-            raise exception.BackupDriverException(reason="/srv/backups on 10.1.2.9 is read-only")
+            raise exception.BackupDriverException(
+                reason="/srv/backups on 10.1.2.9 is read-only"
+            )
         return super().delete_backup(backup)

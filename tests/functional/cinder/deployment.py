@@ -103,7 +103,11 @@ class Deployment:
     def run(self, *arguments: str) -> None:
         """Run a command in the deployment's environment."""
         ended = subprocess.run(
-            arguments, env=self.environ, cwd=self.folder, capture_output=True, text=True
+            arguments,
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
         )
         assert ended.returncode == 0, ended.stderr
 
@@ -115,18 +119,27 @@ class Deployment:
             "OpenStack-API-Version": f"volume {version}",
         }
         project = token.split(":")[1]
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=60
+        )
         try:
             data = None if body is None else json.dumps(body)
-            connection.request(method, f"/v3/{project}{path}", body=data, headers=headers)
+            connection.request(
+                method, f"/v3/{project}{path}", body=data, headers=headers
+            )
             answer = connection.getresponse()
             text = answer.read()
         finally:
             connection.close()
-        return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else {}
+        return answer.status, json.loads(text) if text[:1] in (
+            b"{",
+            b"[",
+        ) else {}
 
 
-def build(folder: Path, *, database: str, faults: str, broker: str) -> Deployment:
+def build(
+    folder: Path, *, database: str, faults: str, broker: str
+) -> Deployment:
     """Write the configuration, Cinder's own paste file with our fragment, and its tables.
 
     :param database: Cinder's own
@@ -150,7 +163,9 @@ def build(folder: Path, *, database: str, faults: str, broker: str) -> Deploymen
     )
     paste = _parser((etc / "api-paste.ini").read_text())
     paste["filter:authtoken"].clear()
-    paste["filter:authtoken"]["paste.filter_factory"] = "tests.keystone:filter_factory"
+    paste["filter:authtoken"]["paste.filter_factory"] = (
+        "tests.keystone:filter_factory"
+    )
     fragment = ROOT / "etc/fault_middleware/api-paste/cinder.ini"
     paste.read_string(fragment.read_text())
     del paste["filter:fault"]["oslo_config_project"]
@@ -173,18 +188,38 @@ def _parser(text: str) -> configparser.RawConfigParser:
 def serve(deployment: Deployment) -> Iterator[None]:
     """Run all processes of Cinder, and what stands in for Glance."""
     with contextlib.ExitStack() as stack:
-        images = [sys.executable, "-m", "tests.functional.cinder.images", str(deployment.images)]
-        stack.enter_context(start(deployment, "images", images, deployment.images))
+        images = [
+            sys.executable,
+            "-m",
+            "tests.functional.cinder.images",
+            str(deployment.images),
+        ]
+        stack.enter_context(
+            start(deployment, "images", images, deployment.images)
+        )
         for name in ("cinder-scheduler", "cinder-volume", "cinder-backup"):
             stack.enter_context(run(deployment, name))
         wsgi = "tests.functional.cinder.wsgi:application"
         address = f"127.0.0.1:{deployment.port}"
-        gunicorn = [str(BIN / "gunicorn"), "-k", "gthread", "--threads", "8", "-b", address, wsgi]
-        stack.enter_context(start(deployment, "cinder-api", gunicorn, deployment.port))
+        gunicorn = [
+            str(BIN / "gunicorn"),
+            "-k",
+            "gthread",
+            "--threads",
+            "8",
+            "-b",
+            address,
+            wsgi,
+        ]
+        stack.enter_context(
+            start(deployment, "cinder-api", gunicorn, deployment.port)
+        )
         yield
 
 
-def run(deployment: Deployment, name: str) -> contextlib.AbstractContextManager[object]:
+def run(
+    deployment: Deployment, name: str
+) -> contextlib.AbstractContextManager[object]:
     """One of the processes behind the API."""
     command = [str(BIN / name), "--config-file", str(deployment.conf)]
     return start(deployment, name, command)
@@ -192,9 +227,14 @@ def run(deployment: Deployment, name: str) -> contextlib.AbstractContextManager[
 
 @contextlib.contextmanager
 def start(
-    deployment: Deployment, name: str, command: list[str], port: int | None = None
+    deployment: Deployment,
+    name: str,
+    command: list[str],
+    port: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     log = deployment.folder / f"{name}.log"
     folder = deployment.folder
-    with services.process(command, log, port=port, env=deployment.environ, cwd=folder) as running:
+    with services.process(
+        command, log, port=port, env=deployment.environ, cwd=folder
+    ) as running:
         yield running

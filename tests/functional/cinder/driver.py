@@ -25,9 +25,13 @@ class Driver(driver.VolumeDriver):
 
     def get_volume_stats(self, refresh=False):
         if (_folder() / AWAY).exists():
-            raise exception.VolumeBackendAPIException(data="array 10.1.2.3 does not answer")
+            raise exception.VolumeBackendAPIException(
+                data="array 10.1.2.3 does not answer"
+            )
         return {
-            "volume_backend_name": self.configuration.safe_get("volume_backend_name"),
+            "volume_backend_name": self.configuration.safe_get(
+                "volume_backend_name"
+            ),
             "vendor_name": "tests",
             "driver_version": self.VERSION,
             "storage_protocol": "iSCSI",
@@ -80,13 +84,22 @@ class Driver(driver.VolumeDriver):
 
     def initialize_connection(self, volume, connector, **options):
         _step("attach", volume)
-        target = {"target_portal": "127.0.0.1:3260", "target_iqn": "iqn.x", "target_lun": 1}
-        return {"driver_volume_type": "iscsi", "data": {**target, "target_discovered": False}}
+        target = {
+            "target_portal": "127.0.0.1:3260",
+            "target_iqn": "iqn.x",
+            "target_lun": 1,
+        }
+        return {
+            "driver_volume_type": "iscsi",
+            "data": {**target, "target_discovered": False},
+        }
 
     def terminate_connection(self, volume, connector, **options):
         _step("detach", volume)
 
-    def copy_image_to_volume(self, context, volume, service, image, disable_sparse=False):
+    def copy_image_to_volume(
+        self, context, volume, service, image, disable_sparse=False
+    ):
         _step("image", volume)
 
     def copy_volume_to_image(self, context, volume, service, meta):
@@ -139,8 +152,14 @@ def _step(step, resource):
     if "chained" in name:
         try:
             raise processutils.ProcessExecutionError(
-                stderr=f"lun-tool: {step}: no space in pool rack7", exit_code=5, cmd="lun-tool -pX"
+                stderr=f"lun-tool: {step}: no space in pool rack7",
+                exit_code=5,
+                cmd="lun-tool -pX",
             )
         except processutils.ProcessExecutionError as exc:
-            raise exception.VolumeBackendAPIException(data=f"{step} failed") from exc
-    raise exception.VolumeBackendAPIException(data=f"{step} refused by array 10.1.2.3 (pool full)")
+            raise exception.VolumeBackendAPIException(
+                data=f"{step} failed"
+            ) from exc
+    raise exception.VolumeBackendAPIException(
+        data=f"{step} refused by array 10.1.2.3 (pool full)"
+    )

@@ -89,11 +89,22 @@ class Cloud:
         return self.settle(resource)
 
     def attach(self, volume: Resource) -> Resource:
-        given = {"volume_uuid": volume.id, "instance_uuid": IMAGE, "connector": CONNECTOR}
-        self.deployment.request("POST", "/attachments", MEMBER, {"attachment": given})
+        given = {
+            "volume_uuid": volume.id,
+            "instance_uuid": IMAGE,
+            "connector": CONNECTOR,
+        }
+        self.deployment.request(
+            "POST", "/attachments", MEMBER, {"attachment": given}
+        )
         return volume
 
-    def manage(self, name: str, volume_type: str = "good", host: str = "tests@good#good"):
+    def manage(
+        self,
+        name: str,
+        volume_type: str = "good",
+        host: str = "tests@good#good",
+    ):
         given = {"host": host, "ref": {"source-name": "lun"}, "name": name}
         body = {"volume": {**given, "volume_type": volume_type}}
         made = self.call("POST", "/manageable_volumes", body, ADMIN)["volume"]
@@ -101,7 +112,9 @@ class Cloud:
 
     def group(self, name: str, volume_type: str = "good") -> Resource:
         types = self.call("GET", "/types", token=ADMIN)["volume_types"]
-        wanted = [found["id"] for found in types if found["name"] == volume_type]
+        wanted = [
+            found["id"] for found in types if found["name"] == volume_type
+        ]
         kinds = self.call("GET", "/group_types", token=ADMIN)["group_types"]
         kind = next(found["id"] for found in kinds if found["name"] == "tests")
         given = {"name": name, "group_type": kind, "volume_types": wanted}
@@ -112,17 +125,24 @@ class Cloud:
     def is_up(self) -> bool:
         """Whether all services have reported, and the scheduler knows both back ends."""
         found = self.call("GET", "/os-services", token=ADMIN)["services"]
-        pools = self.call("GET", "/scheduler-stats/get_pools", token=ADMIN)["pools"]
+        pools = self.call("GET", "/scheduler-stats/get_pools", token=ADMIN)[
+            "pools"
+        ]
         up = [service for service in found if service["state"] == "up"]
         return len(up) == 4 and len(pools) == 2
 
     def prepare(self) -> None:
         """Make the types that the failures need: a back end that works, one that is full, none."""
         for name in ("good", "full", "nowhere"):
-            given = {"name": name, "extra_specs": {"volume_backend_name": name}}
+            given = {
+                "name": name,
+                "extra_specs": {"volume_backend_name": name},
+            }
             self.call("POST", "/types", {"volume_type": given}, ADMIN)
         self.call("POST", "/types", {"volume_type": {"name": "any"}}, ADMIN)
-        self.call("POST", "/group_types", {"group_type": {"name": "tests"}}, ADMIN)
+        self.call(
+            "POST", "/group_types", {"group_type": {"name": "tests"}}, ADMIN
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,11 +191,16 @@ def _clone(cloud):
 
 
 def _extend(cloud):
-    return cloud.act(cloud.volume("fail-extend"), **{"os-extend": {"new_size": 2}})
+    return cloud.act(
+        cloud.volume("fail-extend"), **{"os-extend": {"new_size": 2}}
+    )
 
 
 def _extend_unexpected(cloud):
-    return cloud.act(cloud.volume("fail-extend unexpected"), **{"os-extend": {"new_size": 2}})
+    return cloud.act(
+        cloud.volume("fail-extend unexpected"),
+        **{"os-extend": {"new_size": 2}},
+    )
 
 
 def _extend_nowhere(cloud):
@@ -191,7 +216,9 @@ def _snapshot(cloud):
 
 
 def _snapshot_delete(cloud):
-    return cloud.delete(cloud.snapshot(cloud.volume("well"), "fail-snapdelete"))
+    return cloud.delete(
+        cloud.snapshot(cloud.volume("well"), "fail-snapdelete")
+    )
 
 
 def _attach(cloud):
@@ -204,7 +231,9 @@ def _export(cloud):
 
 def _detach(cloud):
     volume = cloud.volume("fail-detach")
-    cloud.act(volume, ADMIN, **{"os-initialize_connection": {"connector": CONNECTOR}})
+    cloud.act(
+        volume, ADMIN, **{"os-initialize_connection": {"connector": CONNECTOR}}
+    )
     action = {"os-terminate_connection": {"connector": CONNECTOR}}
     cloud.deployment.request("POST", f"{volume.path}/action", ADMIN, action)
     return volume
@@ -222,19 +251,25 @@ def _revert(cloud):
 
 
 def _retype(cloud):
-    action = {"os-retype": {"new_type": "full", "migration_policy": "on-demand"}}
+    action = {
+        "os-retype": {"new_type": "full", "migration_policy": "on-demand"}
+    }
     return cloud.act(cloud.volume("fail-retype fail-migrate"), **action)
 
 
 def _retype_nowhere(cloud):
-    action = {"os-retype": {"new_type": "nowhere", "migration_policy": "never"}}
+    action = {
+        "os-retype": {"new_type": "nowhere", "migration_policy": "never"}
+    }
     return cloud.act(cloud.volume("well"), **action)
 
 
 def _migrate(cloud):
     volume = cloud.volume("fail-migrate", volume_type="any")
     here = cloud.show(volume, ADMIN)["os-vol-host-attr:host"]
-    there = "tests@good#good" if here == "tests@full#full" else "tests@full#full"
+    there = (
+        "tests@good#good" if here == "tests@full#full" else "tests@full#full"
+    )
     action = {"os-migrate_volume": {"host": there, "force_host_copy": False}}
     return cloud.act(volume, ADMIN, **action)
 
@@ -249,8 +284,14 @@ def _manage_nowhere(cloud):
 
 def _manage_snapshot(cloud):
     volume = cloud.volume("well")
-    given = {"volume_id": volume.id, "ref": {"source-name": "lun"}, "name": "fail-manage"}
-    made = cloud.call("POST", "/manageable_snapshots", {"snapshot": given}, ADMIN)["snapshot"]
+    given = {
+        "volume_id": volume.id,
+        "ref": {"source-name": "lun"},
+        "name": "fail-manage",
+    }
+    made = cloud.call(
+        "POST", "/manageable_snapshots", {"snapshot": given}, ADMIN
+    )["snapshot"]
     return cloud.settle(Resource("snapshots", made["id"]))
 
 
@@ -259,13 +300,17 @@ def _backup(cloud):
 
 
 def _backup_delete(cloud):
-    return cloud.delete(cloud.backup(cloud.volume("well"), "fail-backupdelete"))
+    return cloud.delete(
+        cloud.backup(cloud.volume("well"), "fail-backupdelete")
+    )
 
 
 def _restore(cloud):
     backup = cloud.backup(cloud.volume("well"))
     target = cloud.volume("fail-attach")
-    cloud.call("POST", f"{backup.path}/restore", {"restore": {"volume_id": target.id}})
+    cloud.call(
+        "POST", f"{backup.path}/restore", {"restore": {"volume_id": target.id}}
+    )
     cloud.settle(backup)
     return cloud.settle(target)
 
@@ -286,7 +331,10 @@ def _group_delete(cloud):
 ARRAY = "refused by array 10.1.2.3 (pool full)"
 FAILURES = [
     Failure(
-        "create", _create, f"create {ARRAY}", "The storage back end could not create the volume."
+        "create",
+        _create,
+        f"create {ARRAY}",
+        "The storage back end could not create the volume.",
     ),
     Failure(
         "create, chained",
@@ -319,10 +367,16 @@ FAILURES = [
         "The storage back end could not create the volume.",
     ),
     Failure(
-        "clone", _clone, f"create {ARRAY}", "The storage back end could not create the volume."
+        "clone",
+        _clone,
+        f"create {ARRAY}",
+        "The storage back end could not create the volume.",
     ),
     Failure(
-        "extend", _extend, f"extend {ARRAY}", "The storage back end could not extend the volume."
+        "extend",
+        _extend,
+        f"extend {ARRAY}",
+        "The storage back end could not extend the volume.",
     ),
     Failure(
         "extend, unexpected",
@@ -337,7 +391,10 @@ FAILURES = [
         "The storage back end of the volume has no room for the larger volume.",
     ),
     Failure(
-        "delete", _delete, f"delete {ARRAY}", "The storage back end could not delete the volume."
+        "delete",
+        _delete,
+        f"delete {ARRAY}",
+        "The storage back end could not delete the volume.",
     ),
     Failure(
         "snapshot",
@@ -352,7 +409,10 @@ FAILURES = [
         "The storage back end could not delete the snapshot.",
     ),
     Failure(
-        "attach", _attach, f"attach {ARRAY}", "The storage back end could not attach the volume."
+        "attach",
+        _attach,
+        f"attach {ARRAY}",
+        "The storage back end could not attach the volume.",
     ),
     Failure(
         "attach, export",
@@ -361,7 +421,10 @@ FAILURES = [
         "The storage back end could not attach the volume.",
     ),
     Failure(
-        "detach", _detach, f"detach {ARRAY}", "The storage back end could not detach the volume."
+        "detach",
+        _detach,
+        f"detach {ARRAY}",
+        "The storage back end could not detach the volume.",
     ),
     Failure(
         "upload to an image",
@@ -376,7 +439,10 @@ FAILURES = [
         "The storage back end could not revert the volume to the snapshot.",
     ),
     Failure(
-        "retype", _retype, ARRAY, "The storage back end could not change the type of the volume."
+        "retype",
+        _retype,
+        ARRAY,
+        "The storage back end could not change the type of the volume.",
     ),
     Failure(
         "retype, no back end",
@@ -426,7 +492,12 @@ FAILURES = [
         f"attach {ARRAY}",
         "The storage back end could not attach the volume for the backup.",
     ),
-    Failure("group", _group, f"group {ARRAY}", "The storage back end could not create the group."),
+    Failure(
+        "group",
+        _group,
+        f"group {ARRAY}",
+        "The storage back end could not create the group.",
+    ),
     Failure(
         "group, no back end",
         _group_nowhere,

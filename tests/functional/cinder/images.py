@@ -38,26 +38,38 @@ class Handler(BaseHTTPRequestHandler):
             properties = {name: {"is_base": True} for name in IMAGE}
             extra = {"type": "string"}
             self.answer(
-                200, {"name": "image", "properties": properties, "additionalProperties": extra}
+                200,
+                {
+                    "name": "image",
+                    "properties": properties,
+                    "additionalProperties": extra,
+                },
             )
         elif path.startswith("/v2/images/") and path.count("/") == 3:
             self.answer(200, {**IMAGE, "id": path.rpartition("/")[2]})
         elif path == "/v2/images":
             self.answer(200, {"images": []})
         elif path in ("", "/versions", "/v2"):
-            self.answer(300 if not path else 200, {"versions": [self.version()]})
+            self.answer(
+                300 if not path else 200, {"versions": [self.version()]}
+            )
         else:
             self.answer(404, {})
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.answer(201, {**IMAGE, "id": str(uuid.uuid4()), "status": "queued"})
+        self.answer(
+            201, {**IMAGE, "id": str(uuid.uuid4()), "status": "queued"}
+        )
 
     def do_DELETE(self):
         self.answer(204, None)
 
     def version(self):
-        link = {"rel": "self", "href": f"http://127.0.0.1:{self.server.server_port}/v2/"}
+        link = {
+            "rel": "self",
+            "href": f"http://127.0.0.1:{self.server.server_port}/v2/",
+        }
         return {"id": "v2.9", "status": "CURRENT", "links": [link]}
 
     def answer(self, status, value):
@@ -73,4 +85,6 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    ThreadingHTTPServer(
+        ("127.0.0.1", int(sys.argv[1])), Handler
+    ).serve_forever()

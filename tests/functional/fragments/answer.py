@@ -12,7 +12,10 @@ def filter_factory(global_conf, **local_conf):
     body = os.environ["FRAGMENT_ANSWER"].encode()
 
     def application(environ, start_response):
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+        ]
         start_response("200 OK", headers)
         return [body]
 

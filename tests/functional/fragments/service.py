@@ -130,7 +130,10 @@ SERVICES = [
         module="nova.wsgi.osapi_compute",
         options="[api_database]\nconnection = sqlite:///{folder}/api.sqlite\n"
         "[api]\nauth_strategy = keystone\n",
-        prepare=("nova-manage api_db sync", "nova-manage db sync --local_cell"),
+        prepare=(
+            "nova-manage api_db sync",
+            "nova-manage db sync --local_cell",
+        ),
     ),
     Service(
         "tacker",
@@ -184,7 +187,9 @@ class Deployment:
         }
 
 
-def build(service: Service, home: Path, *, faults: str, own: str = "") -> Deployment:
+def build(
+    service: Service, home: Path, *, faults: str, own: str = ""
+) -> Deployment:
     """Write the configuration where the service keeps it, and its paste file with our fragment.
 
     :param faults: the database of the faults
@@ -192,11 +197,17 @@ def build(service: Service, home: Path, *, faults: str, own: str = "") -> Deploy
     """
     deployment = Deployment(service, home, services.free_port())
     deployment.folder.mkdir(parents=True)
-    values = {"folder": deployment.folder, "port": deployment.port, "faults": faults}
+    values = {
+        "folder": deployment.folder,
+        "port": deployment.port,
+        "faults": faults,
+    }
     values["database"] = own or f"sqlite:///{deployment.folder}/service.sqlite"
     conf = _parser(CONFIGURATION.format(**values))
     conf.read_string(service.options.format(**values))
-    conf["DEFAULT"]["api_paste_config"] = str(deployment.folder / service.paste)
+    conf["DEFAULT"]["api_paste_config"] = str(
+        deployment.folder / service.paste
+    )
     _write(conf, deployment.folder / (service.file or f"{service.name}.conf"))
 
     own = Path(sys.prefix) / f"etc/{service.name}/{service.paste}"
@@ -231,19 +242,27 @@ def _add_fragment(paste: configparser.RawConfigParser, text: str) -> None:
             without = [word for word in value.split() if word != "fault"]
             assert without == paste[section][name].split(), (section, name)
             words = " ".join(value.split())
-            fragment[section][name] = words.replace(" fault ", " fault answer ")
+            fragment[section][name] = words.replace(
+                " fault ", " fault answer "
+            )
     paste.read_dict(fragment)
     answer = "tests.functional.fragments.answer:filter_factory"
     paste["filter:answer"] = {"paste.filter_factory": answer}
-    paste["filter:authtoken"] = {"paste.filter_factory": "tests.keystone:filter_factory"}
+    paste["filter:authtoken"] = {
+        "paste.filter_factory": "tests.keystone:filter_factory"
+    }
 
 
 def _parser(text: str) -> configparser.RawConfigParser:
     # [DEFAULT] is a section like others here: its values are not those of each other one.
-    parser = configparser.RawConfigParser(strict=False, default_section="", delimiters=("=",))
+    parser = configparser.RawConfigParser(
+        strict=False, default_section="", delimiters=("=",)
+    )
     parser.optionxform = str
     # urlmap's lines are "/path: application".
-    parser.read_string(text.replace(": ", " = ") if "[composite" in text else text)
+    parser.read_string(
+        text.replace(": ", " = ") if "[composite" in text else text
+    )
     return parser
 
 
@@ -265,5 +284,7 @@ def serve(deployment: Deployment) -> Iterator[Path]:
         command.append("tests.functional.fragments.wsgi")
     log = deployment.home / "log"
     options = {"env": deployment.environ, "cwd": deployment.folder}
-    with services.process(command, log, port=deployment.port, seconds=120, **options):
+    with services.process(
+        command, log, port=deployment.port, seconds=120, **options
+    ):
         yield log

@@ -9,4 +9,6 @@ import os
 import sys
 
 sys.argv = ["gunicorn"]
-application = importlib.import_module(os.environ["FRAGMENT_MODULE"]).application
+application = importlib.import_module(
+    os.environ["FRAGMENT_MODULE"]
+).application

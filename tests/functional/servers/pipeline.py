@@ -12,7 +12,10 @@ def app_factory(global_conf):
         instance_id = environ["PATH_INFO"].rpartition("/")[2]
         body = {"instance": {"id": instance_id, "pid": os.getpid()}}
         data = json.dumps(body).encode()
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(data))),
+        ]
         start_response("200 OK", headers)
         return [data]
 

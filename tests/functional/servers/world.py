@@ -23,7 +23,14 @@ WSGI = "tests.functional.servers.wsgi:application"
 GUNICORN = [str(BIN / "gunicorn"), "-w", "2", "-b", "{address}"]
 GTHREAD = [*GUNICORN, "-k", "gthread", "--threads", "2"]
 UWSGI = [
-    *(str(BIN / "uwsgi"), "--http-socket", "{address}", "--module", WSGI, "--need-app"),
+    *(
+        str(BIN / "uwsgi"),
+        "--http-socket",
+        "{address}",
+        "--module",
+        WSGI,
+        "--need-app",
+    ),
     *("--virtualenv", sys.prefix, "--die-on-term"),
 ]
 SERVE = [*PYTHON, "tests.functional.servers.serve"]
@@ -35,7 +42,14 @@ SERVERS = {
     "gunicorn gthread preload": [*GTHREAD, "--preload", WSGI],
     "gunicorn patched": [*GUNICORN, WSGI],
     "uwsgi": [*UWSGI, "--master", "-p", "2", "--enable-threads"],
-    "uwsgi lazy": [*UWSGI, "--master", "-p", "2", "--lazy-apps", "--enable-threads"],
+    "uwsgi lazy": [
+        *UWSGI,
+        "--master",
+        "-p",
+        "2",
+        "--lazy-apps",
+        "--enable-threads",
+    ],
     "uwsgi without a master": [*UWSGI, "--enable-threads"],
     "oslo.service": [*SERVE, "oslo-2", "{port}"],
     "oslo.service patched": [*SERVE, "oslo-2-full", "{port}"],
@@ -89,16 +103,26 @@ class World:
             part.format(address=f"127.0.0.1:{self.port}", port=self.port)
             for part in command or SERVERS[server]
         ]
-        environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"} | others
+        environ = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+        } | others
         environ["FAULT_TEST_INI"] = str(self.ini)
-        if server == "uwsgi old":  # the system's Python, which knows nothing of a virtualenv
+        if (
+            server == "uwsgi old"
+        ):  # the system's Python, which knows nothing of a virtualenv
             environ["PYTHONPATH"] += os.pathsep + sysconfig.get_path("platlib")
         if "patched" in server:
             environ["FAULT_TEST_PATCH"] = "1"
-        return services.process(command, self.log, port=self.port, env=environ, cwd=ROOT)
+        return services.process(
+            command, self.log, port=self.port, env=environ, cwd=ROOT
+        )
 
     def ask(self, instance_id="x"):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=10
+        )
         try:
             connection.request("GET", f"/p1/instances/{instance_id}")
             return json.loads(connection.getresponse().read())["instance"]
@@ -118,7 +142,9 @@ class World:
 
     def queue(self):
         with amqp.Connection(f"127.0.0.1:{self.broker.port}") as connection:
-            return connection.channel().queue_declare(f"{self.topic}.info", passive=True)
+            return connection.channel().queue_declare(
+                f"{self.topic}.info", passive=True
+            )
 
     def has_listener(self):
         try:

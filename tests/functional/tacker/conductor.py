@@ -28,11 +28,18 @@ from tests.functional.tacker.vnfs import PROJECT, V1, V2
 HERE = Path(__file__).parent
 # The VNF's node in its descriptor, with the driver for one step of instantiation.
 NODE = {
-    "interfaces": {"Vnflcm": {"instantiate_end": {"implementation": "failing"}}},
+    "interfaces": {
+        "Vnflcm": {"instantiate_end": {"implementation": "failing"}}
+    },
     "artifacts": {"failing": {"file": "driver.py"}},
 }
 VNFD = {"topology_template": {"node_templates": {"VNF": NODE}}}
-VIM = {"id": "vim", "vim_id": "vim", "vim_type": "openstack", "tenant_id": PROJECT}
+VIM = {
+    "id": "vim",
+    "vim_id": "vim",
+    "vim_type": "openstack",
+    "tenant_id": PROJECT,
+}
 
 
 def version_1(operation):
@@ -53,17 +60,25 @@ def version_1(operation):
     ).create()
     with (
         mock.patch.object(
-            manager.TackerManager, "get_service_plugins", return_value={"VNFM": None}
+            manager.TackerManager,
+            "get_service_plugins",
+            return_value={"VNFM": None},
         ),
         mock.patch.object(vnflcm_driver.VnfLcmDriver, "_instantiate_vnf"),
         mock.patch.object(utils, "_get_vim", return_value=VIM),
         mock.patch.object(utils, "_get_vnfd_dict", return_value=VNFD),
-        mock.patch.object(utils, "_get_vnf_package_path", return_value=str(HERE)),
+        mock.patch.object(
+            utils, "_get_vnf_package_path", return_value=str(HERE)
+        ),
     ):
         conductor_server.Conductor("localhost").instantiate(
             admin(),
             objects.VnfInstance.get_by_id(admin(), V1.instance),
-            {"before_error_point": 1, "current_error_point": 1, "status": "INACTIVE"},
+            {
+                "before_error_point": 1,
+                "current_error_point": 1,
+                "status": "INACTIVE",
+            },
             InstantiateVnfRequest(flavour_id="simple", vim_connection_info=[]),
             operation,
         )
@@ -83,7 +98,9 @@ def version_2(operation):
         operation="MODIFY_INFO",
         isAutomaticInvocation=False,
         isCancelPending=False,
-        operationParams=sol_objects.VnfInfoModificationRequest.from_dict(change),
+        operationParams=sol_objects.VnfInfoModificationRequest.from_dict(
+            change
+        ),
     ).create(admin())
     package = SimpleNamespace(
         get_interface_script=lambda *_: "script.py",

@@ -51,7 +51,14 @@ _INSTALLED = {
 }
 
 
-def write(folder: Path, *, filtered: bool, strategy: str, faults: str, **values: object) -> None:
+def write(
+    folder: Path,
+    *,
+    filtered: bool,
+    strategy: str,
+    faults: str,
+    **values: object,
+) -> None:
     """Write the files into a new folder, as the manual says.
 
     Tacker's own api-paste.ini is taken as it is installed, and the look-up of authtoken is
@@ -62,7 +69,9 @@ def write(folder: Path, *, filtered: bool, strategy: str, faults: str, **values:
     """
     (folder / "coordination").mkdir(parents=True)
     service, paste_advice = blocks(MANUAL / "install/tacker.rst", "ini")
-    conf = _parser(_CONFIGURATION.format(folder=folder, strategy=strategy, **values))
+    conf = _parser(
+        _CONFIGURATION.format(folder=folder, strategy=strategy, **values)
+    )
     conf.read_string(service)
     conf["fault_middleware_database"]["connection"] = faults
     _write(conf, folder / "tacker.conf")
@@ -72,21 +81,31 @@ def write(folder: Path, *, filtered: bool, strategy: str, faults: str, **values:
         (info / name).write_text(text)
 
     # The lines of the composite have a colon, which the values of others have too.
-    shipped = (Path(sys.prefix) / "etc/tacker/api-paste.ini").read_text().replace(": ", " = ")
+    shipped = (
+        (Path(sys.prefix) / "etc/tacker/api-paste.ini")
+        .read_text()
+        .replace(": ", " = ")
+    )
     paste = _parser(shipped)
     before = _pipelines(paste)
     paste.read_string(paste_advice)
     after = _pipelines(paste)
-    assert {name: text.replace(" fault ", " ") for name, text in after.items()} == before
+    assert {
+        name: text.replace(" fault ", " ") for name, text in after.items()
+    } == before
     paste["filter:fault"]["oslo_config_file"] = f"{folder}/tacker.conf"
-    paste["filter:authtoken"]["paste.filter_factory"] = "tests.keystone:filter_factory"
+    paste["filter:authtoken"]["paste.filter_factory"] = (
+        "tests.keystone:filter_factory"
+    )
     if not filtered:
         for (section, name), text in before.items():
             paste[section][name] = text
     _write(paste, folder / "api-paste.ini")
 
 
-def _pipelines(paste: configparser.RawConfigParser) -> dict[tuple[str, str], str]:
+def _pipelines(
+    paste: configparser.RawConfigParser,
+) -> dict[tuple[str, str], str]:
     return {
         (section, name): paste[section][name]
         for section in ("composite:vnflcm_v1", "composite:vnflcm_v2")

@@ -45,7 +45,11 @@ class Deployment:
     @property
     def environ(self) -> dict[str, str]:
         return {
-            **{name: value for name, value in os.environ.items() if name[:3] != "OS_"},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name[:3] != "OS_"
+            },
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": f"{ROOT}{os.pathsep}{self.folder}",
             "PYTHONWARNINGS": "ignore",
@@ -58,7 +62,11 @@ class Deployment:
     def run(self, *arguments: str) -> str:
         """What a command prints in the deployment's environment."""
         ended = subprocess.run(
-            arguments, env=self.environ, cwd=self.folder, capture_output=True, text=True
+            arguments,
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
@@ -66,7 +74,9 @@ class Deployment:
     def fail(self, version: Version) -> str:
         """Let an operation fail in a management driver; return the operation's id."""
         script = "tests.functional.tacker.conductor"
-        printed = self.run(sys.executable, "-m", script, self.conf, str(version.number))
+        printed = self.run(
+            sys.executable, "-m", script, self.conf, str(version.number)
+        )
         return printed.split()[-1]
 
 
@@ -78,11 +88,15 @@ def build(folder: Path, *, database: str, faults: str) -> Deployment:
     deployment = Deployment(folder, database, faults)
     manage = str(BIN / "tacker-db-manage")
     deployment.run(manage, "--config-file", deployment.conf, "upgrade", "head")
-    deployment.run(sys.executable, "-m", "tests.functional.tacker.seed", deployment.conf)
+    deployment.run(
+        sys.executable, "-m", "tests.functional.tacker.seed", deployment.conf
+    )
     return deployment
 
 
-def variant(deployment: Deployment, folder: Path, **changes: object) -> Deployment:
+def variant(
+    deployment: Deployment, folder: Path, **changes: object
+) -> Deployment:
     """The same Tacker in a folder and on a port of its own, with changes."""
     port = services.free_port()
     return dataclasses.replace(deployment, folder=folder, port=port, **changes)
@@ -94,6 +108,10 @@ def serve(deployment: Deployment) -> Iterator[subprocess.Popen[bytes]]:
     command = [str(BIN / "tacker-server"), "--config-file", deployment.conf]
     log = deployment.folder / "tacker-server.log"
     with services.process(
-        command, log, port=deployment.port, env=deployment.environ, cwd=deployment.folder
+        command,
+        log,
+        port=deployment.port,
+        env=deployment.environ,
+        cwd=deployment.folder,
     ) as running:
         yield running

@@ -30,7 +30,11 @@ VIM = "55555555-0000-4000-8000-000000000001"
 
 def admin():
     return Context(
-        user_id="root", tenant_id=PROJECT, is_admin=True, roles=["admin"], overwrite=False
+        user_id="root",
+        tenant_id=PROJECT,
+        is_admin=True,
+        roles=["admin"],
+        overwrite=False,
     )
 
 
@@ -72,7 +76,9 @@ def version_1():
         made = objects.VnfLcmOpOcc(
             context=admin(),
             id=operation,
-            operation_state="COMPLETED" if operation == V1.completed else "FAILED_TEMP",
+            operation_state="COMPLETED"
+            if operation == V1.completed
+            else "FAILED_TEMP",
             state_entered_time=START + (number + 1) * MINUTE,
             start_time=START + number * MINUTE,
             vnf_instance_id=V1.instance,
@@ -85,7 +91,9 @@ def version_1():
         )
         made.create()
         if error:
-            known = {name: error[name] for name in ("title", "status", "detail")}
+            known = {
+                name: error[name] for name in ("title", "status", "detail")
+            }
             made.error = ProblemDetails(context=admin(), **known)
             made.save()
 
@@ -105,14 +113,18 @@ def version_2():
     for number, (operation, error) in enumerate(V2.operations.items()):
         made = sol_objects.VnfLcmOpOccV2(
             id=operation,
-            operationState="COMPLETED" if operation == V2.completed else "FAILED_TEMP",
+            operationState="COMPLETED"
+            if operation == V2.completed
+            else "FAILED_TEMP",
             stateEnteredTime=START + (number + 1) * MINUTE,
             startTime=START + number * MINUTE,
             vnfInstanceId=V2.instance,
             operation="INSTANTIATE",
             isAutomaticInvocation=False,
             isCancelPending=False,
-            operationParams=sol_objects.InstantiateVnfRequest.from_dict({"flavourId": "simple"}),
+            operationParams=sol_objects.InstantiateVnfRequest.from_dict(
+                {"flavourId": "simple"}
+            ),
         )
         if error:
             made.error = sol_objects.ProblemDetails.from_dict(error)
@@ -125,7 +137,10 @@ def past_the_classes():
     error = json.dumps(json.dumps(RICH))
     session = api.get_session()
     with session.begin():
-        for table, operation in (("vnf_lcm_op_occs", V1), ("VnfLcmOpOccV2", V2)):
+        for table, operation in (
+            ("vnf_lcm_op_occs", V1),
+            ("VnfLcmOpOccV2", V2),
+        ):
             session.execute(
                 sa.text(f"UPDATE {table} SET error = :error WHERE id = :id"),
                 {"error": error, "id": operation.raw_error},

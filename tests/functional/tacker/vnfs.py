@@ -9,7 +9,11 @@ PROJECT = "p1"
 MEMBER = "member:p1:alice"
 ADMIN = "admin:p1:root"
 
-PLAIN = {"title": "", "status": 500, "detail": "Failed executing ansible playbook (exit code 2)"}
+PLAIN = {
+    "title": "",
+    "status": 500,
+    "detail": "Failed executing ansible playbook (exit code 2)",
+}
 RICH = {
     "type": "https://example.org/faults/mgmt-driver/ansible",
     "title": "Ansible playbook failed",

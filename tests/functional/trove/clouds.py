@@ -38,7 +38,9 @@ class _Servers:
     def get(self, server_id):
         row = _cloud()["servers"].get(server_id)
         if row is None:
-            raise nova_exceptions.NotFound(404, f"Instance {server_id} not found")
+            raise nova_exceptions.NotFound(
+                404, f"Instance {server_id} not found"
+            )
         return _server(server_id, row)
 
     def list(self, detailed=True, search_opts=None, limit=None, **kwargs):
@@ -47,14 +49,20 @@ class _Servers:
         return [
             _server(server_id, row)
             for server_id, row in rows.items()
-            if tags is None or f"trove_instance_id_{row['instance']}" in tags.split(",")
+            if tags is None
+            or f"trove_instance_id_{row['instance']}" in tags.split(",")
         ]
 
 
 class _Flavors:
     def get(self, flavor_id):
         return SimpleNamespace(
-            id=str(flavor_id), name="small", ram=2048, ephemeral=0, vcpus=1, disk=10
+            id=str(flavor_id),
+            name="small",
+            ram=2048,
+            ephemeral=0,
+            vcpus=1,
+            disk=10,
         )
 
     def list(self):
@@ -108,7 +116,9 @@ def cinder(context, region_name=None):
 
 
 def glance(context, region_name=None):
-    return SimpleNamespace(images=SimpleNamespace(get=lambda image_id: {"id": image_id}))
+    return SimpleNamespace(
+        images=SimpleNamespace(get=lambda image_id: {"id": image_id})
+    )
 
 
 class _Guest:

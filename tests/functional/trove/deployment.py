@@ -82,20 +82,35 @@ class Deployment:
     def run(self, *arguments: str) -> None:
         """Run a command in the deployment's environment."""
         ended = subprocess.run(
-            arguments, env=self.environ, cwd=self.folder, capture_output=True, text=True
+            arguments,
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
         )
         assert ended.returncode == 0, ended.stderr
 
     def notify(
-        self, event: str, instance_id: str, message: str = "", server: str = "taskmanager"
+        self,
+        event: str,
+        instance_id: str,
+        message: str = "",
+        server: str = "taskmanager",
     ) -> None:
         """Let an operation end: badly with a message, well without."""
         script = "tests.functional.trove.fail"
-        self.run(sys.executable, "-m", script, event, instance_id, message, server)
+        self.run(
+            sys.executable, "-m", script, event, instance_id, message, server
+        )
 
 
 def build(
-    folder: Path, *, faults: str, broker: str, rpc: str = "fake:/", own: str = ""
+    folder: Path,
+    *,
+    faults: str,
+    broker: str,
+    rpc: str = "fake:/",
+    own: str = "",
 ) -> Deployment:
     """Make a deployment with the filter, as the manual says.
 
@@ -107,7 +122,9 @@ def build(
     deployment = stock(folder, rpc=rpc, own=own)
     paste(deployment, blocks(MANUAL / "install/trove.rst", "ini")[:3])
     url = {"transport_url": broker}
-    configure(deployment, {"fault_middleware_database": {"connection": faults}})
+    configure(
+        deployment, {"fault_middleware_database": {"connection": faults}}
+    )
     configure(deployment, {"oslo_messaging_notifications": url})
     return deployment
 
@@ -120,9 +137,16 @@ def stock(folder: Path, *, rpc: str = "fake:/", own: str = "") -> Deployment:
     """
     folder.mkdir()
     deployment = Deployment(folder, services.free_port())
-    values = {"rpc": rpc, "database": own or f"sqlite:///{folder}/trove.sqlite"}
-    deployment.conf.write_text(CONFIGURATION.format(folder=folder, port=deployment.port, **values))
-    pipelines = _parser((Path(sys.prefix) / "etc/trove/api-paste.ini").read_text())
+    values = {
+        "rpc": rpc,
+        "database": own or f"sqlite:///{folder}/trove.sqlite",
+    }
+    deployment.conf.write_text(
+        CONFIGURATION.format(folder=folder, port=deployment.port, **values)
+    )
+    pipelines = _parser(
+        (Path(sys.prefix) / "etc/trove/api-paste.ini").read_text()
+    )
     pipelines["filter:authtoken"].clear()
     factory = "tests.keystone:filter_factory"
     pipelines["filter:authtoken"]["paste.filter_factory"] = factory
@@ -152,7 +176,9 @@ def paste(deployment: Deployment, snippets: Sequence[str]) -> None:
     _write(parser, deployment.paste)
 
 
-def configure(deployment: Deployment, options: Mapping[str, Mapping[str, str]]) -> None:
+def configure(
+    deployment: Deployment, options: Mapping[str, Mapping[str, str]]
+) -> None:
     """Set options of sections in trove.conf."""
     conf = _parser(deployment.conf.read_text())
     for section, values in options.items():
@@ -184,12 +210,16 @@ def without_filter(deployment: Deployment, folder: Path) -> Deployment:
     )
     bare.conf.write_text(text.replace(str(deployment.paste), str(bare.paste)))
     bare.paste.write_text(deployment.paste.read_text().replace(" fault ", " "))
-    (folder / "cloud.json").write_text((deployment.folder / "cloud.json").read_text())
+    (folder / "cloud.json").write_text(
+        (deployment.folder / "cloud.json").read_text()
+    )
     return bare
 
 
 @contextlib.contextmanager
-def serve(deployment: Deployment, server: str) -> Iterator[subprocess.Popen[bytes]]:
+def serve(
+    deployment: Deployment, server: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Serve the API, with two workers.
 
     :param server: trove-api (eventlet), gunicorn, gunicorn-gthread or uwsgi; the
@@ -199,7 +229,11 @@ def serve(deployment: Deployment, server: str) -> Iterator[subprocess.Popen[byte
     address = f"127.0.0.1:{deployment.port}"
     wsgi = "tests.functional.trove.wsgi:application"
     if server == "trove-api":
-        command = [str(BIN / "trove-api"), "--config-file", str(deployment.conf)]
+        command = [
+            str(BIN / "trove-api"),
+            "--config-file",
+            str(deployment.conf),
+        ]
     elif server == "uwsgi":
         environ["NO_EVENTLET_MONKEYPATCH"] = "1"
         command = [
@@ -221,10 +255,14 @@ def serve(deployment: Deployment, server: str) -> Iterator[subprocess.Popen[byte
 
 
 @contextlib.contextmanager
-def run(deployment: Deployment, name: str) -> Iterator[subprocess.Popen[bytes]]:
+def run(
+    deployment: Deployment, name: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """One of the processes behind the API: trove-taskmanager or trove-conductor."""
     command = [str(BIN / name), "--config-file", str(deployment.conf)]
     log = deployment.folder / f"{name}.log"
     folder = deployment.folder
-    with services.process(command, log, env=deployment.environ, cwd=folder) as running:
+    with services.process(
+        command, log, env=deployment.environ, cwd=folder
+    ) as running:
         yield running

@@ -28,11 +28,16 @@ def main(conf):
         user_id="alice",
         roles=["member"],
         service_catalog=[
-            {"type": "compute", "endpoints": [{"region": "RegionOne", "publicURL": "x"}]}
+            {
+                "type": "compute",
+                "endpoints": [{"region": "RegionOne", "publicURL": "x"}],
+            }
         ],
     )
     asked.notification = getattr(notification, EVENT)(asked, request=request)
-    with notification.StartNotification(asked, instance_id=INSTANCE, new_size=50):
+    with notification.StartNotification(
+        asked, instance_id=INSTANCE, new_size=50
+    ):
         with notification.NotificationCastWrapper(asked, SERVER):
             crossed = json.loads(json.dumps(asked.to_dict()))
         there = context.TroveContext.from_dict(crossed)
@@ -40,7 +45,9 @@ def main(conf):
         from trove.instance.models import get_instance_encryption_key
 
         conf.set_override("guest_id", INSTANCE)
-        conf.set_override("instance_rpc_encr_key", get_instance_encryption_key(INSTANCE))
+        conf.set_override(
+            "instance_rpc_encr_key", get_instance_encryption_key(INSTANCE)
+        )
     try:
         with notification.EndNotification(there):
             if MESSAGE:

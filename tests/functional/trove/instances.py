@@ -46,12 +46,23 @@ ERROR_FAULT = Seeded(
     service="BUILDING",
     fault=True,
 )
-ERROR_NO_FAULT = Seeded(uid(3), "db-error-no-fault", nova="ERROR", service="FAILED")
-BUILD = Seeded(uid(4), "db-build", task="BUILDING", nova="BUILD", service="NEW")
+ERROR_NO_FAULT = Seeded(
+    uid(3), "db-error-no-fault", nova="ERROR", service="FAILED"
+)
+BUILD = Seeded(
+    uid(4), "db-build", task="BUILDING", nova="BUILD", service="NEW"
+)
 REPLICA = Seeded(uid(5), "db-replica", replica_of=ACTIVE.id)
 ACTIVE_FAULT = Seeded(uid(6), "db-active-old-fault", fault=True)
 NOVA_GONE = Seeded(uid(9), "db-nova-gone", nova=None)
-DELETED = Seeded(uid(10), "db-deleted", nova=None, service="DELETED", fault=True, deleted=True)
+DELETED = Seeded(
+    uid(10),
+    "db-deleted",
+    nova=None,
+    service="DELETED",
+    fault=True,
+    deleted=True,
+)
 INSTANCES = [
     ACTIVE,
     ERROR_FAULT,

@@ -29,7 +29,9 @@ def main(conf):
     from trove.instance.service_status import ServiceStatuses
     from trove.instance.tasks import InstanceTasks
 
-    datastores.DBDatastore.create(id=DATASTORE, name="mysql", default_version_id=VERSION)
+    datastores.DBDatastore.create(
+        id=DATASTORE, name="mysql", default_version_id=VERSION
+    )
     datastores.DBDatastoreVersion.create(
         id=VERSION,
         datastore_id=DATASTORE,
@@ -63,7 +65,8 @@ def main(conf):
         )
         if seeded.service:
             models.InstanceServiceStatus.create(
-                instance_id=seeded.id, status=getattr(ServiceStatuses, seeded.service)
+                instance_id=seeded.id,
+                status=getattr(ServiceStatuses, seeded.service),
             )
         if seeded.nova:
             cloud["servers"][server] = {
@@ -74,21 +77,30 @@ def main(conf):
             }
             address = {"ip_address": f"192.0.2.{10 + number}"}
             cloud["ports"][server] = [
-                {"id": f"port-{number}", "network_id": "net-1", "fixed_ips": [address]}
+                {
+                    "id": f"port-{number}",
+                    "network_id": "net-1",
+                    "fixed_ips": [address],
+                }
             ]
         if seeded.fault:
             try:
                 raise RuntimeError(f"seeded failure of {seeded.name}")
             except RuntimeError as exc:
-                lines = ["Server type: taskmanager\n", *traceback.format_exception(exc)]
+                lines = [
+                    "Server type: taskmanager\n",
+                    *traceback.format_exception(exc),
+                ]
                 models.save_instance_fault(seeded.id, str(exc), lines)
         if seeded.deleted:
             # As Trove leaves the rows of an instance that it deleted.
             row = models.DBInstance.find_by(id=seeded.id)
             row.datastore_version_id = None
-            for row in (row, models.DBInstanceFault.find_by(instance_id=seeded.id)):  # noqa: B020
-                row.deleted, row.deleted_at = True, timeutils.utcnow()
-                row.save()
+            stored = models.DBInstanceFault.find_by(instance_id=seeded.id)
+            for deleted in (row, stored):
+                deleted.deleted = True
+                deleted.deleted_at = timeutils.utcnow()
+                deleted.save()
     Path(os.environ["TROVE_CLOUD"]).write_text(json.dumps(cloud))
 
 

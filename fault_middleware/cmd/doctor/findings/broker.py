@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The broker: its hosts, exchanges and queues."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, skipped, warning
+from fault_middleware.cmd.doctor.finding import (
+    Words,
+    error,
+    ok,
+    skipped,
+    warning,
+)
 
 # What to do where the options of [oslo_messaging_rabbit] and the broker differ. They are for all
 # that a service does with the broker, so each of the ways has to leave the rest working.
@@ -235,21 +241,24 @@ def queue_more_durable(queue: str, where: str, error: str) -> Words:
 @error
 def queue_refused(queue: str, where: str, error: str) -> Words:
     return Words(
-        what=f"The broker does not let us use the queue {queue} at {where}: {error}", remedy=_ALLOW
+        what=f"The broker does not let us use the queue {queue} at {where}: {error}",
+        remedy=_ALLOW,
     )
 
 
 @error
 def queue_unread(queue: str, where: str, messages: str) -> Words:
     return Words(
-        what=f"Nobody reads the queue {queue} at {where}, in which {messages}.", remedy=_START
+        what=f"Nobody reads the queue {queue} at {where}, in which {messages}.",
+        remedy=_START,
     )
 
 
 @warning
 def queue_idle(queue: str, where: str) -> Words:
     return Words(
-        what=f"Nobody reads the queue {queue} at {where}. No message waits there.", remedy=_START
+        what=f"Nobody reads the queue {queue} at {where}. No message waits there.",
+        remedy=_START,
     )
 
 

@@ -59,4 +59,6 @@ def credentials_headers() -> Words:
 
 @ok
 def configuration_well(services: str) -> Words:
-    return Words(f"The configuration is complete. The profiles in use describe {services}.")
+    return Words(
+        f"The configuration is complete. The profiles in use describe {services}."
+    )

@@ -20,4 +20,6 @@ def metrics_port_taken(address: str, error: str) -> Words:
 
 @ok
 def metrics_port_well(address: str) -> Words:
-    return Words(f"{address} is free for the counters of the consumer, or has them already.")
+    return Words(
+        f"{address} is free for the counters of the consumer, or has them already."
+    )

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paste file and the filter's place in it."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, skipped, warning
+from fault_middleware.cmd.doctor.finding import (
+    Words,
+    error,
+    ok,
+    skipped,
+    warning,
+)
 
 
 @skipped
@@ -29,7 +35,8 @@ def paste_unreadable(file: str, error: str) -> Words:
 @error
 def paste_duplicate(file: str, error: str) -> Words:
     return Words(
-        what=f"The API does not start with {file}: {error}", remedy="Remove the second of the two."
+        what=f"The API does not start with {file}: {error}",
+        remedy="Remove the second of the two.",
     )
 
 

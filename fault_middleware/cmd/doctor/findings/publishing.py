@@ -32,7 +32,10 @@ def publisher_silent(drivers: str) -> Words:
 
 @error
 def transport_wrong(error: str) -> Words:
-    return Words(what=error, remedy="Correct the URL. The service itself may not start with it.")
+    return Words(
+        what=error,
+        remedy="Correct the URL. The service itself may not start with it.",
+    )
 
 
 @error
@@ -135,7 +138,9 @@ def broker_not_needed() -> Words:
 
 @ok
 def no_notifications() -> Words:
-    return Words("The profiles in use read no notifications, so no broker was looked at.")
+    return Words(
+        "The profiles in use read no notifications, so no broker was looked at."
+    )
 
 
 @ok

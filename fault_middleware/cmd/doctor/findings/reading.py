@@ -13,7 +13,9 @@ def filter_file_missing(section: str, file: str) -> Words:
 
 
 @error
-def filter_project_without_file(section: str, project: str, program: str, given: str) -> Words:
+def filter_project_without_file(
+    section: str, project: str, program: str, given: str
+) -> Words:
     return Words(
         what=(
             f"[{section}] has oslo_config_project = {project}, and oslo.config finds no file for "
@@ -43,7 +45,9 @@ def filter_configuration_wrong(section: str, error: str) -> Words:
 
 
 @error
-def filter_database_other(section: str, files: str, theirs: str, given: str) -> Words:
+def filter_database_other(
+    section: str, files: str, theirs: str, given: str
+) -> Words:
     return Words(
         what=(
             f"[{section}] makes the filter read {files}, where the database is {theirs}. The "

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the callback plugin ``json`` of Ansible printed, read again."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fault_middleware.drivers.failures import Failure
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counts:
+    """How many tasks of a host failed, and found it unreachable, and count."""
+
+    failed: int
+    unreachable: int
+
+
+def read(text: str) -> tuple[list[Failure], dict[str, Counts]] | None:
+    """The failures that the json callback wrote; of each host, how many of two kinds count."""
+    start = re.search(r"^\{", text, re.MULTILINE)
+    try:
+        document, end = json.JSONDecoder().raw_decode(
+            text, start.start() if start else 0
+        )
+        if text.find("\nPLAY RECAP *", end) >= 0:
+            return None  # A task printed it: the recap of another callback comes last.
+        recap = {
+            host: _counts(of_host)
+            for host, of_host in document["stats"].items()
+        }
+        return list(_failures_in(document)), recap
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return None
+
+
+def _counts(of_host: Mapping[str, Any]) -> Counts:
+    counts = Counts(of_host["failures"], of_host["unreachable"])
+    if not isinstance(counts.failed, int) or not isinstance(
+        counts.unreachable, int
+    ):
+        raise TypeError(f"not numbers of tasks: {counts}")
+    return counts
+
+
+def _failures_in(document: Mapping[str, Any]) -> Iterator[Failure]:
+    for play in document["plays"]:
+        for task in play["tasks"]:
+            for host, result in task["hosts"].items():
+                if not is_bad(result):
+                    continue
+                items = [
+                    item for item in result.get("results", ()) if is_bad(item)
+                ]
+                lost = bool(result.get("unreachable"))
+                name = task["task"]["name"]
+                yield Failure(
+                    host, name, items or [result], lost, is_loop=bool(items)
+                )
+
+
+def is_bad(result: Mapping[str, Any]) -> bool:
+    """Whether a result is that of a task that failed, or did not reach its host."""
+    return bool(result.get("failed") or result.get("unreachable"))

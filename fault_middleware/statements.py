@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SQL of the store."""
+
+import dataclasses
+import functools
+import importlib
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from fault_middleware import models
+from fault_middleware.fault import Fault
+
+_T = models.instance_faults
+#: A row, in the order of the fields of Fault.
+COLUMNS = [_T.c[field.name] for field in dataclasses.fields(Fault)]
+_IS_WANTED = _T.c.instance_id == sa.bindparam("instance_id")
+_IS_OURS = _T.c.service == sa.bindparam("service")
+NEWEST = (
+    sa.select(*COLUMNS)
+    .where(_IS_WANTED, _IS_OURS)
+    .order_by(_T.c.created.desc(), _T.c.id.desc())
+    .limit(1)
+)
+NEWEST_BETWEEN = NEWEST.where(
+    sa.literal_column("created") >= sa.bindparam("since"),
+    sa.literal_column("created") <= sa.bindparam("until"),
+)
+# Of one instance: the rows of a request, and clearances, among its newest. The other rows are few
+# enough to be passed over however many faults an instance has. Only ids are gathered at first:
+# MariaDB would put texts on a disk for that.
+_OF_REQUEST = """
+    SELECT {columns} FROM (
+        SELECT id FROM instance_faults
+        WHERE instance_id = :id{number} AND service = :service
+        ORDER BY created DESC, id DESC LIMIT 16
+    ) AS recent{number}
+    JOIN instance_faults AS f ON f.id = recent{number}.id
+    WHERE f.request_id = :request{number} OR f.deleted
+"""
+#: The most instances in one query of :func:`of_requests`.
+MOST_REQUESTS = 16
+
+
+def _selected(table: str, with_details: bool) -> str:
+    """The columns of a row, in the order of the fields of Fault."""
+    names = [f"{table}.{column.name}" for column in COLUMNS]
+    if not with_details:
+        names[names.index(f"{table}.details")] = "'' AS details"
+        names[names.index(f"{table}.problem")] = "NULL AS problem"
+    return ", ".join(names)
+
+
+@functools.cache
+def newest_of(size: int, with_details: bool) -> sa.ClauseElement:
+    """The newest row of each of ``size`` instances (``:id0``, ``:id1``, ...).
+
+    A correlated LIMIT 1 for each id walks the index to one row, however many faults an instance
+    has; window functions read them all.
+    """
+    ids = " UNION ALL ".join(
+        f"SELECT :id{number} AS instance_id" for number in range(size)
+    )
+    return sa.text(
+        f"SELECT {_selected('f', with_details)} FROM ({ids}) AS wanted"  # noqa: S608 no values in it
+        " JOIN instance_faults AS f ON f.id = (SELECT newest.id"
+        " FROM instance_faults AS newest"
+        " WHERE newest.instance_id = wanted.instance_id"
+        " AND newest.service = :service"
+        " ORDER BY newest.created DESC, newest.id DESC LIMIT 1)"
+    ).columns(*COLUMNS)
+
+
+@functools.cache
+def newest_of_array(with_details: bool) -> sa.ClauseElement:
+    """The same, for the array ``:ids``; PostgreSQL plans it in a fraction of the time."""
+    return sa.text(
+        "SELECT f.* FROM unnest(CAST(:ids AS varchar[])) AS wanted(instance)"  # noqa: S608 no values in it
+        f" CROSS JOIN LATERAL (SELECT {_selected('instance_faults', with_details)}"
+        " FROM instance_faults"
+        " WHERE instance_id = wanted.instance AND service = :service"
+        " ORDER BY created DESC, id DESC LIMIT 1) AS f"
+    )
+
+
+@functools.cache
+def of_requests(size: int, with_details: bool) -> sa.ClauseElement:
+    """What else happened to ``size`` instances under the requests of their newest faults."""
+    columns = _selected("f", with_details)
+    parts = [
+        _OF_REQUEST.format(columns=columns, number=number)
+        for number in range(size)
+    ]
+    return sa.text(" UNION ALL ".join(parts)).columns(*COLUMNS)
+
+
+def values_of(row: Fault, updated: datetime) -> dict[str, Any]:
+    """A row of the table."""
+    values = {column.name: getattr(row, column.name) for column in COLUMNS}
+    values["deleted_at"] = row.created if row.deleted else None
+    return {**values, "updated": updated}
+
+
+@functools.cache
+def insert(dialect: str) -> Any:
+    """An INSERT that passes over a row whose id is there already.
+
+    MySQL's INSERT IGNORE would also pass over data that do not fit.
+    """
+    # Only the dialect in use: importing the others takes longer than all of our modules.
+    module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
+    statement = module.insert(_T).execution_options(preserve_rowcount=True)
+    if dialect == "mysql":
+        return statement.on_duplicate_key_update(id=_T.c.id)
+    return statement.on_conflict_do_nothing(index_elements=[_T.c.id])
