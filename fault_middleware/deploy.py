@@ -210,7 +210,8 @@ def _known(conf: cfg.ConfigOpts) -> list[Deployment]:
     """What this process has deployed of a configuration, with whatever options on top."""
     wanted = ("deployment", _identity(conf))
     found = []
-    for key, part in list(_shared.items()):
+    # Copied in one step: other threads may deploy meanwhile.
+    for key, part in _shared.copy().items():
         if key[:2] == wanted:
             found.append(part)
     return found

@@ -181,7 +181,8 @@ def _passed(record: logging.LogRecord, modules: re.Pattern[str]) -> list[Call]:
 def _call(frame: FrameType, modules: re.Pattern[str]) -> Call | None:
     module = frame.f_globals.get("__name__")
     if isinstance(module, str) and modules.fullmatch(module):
-        return Call(module, frame.f_code.co_name, frame.f_locals)
+        # From Python 3.13 on these are a view of the frame, which a copy does not keep alive.
+        return Call(module, frame.f_code.co_name, dict(frame.f_locals))
     return None
 
 

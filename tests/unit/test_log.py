@@ -303,6 +303,8 @@ def test_while_the_database_is_away_the_service_goes_on(handler, store):
 
 def test_a_fork_records_by_itself(handler, store):
     log_failure()
+    # A fork in the middle of a commit would copy locks that nobody releases.
+    wait_until(lambda: rows(store))
 
     child = multiprocessing.get_context("fork").Process(
         target=_log_in_a_fork, args=(handler,)

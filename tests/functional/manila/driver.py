@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A share driver that keeps nothing, and fails in the step that a share's name tells.
+
+A name holds ``fail-STEP``, and perhaps ``unexpected``, for an exception that is not Manila's.
+"""
+
+from manila import exception
+from manila.share import driver
+
+EXPORTS = [{"path": "127.0.0.1:/share"}]
+
+
+class Driver(driver.ShareDriver):
+    def __init__(self, *arguments, **options):
+        super().__init__([False], *arguments, **options)
+
+    def do_setup(self, context):
+        pass
+
+    def check_for_setup_error(self):
+        pass
+
+    def _update_share_stats(self, data=None):
+        stats = {
+            "share_backend_name": "good",
+            "vendor_name": "tests",
+            "driver_version": "1",
+            "storage_protocol": "NFS_CIFS",
+            "total_capacity_gb": 100,
+            "free_capacity_gb": 90,
+            "reserved_percentage": 0,
+            "snapshot_support": True,
+            "create_share_from_snapshot_support": True,
+            "revert_to_snapshot_support": True,
+            "mount_snapshot_support": False,
+            "replication_type": "readable",
+        }
+        super()._update_share_stats(stats)
+
+    def create_share(self, context, share, share_server=None):
+        _step("create", share)
+        return EXPORTS
+
+    def create_share_from_snapshot(
+        self, context, share, snapshot, share_server=None, parent_share=None
+    ):
+        _step("create", share)
+        return EXPORTS
+
+    def delete_share(self, context, share, share_server=None):
+        _step("delete", share)
+
+    def create_snapshot(self, context, snapshot, share_server=None):
+        _step("snapshot", snapshot)
+        return {}
+
+    def delete_snapshot(self, context, snapshot, share_server=None):
+        _step("snapdelete", snapshot)
+
+    def extend_share(self, share, size, share_server=None):
+        _step("extend", share)
+
+    def shrink_share(self, share, size, share_server=None):
+        _step("shrink", share)
+
+    def update_access(
+        self,
+        context,
+        share,
+        access_rules,
+        add_rules,
+        delete_rules,
+        update_rules=None,
+        share_server=None,
+    ):
+        _step("access", share)
+
+    def revert_to_snapshot(
+        self,
+        context,
+        snapshot,
+        share_access_rules,
+        snapshot_access_rules,
+        share_server=None,
+    ):
+        _step("revert", snapshot)
+
+    def manage_existing(self, share, driver_options):
+        _step("manage", share)
+        return {"size": 1}
+
+    def ensure_shares(self, context, shares):
+        return {}
+
+    def get_backend_info(self, context):
+        return {}
+
+
+def _step(step, resource):
+    """Fail, or not, as the name of the share or snapshot says."""
+    name = resource.get("display_name")
+    if not name:
+        # Of a share's instance or a snapshot without a name, the share has one.
+        name = (resource.get("share") or {}).get("display_name") or ""
+    if f"fail-{step}" not in name:
+        return
+    if "unexpected" in name:
+        raise RuntimeError(f"boom in {step}: password=hunter2 at 10.1.2.3")
+    raise exception.ShareBackendException(
+        msg=f"{step} refused by filer 10.1.2.3 (pool full)"
+    )
