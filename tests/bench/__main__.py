@@ -23,7 +23,7 @@ from tests.documents import ROOT  # noqa: E402
 
 QUESTIONS = [
     *("passing", "shows", "lists", "growth", "serving", "start", "trove"),
-    *("draining", "latency", "cohosting", "memory", "masking"),
+    *("draining", "latency", "cohosting", "memory", "masking", "logs"),
 ]
 
 

@@ -43,6 +43,14 @@ def calls(function: Callable[[], object]) -> Case:
     return run
 
 
+def descend(depth: int, function: Callable[[], object]) -> None:
+    """Call a function from as deep in the stack."""
+    if depth:
+        descend(depth - 1, function)
+    else:
+        function()
+
+
 def interleave(
     cases: Mapping[str, Case],
     counts: int | Mapping[str, int],
