@@ -19,9 +19,12 @@ from oslo_context import context as oslo_context
 
 from fault_middleware import chain
 from fault_middleware.chain import Cause
+from fault_middleware.text import CUT
 
 # A stack that is deeper is not looked at further out.
 _DEEPEST = 200
+# Characters of a traceback that are kept: more than a row has room for.
+_LONGEST_TRACE = 256 * 1024
 # Characters of a record's own text that are kept.
 _LONGEST_TEXT = 8192
 # What versioned objects of OpenStack put before the names of their fields.
@@ -133,10 +136,18 @@ def read(
             *(f"{call.module}.{call.function}" for call in calls),
         ),
         causes=tuple(chain.describe(cause) for cause in causes),
-        trace=chain.trace(exc) if exc is not None else "",
+        trace=_ends(chain.trace(exc)) if exc is not None else "",
         request_id=text_at(sighting.context, "request_id"),
         project_id=text_at(sighting.context, "project_id"),
     )
+
+
+def _ends(trace: str) -> str:
+    """A traceback that is not too long to be kept: where it began, and what happened."""
+    if len(trace) <= _LONGEST_TRACE:
+        return trace
+    half = _LONGEST_TRACE // 2
+    return f"{trace[:half]}\n{CUT}\n{trace[-half:]}"
 
 
 def message_of(record: logging.LogRecord) -> str:

@@ -12,13 +12,7 @@ from fault_middleware import cause, fault
 from fault_middleware.cause import Kind
 from fault_middleware.fault import Fault
 from fault_middleware.field import texts
-from fault_middleware.log_record import (
-    Call,
-    Failure,
-    follow,
-    message_of,
-    text_at,
-)
+from fault_middleware.log_record import Call, Failure, message_of, text_at
 from fault_middleware.vocabulary import Vocabulary
 from fault_middleware.wording import UNKNOWN
 
@@ -27,6 +21,10 @@ LEVELS = {
     "error": logging.ERROR,
     "critical": logging.CRITICAL,
 }
+# What services and oslo.log write before the text of a record: a kind and an id.
+_LABEL = re.compile(
+    rf"\[(?:instance: |[a-z_]+-)?({fault.UUID.pattern})\] ?", re.ASCII | re.I
+)
 
 
 class Seen(Protocol):
@@ -57,12 +55,21 @@ class Place(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RecordPlace:
-    """Attributes of the record, such as ``resource.id``; text with one UUID in it counts."""
+    """Attributes of the record, such as ``instance.uuid``.
+
+    A label that the log makes of a resource counts too, such as ``[instance: UUID] ``.
+    """
 
     paths: tuple[str, ...]
 
     def find(self, sighting: Seen) -> str | None:
-        return _agreed(_ids(vars(sighting.record), self.paths))
+        attributes = vars(sighting.record)
+        found = _ids(attributes, self.paths)
+        for path in self.paths:
+            label = _LABEL.fullmatch(text_at(attributes, path) or "")
+            if label is not None:
+                found.append(label[1].lower())
+        return _agreed(found)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -275,10 +282,10 @@ def _ids(root: object, paths: Sequence[str]) -> list[str]:
     """The ids that some paths lead to, in lower case."""
     found: list[str] = []
     for path in paths:
-        value = follow(root, path)
-        if isinstance(value, str):
-            # Such as "[volume-UUID] ", which oslo.log makes of a resource.
-            found.extend(match.lower() for match in fault.UUID.findall(value))
+        value = text_at(root, path)
+        # Nothing but a UUID: a longer text may hold what a user has chosen.
+        if value is not None and fault.UUID.fullmatch(value):
+            found.append(value.lower())
     return found
 
 

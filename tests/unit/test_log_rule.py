@@ -137,6 +137,21 @@ def test_a_resource_of_oslo_log_names_the_instance(sightings):
     assert build({"record": "resource"}).find(sightings[0]) == VOLUME
 
 
+@pytest.mark.parametrize(
+    "name", [f"my copy of volume-{VOLUME}", f"{VOLUME}] [volume-{OTHER}"]
+)
+def test_a_name_that_a_user_chose_blames_nobody(sightings, name):
+    oslo_log.getLogger("manager").error("it failed", resource={"name": name})
+
+    def rename(volume_id):
+        logging.getLogger("manager").error("it failed")
+
+    rename(name)
+
+    assert build({"record": "resource"}).find(sightings[0]) is None
+    assert build().find(sightings[1]) is None
+
+
 def test_a_resource_that_is_an_object_names_the_instance(sightings):
     record = logging.getLogger("manager").makeRecord(
         "m", 40, "f", 1, "it failed", (), None
@@ -217,6 +232,20 @@ def test_what_is_kept_of_a_record_is_text(sightings):
     assert failure.sources[-1].endswith("test_log_rule.fail")
     assert failure.trace.endswith("RuntimeError: no space in pool rack7\n")
     assert (failure.request_id, failure.project_id) == (REQUEST, "p1")
+
+
+def test_of_a_traceback_without_end_the_ends_are_kept(sightings):
+    def shrink(volume):
+        raise OSError("x" * 10**6)
+
+    try:
+        shrink({"id": VOLUME})
+    except OSError:
+        logging.getLogger("manager").exception("it failed")
+    failure = log_record.read(sightings[0], VOLUME, build().modules)
+
+    assert len(failure.trace) < 300_000
+    assert failure.trace.startswith("Traceback")
 
 
 def test_a_record_whose_arguments_do_not_fit_is_read_all_the_same():
