@@ -171,7 +171,9 @@ class Event:
             worded = wording.word(
                 record.report(notification), self.safe, words
             )
-            values |= dataclasses.asdict(worded)
+            values["message"] = worded.message
+            values["details"] = worded.details
+            values["weight"] = worded.weight
         return values
 
 

@@ -104,16 +104,15 @@ def make(
         message = last_line(details)
     elif len(message) > MESSAGE_CHARACTERS and message not in details:
         details = f"{message}\n\n{details}" if details else message
-    # A report that came without an identity has its content for one.
-    content = (
-        deleted,
-        message,
-        details,
-        created or now,
-        _label(request_id, 64),
-        _label(event_type, 255),
-    )
-    report = message_id or hashlib.sha256(_joined(*content)).hexdigest()
+    request_id = _label(request_id, 64)
+    event_type = _label(event_type, 255)
+    report = message_id
+    if not report:
+        # A report that came without an identity has its content for one.
+        content = _joined(
+            deleted, message, details, created or now, request_id, event_type
+        )
+        report = hashlib.sha256(content).hexdigest()
     return Fault(
         id=_identity(service, report, instance_id),
         service=service,
@@ -121,8 +120,8 @@ def make(
         created=min(created or now, now),
         message=cut_characters(message, MESSAGE_CHARACTERS),
         details=cut_bytes(details, DETAILS_BYTES),
-        event_type=_label(event_type, 255),
-        request_id=_label(request_id, 64),
+        event_type=event_type,
+        request_id=request_id,
         project_id=_label(project_id, 64),
         problem=_as_json(problem) if problem else None,
         deleted=deleted,

@@ -39,6 +39,9 @@ _WITHOUT_WIDTH = (
 )
 _HIDDEN = re.compile(f"(?<=[ -~])[{_FORBIDDEN}{_WITHOUT_WIDTH}]+(?=[ -~])")
 _REPLACED = re.compile(f"[{_FORBIDDEN}]")
+# Whether there is anything to do is asked first: most texts have none of these characters.
+_UNSEEN = re.compile(f"[\r\v\f\x85\u2028\u2029{_FORBIDDEN}{_WITHOUT_WIDTH}]")
+_SEEN_ASCII = b"\t\n" + bytes(range(0x20, 0x7F))
 # Python refuses to write longer integers in decimal digits.
 _INTEGER_BITS = 14_000
 
@@ -66,7 +69,7 @@ def visible(text: str) -> str:
     Such characters would also keep a secret from being found. Between ASCII characters they are
     removed, and elsewhere replaced by U+FFFD.
     """
-    if text.isascii() and text.isprintable():
+    if _is_visible(text):
         return text
     text = _COLOURS.sub("", text)
     text = _LINE_BREAKS.sub("\n", text)
@@ -152,6 +155,13 @@ def describe(exc: BaseException) -> str:
     """An exception in one line of at most 300 characters."""
     first_line = str(exc).partition("\n")[0]
     return printable(f"{type(exc).__name__}: {first_line}")[:300]
+
+
+def _is_visible(text: str) -> bool:
+    if text.isascii():
+        unseen = text.encode("ascii").translate(None, _SEEN_ASCII)
+        return not unseen
+    return _UNSEEN.search(text) is None
 
 
 def _masked(text: str) -> str:

@@ -96,6 +96,8 @@ def _tidy(report: Report) -> Report:
     if raised is not None:
         message = raised.text
         details = details or report.exception
+    if (message, details) == (report.message, report.details):
+        return report
     return dataclasses.replace(report, message=message, details=details)
 
 
