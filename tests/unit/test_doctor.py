@@ -769,6 +769,68 @@ def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(
     assert "The policy could not be looked at: no end" in found.what
 
 
+@pytest.fixture
+def cinder(deployment):
+    """A deployment whose profile has rules for logs."""
+    deployment.add("trove.conf", "\n[fault_middleware]\nprofiles = cinder\n")
+    return deployment
+
+
+RECORDING = "\n[oslo_messaging_notifications]\ndriver = fault_middleware\n"
+ON = "\n[fault_middleware]\nlogs = true\n"
+NAMING = "[handler_fault]\nclass = fault_middleware.log.Handler\n"
+
+
+def codes(deployment, word="logs-"):
+    """The codes of what is said of the log handler."""
+    found = deployment.said(paste=None)
+    return {code for code in found if code.startswith(word)}
+
+
+def test_of_a_log_handler_that_is_off_nothing_is_said(cinder):
+    assert codes(cinder) == set()
+
+
+def test_the_log_handler_is_on_where_the_driver_is(cinder):
+    cinder.add("trove.conf", ON + RECORDING)
+
+    said = cinder.said(paste=None)
+
+    assert "has the log handler, for cinder" in said["logs-attached"]
+
+
+def test_a_log_handler_that_nobody_attaches_is_told(cinder):
+    cinder.add("trove.conf", ON)
+
+    assert codes(cinder) == {"logs-without-driver"}
+
+
+def test_a_log_handler_without_rules_is_told(deployment):
+    deployment.add(
+        "trove.conf", "\n[fault_middleware]\nlogs = true\n" + RECORDING
+    )
+
+    assert codes(deployment) == {"logs-without-rules"}
+
+
+def test_a_file_of_logging_that_names_the_handler_is_found(cinder):
+    cinder.write("logging.conf", NAMING)
+    file = f"{cinder.folder}/logging.conf"
+    cinder.add("trove.conf", f"\n[DEFAULT]\nlog_config_append = {file}\n")
+
+    said = cinder.said(paste=None)
+
+    assert said["logs-named"].startswith(file)
+
+
+def test_a_file_of_logging_that_is_not_there_is_told(cinder):
+    cinder.add(
+        "trove.conf", "\n[DEFAULT]\nlog_config_append = /nowhere/x.conf\n"
+    )
+
+    assert codes(cinder) == {"logs-file-unreadable"}
+
+
 def test_owners_who_see_the_details_of_their_own_faults_are_no_trouble(
     deployment,
 ):
