@@ -3,8 +3,10 @@
 
 A server may build the filter and fork afterwards, and no hook fires in every server behind the
 fork. So whether a process is a new one is told by its id, each time the value is asked for.
+Only where Python is told of every fork, the id is remembered, for a request asks several times.
 """
 
+import functools
 import os
 import sys
 import threading
@@ -26,6 +28,34 @@ def starts_no_threads() -> bool:
     return bool(eventletutils.is_monkey_patched("thread"))
 
 
+class _Remembered:
+    """The id of this process, looked up once and after each fork that Python is told of."""
+
+    def __init__(self) -> None:
+        self._look()
+        os.register_at_fork(after_in_child=self._look)
+
+    def get(self) -> int:
+        return self._id
+
+    def _look(self) -> None:
+        self._id = os.getpid()
+
+
+@functools.cache
+def _remembered() -> _Remembered:
+    """The one of all values: Python keeps what it calls after a fork for ever."""
+    return _Remembered()
+
+
+def _source_of_id() -> Callable[[], int]:
+    """What tells the id of this process at least cost."""
+    if "uwsgi" in sys.modules:
+        # It forks in C, and tells Python of it only where py-call-osafterfork is set.
+        return os.getpid
+    return _remembered().get
+
+
 class PerProcess(Generic[_Value]):
     """A value that is made when a process first asks for it, and made anew after a fork.
 
@@ -42,6 +72,7 @@ class PerProcess(Generic[_Value]):
     ) -> None:
         self._make = make
         self._abandon = abandon
+        self._process_id = _source_of_id()
         self._made: tuple[int, _Value] | None = None
         # One lock for each process: a fork may copy a lock that another thread holds, and there
         # nobody would ever release it.
@@ -49,7 +80,7 @@ class PerProcess(Generic[_Value]):
 
     def get(self) -> _Value:
         """The value of this process."""
-        pid = os.getpid()
+        pid = self._process_id()
         made = self._made
         if made is not None and made[0] == pid:
             return made[1]

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+import ctypes
 import os
+import sys
 import threading
+import types
 from concurrent import futures
 
 import pytest
@@ -8,10 +11,10 @@ import pytest
 from fault_middleware.process import PerProcess
 
 
-def in_a_fork(act):
+def in_a_fork(act, fork=os.fork):
     """What ``act`` returns in a forked process, as text."""
     reads, writes = os.pipe()
-    pid = os.fork()
+    pid = fork()
     if pid == 0:
         os.write(writes, str(act()).encode())
         os._exit(0)
@@ -46,6 +49,16 @@ def test_a_forked_process_makes_its_own_and_leaves_the_parents_alone():
     assert first == second == child != mine
     assert left == [mine]
     assert (value.get(), abandoned) == (mine, [])
+
+
+def test_a_fork_of_uwsgi_of_which_python_is_not_told_is_noticed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uwsgi", types.ModuleType("uwsgi"))
+    value = PerProcess(os.getpid)
+    mine = value.get()
+
+    told = in_a_fork(value.get, fork=ctypes.PyDLL(None).fork)
+
+    assert int(told) != mine
 
 
 def test_a_fork_while_another_thread_makes_it_hangs_nobody():
