@@ -72,7 +72,7 @@ class _Series(Generic[_Kind]):
         **arguments: Any,
     ) -> None:
         self._series: _Kind | None = None
-        with _raising_nothing():
+        with _RaisingNothing():
             self._series = kind(
                 name, help, namespace=_PREFIX, registry=registry, **arguments
             )
@@ -87,7 +87,7 @@ class Counter(_Series[prometheus.Counter]):
     def inc(self, amount: float = 1) -> None:
         """Add to it."""
         if self._series is not None:
-            with _raising_nothing():
+            with _RaisingNothing():
                 self._series.inc(amount)
 
 
@@ -102,7 +102,7 @@ class Gauge(_Series[prometheus.Gauge]):
     def set(self, value: float) -> None:
         """Set it."""
         if self._series is not None:
-            with _raising_nothing():
+            with _RaisingNothing():
                 self._series.set(value)
 
 
@@ -125,7 +125,7 @@ class Counters(_Series[prometheus.Counter], Generic[_Label]):
     def inc(self, label: _Label, amount: float = 1) -> None:
         """Add to the counter of a label."""
         if self._series is not None:
-            with _raising_nothing():
+            with _RaisingNothing():
                 series = self._series.labels(label.label)
                 series.inc(amount)
 
@@ -147,13 +147,13 @@ class Gauges(_Series[prometheus.Gauge], Generic[_Label]):
         )
         for label in labels:
             if self._series is not None:
-                with _raising_nothing():
+                with _RaisingNothing():
                     self._series.labels(label.label)
 
     def set(self, label: _Label, value: float) -> None:
         """Set the gauge of a label."""
         if self._series is not None:
-            with _raising_nothing():
+            with _RaisingNothing():
                 series = self._series.labels(label.label)
                 series.set(value)
 
@@ -272,12 +272,22 @@ class Metrics:
         return told
 
 
-@contextlib.contextmanager
-def _raising_nothing() -> Iterator[None]:
-    try:
-        yield
-    except Exception as exc:
+class _RaisingNothing:
+    """Keeps the errors of counting from everybody who counts.
+
+    A class, since a generator would take several times as long as the counting does.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: object, exc: BaseException | None, traceback: object
+    ) -> bool:
+        if not isinstance(exc, Exception):
+            return False
         _log_once(describe(exc))
+        return True
 
 
 @functools.cache
