@@ -71,7 +71,7 @@ class Settings:
         cfg.ListOpt,
         ["fault_middleware"],
         help="The topics to consume. The default is a topic of our own, which publishers name "
-        "beside theirs ([oslo_messaging_notifications] topics = notifications,fault_middleware), "
+        "in [oslo_messaging_notifications] topics, beside theirs where somebody reads theirs, "
         "because a message of a shared topic reaches only one of its consumers. So two services "
         "with a consumer each, on one virtual host, need a topic each, e.g. "
         "fault_middleware_nova.",

@@ -806,9 +806,8 @@ def test_a_log_handler_that_nobody_attaches_is_told(cinder):
 
 
 def test_a_log_handler_without_rules_is_told(deployment):
-    deployment.add(
-        "trove.conf", "\n[fault_middleware]\nlogs = true\n" + RECORDING
-    )
+    profile = "\n[fault_middleware]\nprofiles = octavia\n"
+    deployment.add("trove.conf", profile + ON + RECORDING)
 
     assert codes(deployment) == {"logs-without-rules"}
 
