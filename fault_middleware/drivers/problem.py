@@ -38,7 +38,7 @@ _GIVEN_UP = re.compile(
 
 
 class ProblemError(ValueError):
-    """This is no problem; the message names the attribute and its value (100 characters)."""
+    """Not a valid ProblemDetails; the message names the attribute and its value."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,7 @@ class ProblemDetails:
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """Read an object or its text; raises ProblemError where that is no problem."""
+        """Read an object or its text; raises ProblemError where it is not a valid problem."""
         with contextlib.suppress(*_NOT_JSON):
             data = json.loads(data) if isinstance(data, str | bytes) else data
         if not isinstance(data, Mapping):
