@@ -27,6 +27,7 @@ ON_SERVERS = {
     "queue-shared",
     "queue-unread",
     "replica-other",
+    "revision-unknown",
     "rpc-exchange-different",
     "topic-unread",
 }

@@ -726,6 +726,32 @@ class TestRights:
         assert "rights-missing" not in found
         assert "rights-missing" in said(file)  # the consumer's own
 
+    def test_the_rights_that_the_manual_grants_a_filter_are_well(
+        self, consumer, grant, tmp_path
+    ):
+        url = grant({"instance_faults": "SELECT"})
+        (tmp_path / "paste.ini").write_text("")
+        file = consumer(url, consumer="external")
+
+        found = examine(file, paste=str(tmp_path / "paste.ini"))
+
+        about = [finding for finding in found if "database" in finding.what]
+        assert {"revision-unknown", "rights-of-filter"} <= {
+            row.code for row in found
+        }
+        assert not [row for row in about if row.severity == Severity.ERROR]
+
+    def test_the_rights_that_the_manual_grants_a_consumer_are_well(
+        self, consumer, grant
+    ):
+        tables = dict(FULL)
+        del tables["fault_middleware_alembic_version"]
+
+        file = consumer(grant(tables))
+
+        assert troubles(file) == {}
+        assert "revision-unknown" in said(file)
+
     def test_a_driver_that_records_has_to_write(
         self, consumer, grant, tmp_path
     ):

@@ -48,13 +48,13 @@ class Place:
 class Facts:
     """What a database says of itself.
 
-    :ivar revision: "" where ``db sync`` never ran
+    :ivar revision: "" where ``db sync`` never ran, None where we may not see it
     :ivar drift: seconds by which its clock differs from ours
     :ivar differences: sentences about what keeps this release from working with the tables
     """
 
     has_table: bool
-    revision: str
+    revision: str | None
     drift: float
     differences: str
 
@@ -114,7 +114,7 @@ def _look_at(place: Place) -> Generator[Finding, None, bool]:
     except Exception as exc:
         yield findings.table_unreadable(place.option, url, _describe(exc))
         return False
-    if not found:
+    if facts.revision and not found:
         yield findings.database_well(place.option, url, facts.revision)
     return True
 
@@ -124,11 +124,18 @@ def _ask(store: Store) -> Facts:
         now = connection.scalar(sa.text(_CLOCKS[connection.dialect.name]))
         has_table = sa.inspect(connection).has_table(_T.name)
     drift = abs(float(now or 0) - time.time())
-    revision = migration.version(store.reader) or ""
+    revision = _revision(store)
     differences = ""
     if has_table and revision:
         differences = _differences(store)
     return Facts(has_table, revision, drift, differences)
+
+
+def _revision(store: Store) -> str | None:
+    try:
+        return migration.version(store.reader) or ""
+    except sa.exc.DBAPIError:
+        return None  # the rights that the filter needs are for another table
 
 
 def _differences(store: Store) -> str:
@@ -150,6 +157,11 @@ def _file(url: sa.URL) -> Path | None:
 def _judge(place: Place, facts: Facts) -> Iterator[Finding]:
     url = str(place.url)
     needed = migration.newest() or ""
+    if facts.drift > _DRIFT:
+        yield findings.database_clock(f"{facts.drift:.1f}")
+    if facts.revision is None:
+        yield findings.revision_unknown(place.option, url)
+        return
     if not facts.revision:
         if facts.has_table:
             yield findings.table_foreign(url)
@@ -162,8 +174,6 @@ def _judge(place: Place, facts: Facts) -> Iterator[Finding]:
         yield findings.table_different(url, facts.differences)
     if facts.revision > needed:
         yield findings.revision_newer(facts.revision, needed)
-    if facts.drift > _DRIFT:
-        yield findings.database_clock(f"{facts.drift:.1f}")
 
 
 def _compare(primary: Place, replica: Place) -> Iterator[Finding]:

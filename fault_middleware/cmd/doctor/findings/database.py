@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The database, a replica, the table, and what our user may do there."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+from fault_middleware.cmd.doctor.finding import (
+    Words,
+    error,
+    ok,
+    skipped,
+    warning,
+)
 
 
 @error
@@ -73,6 +79,20 @@ def revision_old(revision: str, needed: str) -> Words:
         what=f"The table is at revision {revision}, and this release needs {needed}.",
         remedy=(
             "Bring it up to date: fault-middleware-manage db sync. Services may go on running."
+        ),
+    )
+
+
+@skipped
+def revision_unknown(option: str, url: str) -> Words:
+    return Words(
+        what=(
+            f"The user in {option} may not see at which revision the table in "
+            f"{url} is, so that was not looked at. Faults need no such right."
+        ),
+        remedy=(
+            "Grant it SELECT on fault_middleware_alembic_version, or run "
+            "fault-middleware-manage db version as the user of db sync."
         ),
     )
 
