@@ -616,6 +616,7 @@ TABLES = [
 
 #: Codes of findings that a test of their own plants here.
 ELSEWHERE_HERE = {
+    *("logs-without-driver", "logs-without-rules", "logs-file-unreadable"),
     *(
         "table-different",
         "no-purge",

@@ -16,6 +16,7 @@ PARTS = (
     "policy",
     "publishing",
     "broker",
+    "logs",
     "metrics",
     "uwsgi",
     "part",
