@@ -27,8 +27,9 @@ _DEEPEST = 200
 _LONGEST_TRACE = 256 * 1024
 # Characters of a record's own text that are kept.
 _LONGEST_TEXT = 8192
-# What versioned objects of OpenStack put before the names of their fields.
-_FIELD_PREFIX = "_obj_"
+# Where an attribute is kept: under its name, as versioned objects have it, or as older releases of
+# oslo.context do, behind a property.
+_FIELD_PREFIXES = ("", "_obj_", "_")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -219,5 +220,8 @@ def _member(value: object, name: str) -> object:
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:
         return None
-    found = attributes.get(name)
-    return attributes.get(_FIELD_PREFIX + name) if found is None else found
+    for prefix in _FIELD_PREFIXES:
+        found = attributes.get(prefix + name)
+        if found is not None:
+            return found
+    return None
