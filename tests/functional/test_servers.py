@@ -191,7 +191,7 @@ def test_a_first_request_in_a_thread_does_not_hang_the_exit(
         f"""
         import concurrent.futures, time, webtest
         from fault_middleware.deploy import configuration, deploy
-from fault_middleware.factories import filter_factory
+        from fault_middleware.factories import filter_factory
         from tests.fixtures import Service
         app = filter_factory({{}}, oslo_config_file={str(conf)!r})(Service())
         consumer = deploy(configuration(None, {str(conf)!r}, None)).consumer
@@ -217,7 +217,7 @@ def test_a_forked_process_listens_on_its_own(broker, sqlite_url, tmp_path):
         import os, sys, time, webtest
         from fault_middleware import fault
         from fault_middleware.deploy import configuration, deploy
-from fault_middleware.factories import filter_factory
+        from fault_middleware.factories import filter_factory
         from tests.fixtures import Service
         app = filter_factory({}, oslo_config_file=sys.argv[1])(Service({"instance": {"id": "i"}}))
         parts = deploy(configuration(None, sys.argv[1], None))
