@@ -2,8 +2,8 @@
 """Builds everything from one configuration.
 
 The paste filter, the commands and the stand-alone consumer all come here for their parts, so they
-cannot drift apart.  A part is made once in a process for what it is made of: filters that differ
-in an option share every part that does not depend on this option.
+cannot drift apart.  Metrics, profiles, stores, policies and the consumer are made once in a
+process for what they are made of, so that filters share them; the rest belongs to a deployment.
 """
 
 import dataclasses
@@ -43,8 +43,8 @@ _TUNING = (
 )
 _Part = TypeVar("_Part")
 
-# The only state of a module: what the filters, a health check and a direct call of one process
-# share, by what it is made of.
+# The state of this module: what the filters, a health check and a direct call of one process
+# share, by what it is made of. (The masking rules that were chosen are the state of masking.)
 _shared: dict[tuple[Hashable, ...], Any] = {}
 
 

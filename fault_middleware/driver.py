@@ -38,6 +38,7 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         super().__init__(conf, topics, transport)
         self._deployment: Deployment | None = None
         self._stored = {"record", "clear"}
+        self._asks_for_context = False
         try:
             deployment = deploy(conf)
         except Exception as exc:
@@ -52,6 +53,7 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         if deployment.settings.clear_on_success:
             self._stored.add("success")
         self._deployment = deployment
+        self._asks_for_context = _ask_for_context(deployment.profiles)
         if deployment.settings.logs:
             log.attach(deployment)
         deployment.metrics.health.works(Part.DRIVER)
@@ -69,7 +71,10 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
             return
         name = "a notification"
         try:
-            event = self._find(deployment.profiles, message)
+            seen = message
+            if self._asks_for_context:
+                seen = _with_context(ctxt, message)
+            event = self._find(deployment.profiles, seen)
             if event is not None:
                 name = _name(event, message)
                 text = _serialize(ctxt, message)
@@ -108,12 +113,27 @@ def _serialize(ctxt: Any, message: Mapping[str, Any]) -> str:
     Made now, because the caller goes on to change the message; and not made a fault yet, because
     masking can take a hundred times as long.
     """
+    whole = _with_context(ctxt, message)
+    text: str = jsonutils.dumps(whole, _to_primitive)
+    return text
+
+
+def _with_context(ctxt: Any, message: Mapping[str, Any]) -> dict[str, Any]:
+    """A notification as profiles read it."""
     context = ctxt
     if hasattr(ctxt, "to_dict"):
         context = ctxt.to_dict()
-    whole = {**message, "context": context}
-    text: str = jsonutils.dumps(whole, _to_primitive)
-    return text
+    return {**message, "context": context}
+
+
+def _ask_for_context(profiles: Sequence[Profile]) -> bool:
+    """Whether an event is told from others by its context, which is costly to have each time."""
+    for profile in profiles:
+        for event in profile.events:
+            for name, _, _ in event.when:
+                if name.partition(".")[0] == "context":
+                    return True
+    return False
 
 
 def _to_primitive(value: Any) -> Any:

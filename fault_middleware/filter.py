@@ -164,7 +164,8 @@ class FaultFilter:
     ) -> list[_Shown]:
         """The instances with a fault, ours or the service's own, as the caller may see it.
 
-        A fault that the service wrote is under the policy whatever the path and the query say.
+        The details of a fault that the service wrote are under the policy, whatever the path and
+        the query say. Who sees the rest of it the service has decided.
         """
         shown = []
         for instance in instances:

@@ -66,8 +66,8 @@ class Response:
     ) -> Iterable[bytes] | None:
         """Call the application.
 
-        :returns: its response, for the server, where no fault can belong into it; None for one
-            that is held until :meth:`finish`
+        :returns: None if the response is held, until :meth:`finish`; else the response, for the
+            server, since no fault can belong into it
         """
         conditions = {
             key: environ.pop(key) for key in _CONDITIONS if key in environ

@@ -159,6 +159,29 @@ def test_what_no_profile_names_is_left_out(world, store):
     wait_until(lambda: messages(store) == ["ours"])
 
 
+def test_an_event_may_be_told_by_its_context(configure, tmp_path, store):
+    profile = tmp_path / "orders.yaml"
+    named = "event_type: order.failed\n"
+    when = "    when: {context.project_id: p1}\n"
+    profile.write_text(ORDERS.replace(named, named + when))
+    deployment = deploy(configure(TRANSPORT, profiles=str(profile)))
+    driver = Driver(deployment.conf)
+
+    for project in ("p2", "p1"):
+        failed = notification(
+            f"of {project}",
+            event_type="order.failed",
+            priority="ERROR",
+            payload={"id": INSTANCE, "why": f"of {project}"},
+        )
+        driver.notify({"project_id": project}, failed, "ERROR", -1)
+
+    wait_until(lambda: rows(store))
+    deployment.writer.get().end()
+    assert messages(store) == ["of p1"]
+    close(deployment.store)
+
+
 def test_driver_and_consumer_make_one_row(configure, store):
     topic = f"t{uuid.uuid4().hex}"
     text = (
