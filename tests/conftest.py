@@ -5,6 +5,8 @@ import hypothesis
 import pytest
 
 pytest_plugins = ["tests.fixtures"]
+# What it asserts is shown as in a test.
+pytest.register_assert_rewrite("tests.functional.cloud")
 
 # Other work on the machine makes no test fail.
 hypothesis.settings.register_profile(

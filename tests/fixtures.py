@@ -106,6 +106,24 @@ def new_database(server: str) -> Iterator[str]:
     admin.dispose()
 
 
+def lose_connections(server: str) -> None:
+    """Let a MariaDB end everybody's connections to its databases, as when it restarts."""
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        own = connection.scalar(sa.text("SELECT CONNECTION_ID()"))
+        found = connection.scalars(
+            sa.text(
+                "SELECT id FROM information_schema.processlist WHERE db IS NOT NULL"
+            )
+        ).all()
+        for number in found:
+            if number != own:
+                # It may just have ended by itself.
+                with contextlib.suppress(sa.exc.DBAPIError):
+                    connection.exec_driver_sql(f"KILL {number}")
+    engine.dispose()
+
+
 @contextlib.contextmanager
 def relayed(url: str) -> Iterator[services.Relay]:
     """A wire to the server of a URL; its attribute ``url`` leads over it."""

@@ -5,22 +5,14 @@ Needs manila in the same virtualenv (``tox -e manila``).
 """
 
 import importlib.util
-import json
 import time
 
 import pytest
 
-from tests.fixtures import (
-    close,
-    make_store,
-    new_database,
-    require,
-    rows,
-    wait_until,
-)
-from tests.functional.manila import deployment as manila
-from tests.functional.manila.deployment import ADMIN
-from tests.functional.manila.failures import FAILURES, Cloud
+from tests.fixtures import close, make_store, new_database, require, wait_until
+from tests.functional.cloud import assert_shown, faults_of
+from tests.functional.manila.deployment import served
+from tests.functional.manila.failures import FAILURES, Shares
 
 # What the exceptions of the driver hold and no owner may read.
 SECRETS = (
@@ -43,19 +35,14 @@ def cloud(broker, mariadb, postgresql, tmp_path_factory):
         store = make_store(faults)
         utf8 = f"{own}?charset=utf8mb4"
         host = broker.new_host("manila")
-        made = manila.build(folder, database=utf8, faults=faults, broker=host)
-        with manila.serve(made):
-            found = Cloud(made)
+        with served(
+            folder, database=utf8, faults=faults, broker=host
+        ) as deployment:
+            found = Shares(deployment)
             wait_until(lambda: found.is_up(), 180)
             found.prepare()
             yield found, store
         close(store)
-
-
-def faults_of(store):
-    """The ids of the resources that have a fault, and have not been cleared since."""
-    newest = {row["instance_id"]: row for row in rows(store)}
-    return {found for found, row in newest.items() if not row["deleted"]}
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
@@ -65,15 +52,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
 
     resource = failure.provoke(api)
 
-    wait_until(lambda: "fault" in api.show(resource))
-    # What comes after the first record of a failure must not hide it.
-    time.sleep(1)
-    fault = api.show(resource)["fault"]
-    assert fault["message"] == failure.says
-    assert "details" not in fault
-    assert not [secret for secret in SECRETS if secret in json.dumps(fault)]
-    full = api.show(resource, ADMIN)["fault"]
-    assert failure.root in f"{full['message']}\n{full['details']}"
+    assert_shown(api, resource, failure, SECRETS)
     others = faults_of(store) - before - {resource.id}
     assert not others
 

@@ -12,8 +12,7 @@ from cinder import exception
 from cinder.volume import driver
 from oslo_concurrency import processutils
 
-#: The file in the deployment's folder that says that the array does not answer.
-AWAY = "array-is-away"
+from tests.functional.deployment import AWAY
 
 
 class Driver(driver.VolumeDriver):

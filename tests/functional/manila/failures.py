@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can fail in Manila, each provoked through its API by the user who would do so."""
 
-import dataclasses
-import re
-import time
-from collections.abc import Callable
+from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.deployment import ADMIN
 
-from tests.functional.manila.deployment import ADMIN, MEMBER, Deployment
-
-# What changes by itself.
-_PASSING = re.compile(r"\w+ing(_\w+)?")
 _SPECS = {
     "driver_handles_share_servers": "False",
     "snapshot_support": "True",
@@ -18,46 +12,8 @@ _SPECS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Resource:
-    """What a failure is to be shown on.
-
-    :ivar kind: as in the path, such as ``shares``
-    """
-
-    kind: str
-    id: str
-
-    @property
-    def path(self) -> str:
-        return f"/{self.kind}/{self.id}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Cloud:
-    """The API of a deployment, in the words of the tests."""
-
-    deployment: Deployment
-
-    def call(self, method: str, path: str, body=None, token=MEMBER):
-        status, answer = self.deployment.request(method, path, token, body)
-        assert status < 300, (method, path, status, answer)
-        return answer
-
-    def show(self, resource: Resource, token=MEMBER):
-        """The resource as the API shows it; nothing when it is gone."""
-        status, answer = self.deployment.request("GET", resource.path, token)
-        return answer[resource.kind.removesuffix("s")] if status == 200 else {}
-
-    def settle(self, resource: Resource, seconds: float = 30) -> Resource:
-        """Wait until the status of a resource changes no more by itself."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            status = self.show(resource, ADMIN).get("status", "gone")
-            if "error" in status or not _PASSING.fullmatch(status):
-                break
-            time.sleep(0.2)
-        return resource
+class Shares(Cloud):
+    """Manila's API."""
 
     def share(self, name: str, **others) -> Resource:
         given = {
@@ -75,14 +31,6 @@ class Cloud:
         given = {"share_id": share.id, "name": name}
         made = self.call("POST", "/snapshots", {"snapshot": given})["snapshot"]
         return self.settle(Resource("snapshots", made["id"]))
-
-    def act(self, resource: Resource, token=MEMBER, **action) -> Resource:
-        self.call("POST", f"{resource.path}/action", action, token)
-        return self.settle(resource)
-
-    def delete(self, resource: Resource) -> Resource:
-        self.call("DELETE", resource.path)
-        return self.settle(resource)
 
     def allow(self, share: Resource) -> Resource:
         rule = {
@@ -126,21 +74,6 @@ class Cloud:
                 "extra_specs": {**_SPECS, **specs},
             }
             self.call("POST", "/types", {"share_type": given}, ADMIN)
-
-
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """A failure and what is known of it.
-
-    :ivar provoke: makes it happen; returns the resource that it is about
-    :ivar root: what an administrator must find
-    :ivar says: what its owner reads
-    """
-
-    name: str
-    provoke: Callable[[Cloud], Resource]
-    root: str
-    says: str
 
 
 def _create(cloud):

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API of a real service in the words of the tests, and what is asked of each failure."""
+
+import dataclasses
+import json
+import re
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from fault_middleware.store import Store
+from tests.fixtures import rows, wait_until
+from tests.functional.deployment import ADMIN, MEMBER, Deployment
+
+_PASSING = re.compile(r"\w+ing([-_]\w+)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Resource:
+    """What a failure is to be shown on.
+
+    :ivar kind: as in the path, such as ``volumes``
+    """
+
+    kind: str
+    id: str
+
+    @property
+    def path(self) -> str:
+        return f"/{self.kind}/{self.id}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """The API of a deployment; each service adds what it can make and do."""
+
+    deployment: Deployment
+
+    def call(self, method: str, path: str, body=None, token=MEMBER):
+        """The answer to a request that is in order."""
+        status, answer = self.deployment.request(method, path, token, body)
+        assert status < 300, (method, path, status, answer)
+        return answer
+
+    def refused(self, method: str, path: str, body=None, token=MEMBER) -> bool:
+        """Whether the answer is that the user made a mistake."""
+        status, _ = self.deployment.request(method, path, token, body)
+        return 400 <= status < 500
+
+    def show(self, resource: Resource, token=MEMBER) -> dict[str, Any]:
+        """The resource as the API shows it; nothing when it is gone."""
+        status, answer = self.deployment.request("GET", resource.path, token)
+        if status != 200:
+            return {}
+        # Some services show a resource below its kind, others by itself.
+        return answer.get(resource.kind.removesuffix("s"), answer)
+
+    def status(self, resource: Resource) -> str:
+        return self.show(resource, ADMIN).get("status", "gone")
+
+    def is_passing(self, status: str) -> bool:
+        """Whether a resource leaves a status by itself."""
+        return "error" not in status and bool(_PASSING.fullmatch(status))
+
+    def settle(self, resource: Resource, seconds: float = 30) -> Resource:
+        """Wait until the status of a resource changes no more by itself."""
+        end = time.monotonic() + seconds
+        while self.is_passing(self.status(resource)):
+            if time.monotonic() > end:
+                break
+            time.sleep(0.2)
+        return resource
+
+    def act(self, resource: Resource, token=MEMBER, **action) -> Resource:
+        self.call("POST", f"{resource.path}/action", action, token)
+        return self.settle(resource)
+
+    def delete(self, resource: Resource) -> Resource:
+        self.call("DELETE", resource.path)
+        return self.settle(resource)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """A kind of failure and what is known of it.
+
+    :ivar provoke: makes it happen in a service's :class:`Cloud`; returns the resource that it
+        is about
+    :ivar root: the root cause, which an administrator must find in the details
+    :ivar says: what its owner reads
+    """
+
+    name: str
+    provoke: Callable[[Any], Resource]
+    root: str
+    says: str
+
+
+def faults_of(store: Store) -> set[str]:
+    """The ids of the resources that have a fault, and have not been cleared since."""
+    newest = {row["instance_id"]: row for row in rows(store)}
+    return {found for found, row in newest.items() if not row["deleted"]}
+
+
+def assert_shown(
+    cloud: Cloud,
+    resource: Resource,
+    failure: Failure,
+    secrets: Collection[str],
+) -> None:
+    """The owner reads what failed, and an administrator why.
+
+    :param secrets: what the exceptions hold and no owner may read
+    """
+    wait_until(lambda: "fault" in cloud.show(resource))
+    # What comes after the first record of a failure must not hide it.
+    time.sleep(1)
+    fault = cloud.show(resource)["fault"]
+    assert fault["message"] == failure.says
+    assert "details" not in fault
+    assert not [secret for secret in secrets if secret in json.dumps(fault)]
+    full = cloud.show(resource, ADMIN)["fault"]
+    assert failure.root in f"{full['message']}\n{full['details']}"

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment of a real service in a folder: its files, its processes and its API.
+
+What differs between the services is theirs to say, in ``tests/functional/SERVICE``.
+"""
+
+import configparser
+import contextlib
+import dataclasses
+import http.client
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tests import services
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sysconfig.get_path("scripts"))
+PROJECT = "a1" * 16
+ADMIN = f"admin:{PROJECT}:root"
+MEMBER = f"member:{PROJECT}:alice"
+#: The file in a deployment's folder that says that what is behind the service does not answer.
+AWAY = "back-end-is-away"
+#: What every service is configured with, before what it needs itself.
+COMMON = """\
+[DEFAULT]
+auth_strategy = keystone
+host = tests
+my_ip = 127.0.0.1
+state_path = {folder}
+transport_url = {broker}
+rpc_response_timeout = 20
+periodic_interval = 5
+report_interval = 2
+service_down_time = 20
+
+[database]
+connection = {database}
+
+[oslo_concurrency]
+lock_path = {folder}/locks
+
+[coordination]
+backend_url = file://{folder}/coordination
+
+[oslo_messaging_notifications]
+driver = fault_middleware
+
+[fault_middleware]
+profiles = {service}
+consumer = external
+logs = true
+
+[fault_middleware_database]
+connection = {faults}
+
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Deployment:
+    """A service's files in a folder.
+
+    :ivar port: of its API
+    :ivar prefix: of the paths of its API, such as ``/v3/{project}``
+    :ivar headers: of every request, such as the microversion
+    """
+
+    service: str
+    folder: Path
+    port: int
+    prefix: str
+    headers: Mapping[str, str]
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / f"{self.service}.conf"
+
+    @property
+    def etc(self) -> Path:
+        """The files that the service's package brings."""
+        return Path(sys.prefix) / "etc" / self.service
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+            "PYTHONUNBUFFERED": "1",
+            f"{self.service.upper()}_CONF": str(self.conf),
+        }
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """How one of the service's programs is called with the configuration."""
+        return [
+            str(BIN / program),
+            "--config-file",
+            str(self.conf),
+            *arguments,
+        ]
+
+    def log(self, program: str) -> Path:
+        """What a program has printed."""
+        return self.folder / f"{program}.log"
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of the service's programs to its end."""
+        ended = subprocess.run(
+            self.command(program, *arguments),
+            env=self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == 0, ended.stderr
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        token: str = MEMBER,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ):
+        """Status and JSON of an answer of the API; the path is behind the prefix."""
+        prefix = self.prefix.format(project=token.split(":")[1])
+        data = None if body is None else json.dumps(body)
+        sent = {
+            "X-Auth-Token": token,
+            "Content-Type": "application/json",
+            **self.headers,
+            **(headers or {}),
+        }
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=60
+        )
+        with contextlib.closing(connection):
+            connection.request(method, prefix + path, body=data, headers=sent)
+            answer = connection.getresponse()
+            text = answer.read()
+        is_json = text[:1] in (b"{", b"[")
+        return answer.status, json.loads(text) if is_json else {}
+
+
+def build(
+    deployment: Deployment, configuration: str, **values: object
+) -> None:
+    """Write the configuration.
+
+    :param configuration: what the service needs besides :data:`COMMON`
+    :param values: what is in braces there and in COMMON: ``broker``; ``database``, the
+        service's own; ``faults``, the database of the faults
+    """
+    for name in ("", "locks", "coordination"):
+        (deployment.folder / name).mkdir(exist_ok=True)
+    text = (COMMON + configuration).format(
+        service=deployment.service,
+        folder=deployment.folder,
+        etc=deployment.etc,
+        **values,
+    )
+    deployment.conf.write_text(text)
+
+
+def paste(deployment: Deployment) -> None:
+    """Write the service's own paste file with our fragment, and with the tests' tokens."""
+    name = "api-paste.ini"
+    parser = _parser((deployment.etc / name).read_text())
+    parser["filter:authtoken"].clear()
+    parser["filter:authtoken"]["paste.filter_factory"] = (
+        "tests.keystone:filter_factory"
+    )
+    fragments = ROOT / "etc/fault_middleware/api-paste"
+    parser.read_string((fragments / f"{deployment.service}.ini").read_text())
+    del parser["filter:fault"]["oslo_config_project"]
+    parser["filter:fault"]["oslo_config_file"] = str(deployment.conf)
+    with (deployment.folder / name).open("w") as file:
+        parser.write(file)
+
+
+def _parser(text: str) -> configparser.RawConfigParser:
+    # urlmap's lines are "/path: application".
+    parser = configparser.RawConfigParser(strict=False, delimiters=("=", ": "))
+    parser.optionxform = str
+    parser.read_string(text)
+    return parser
+
+
+@contextlib.contextmanager
+def serve(deployment: Deployment, *programs: str) -> Iterator[None]:
+    """Run programs of the service, in their order, and then its API in gunicorn.
+
+    The application is that of ``tests/functional/SERVICE/wsgi.py``.
+    """
+    with contextlib.ExitStack() as stack:
+        for program in programs:
+            command = deployment.command(program)
+            stack.enter_context(start(deployment, program, command))
+        gunicorn = [
+            *(str(BIN / "gunicorn"), "-k", "gthread", "--threads", "8"),
+            *("-b", f"127.0.0.1:{deployment.port}"),
+            f"tests.functional.{deployment.service}.wsgi:application",
+        ]
+        name = f"{deployment.service}-api"
+        stack.enter_context(start(deployment, name, gunicorn, deployment.port))
+        yield
+
+
+@contextlib.contextmanager
+def start(
+    deployment: Deployment,
+    name: str,
+    command: list[str],
+    port: int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process of the deployment, whose log has its name.
+
+    :param port: waited for, if any
+    """
+    with services.process(
+        command,
+        deployment.log(name),
+        port=port,
+        env=deployment.environ,
+        cwd=deployment.folder,
+    ) as running:
+        yield running
