@@ -32,7 +32,7 @@ from fault_middleware.retention import Retention
 LOG = logging.getLogger(__name__)
 
 # Seconds: the longest pause between two tries to listen; how long the broker may take to let us
-# go; how often a wait looks whether the process is ending.
+# go; how often a wait looks whether the process is ending, and whether the broker is there.
 _LONGEST_PAUSE = 30.0
 _LONGEST_STOP = 5.0
 _GLANCE = 0.5
@@ -44,6 +44,7 @@ _LISTEN_AGAIN = (
     "no notifications come; see transport_url, and amqp_durable_queues and rabbit_quorum_queue, "
     "which must be the publishers'; trying again in"
 )
+_SILENT = "no notifications come; oslo.messaging connects again by itself"
 _UWSGI_PATCHED = (
     "Notifications are not consumed: eventlet has replaced threads, and under uWSGI such threads "
     "do not run. Set NO_EVENTLET_MONKEYPATCH=1 for Trove, or [fault_middleware] consumer = "
@@ -53,6 +54,12 @@ _UWSGI_WITHOUT_THREADS = (
     "Notifications are consumed only while requests are served: set enable-threads = true in the "
     "configuration of uWSGI"
 )
+
+
+class SilentBrokerError(Exception):
+    """Nothing is heard of the broker."""
+
+
 # uWSGI's own module, which is there in its processes alone.
 _UWSGI: Any = sys.modules.get("uwsgi")
 
@@ -194,7 +201,9 @@ class Consumer:
         self._metrics.health.starting(Part.BROKER)
         self._recorder.check()
         self._begin_to_listen(state)
-        self._retention.run(self._wait)
+        self._retention.run(self._watch)
+        while not self._watch(_LONGEST_PAUSE):
+            pass
 
     def _warn_of_a_still_thread(self) -> None:
         """Say so if this thread stands still while no request is served."""
@@ -230,6 +239,26 @@ class Consumer:
         end = time.monotonic()
         state.rest_until = end + min(_REST * (end - begin), _LONGEST_REST)
         return stored
+
+    def _watch(self, seconds: float) -> bool:
+        """Wait as :meth:`_wait`, and note meanwhile whether the broker is there."""
+        end = time.monotonic() + seconds
+        while not self._wait(min(end - time.monotonic(), _GLANCE)):
+            self._look_at_broker()
+            if time.monotonic() >= end:
+                return False
+        return True
+
+    def _look_at_broker(self) -> None:
+        silence = None
+        if self.listener is not None:
+            silence = self.listener.silence
+        if silence is None:
+            self._metrics.health.works(Part.BROKER)
+        else:
+            self._metrics.health.fails(
+                Part.BROKER, _SILENT, SilentBrokerError(silence)
+            )
 
     def _wait(self, seconds: float) -> bool:
         """Wait; return True, and soon, if the process is ending."""

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The listener: oslo.messaging's own, for batches, with four differences.
+"""The listener: oslo.messaging's own, for batches, with five differences.
 
 It takes no more from the broker than it soon stores. A message that cannot be read costs the
 others of its batch nothing. A batch ends when nothing more comes. RabbitMQ's messages are read
-together, and acknowledged together.
+together, and acknowledged together. And it tells when the broker is silent: oslo.messaging
+connects again by itself, for as long as that takes, and lets nobody know.
 """
 
-import contextlib
 import functools
 import logging
 import types
@@ -22,6 +22,7 @@ from oslo_messaging.notify import dispatcher
 from oslo_messaging.notify import listener as messaging_listener
 
 from fault_middleware import queues
+from fault_middleware.broker import Gathering, RabbitLink
 from fault_middleware.metrics import Metrics, Reason, Site
 from fault_middleware.options import GROUP, ConfigurationError, Settings
 from fault_middleware.profile import Profile
@@ -31,14 +32,15 @@ LOG = logging.getLogger(__name__)
 #: Batches that the broker may send ahead of their acknowledgement. oslo.messaging's default is no
 #: limit, which is a queue in memory.
 BATCHES_AHEAD = 4
-# Seconds to wait for a first message. While none comes, nothing else is done.
-_IDLE = 0.5
-# Seconds to wait for what has arrived already; with none, py-amqp would wait in a busy loop.
-_NEXT = 0.001
 _MESSAGING_GROUP = "oslo_messaging_notifications"
 _WRONG_URL = (
     "transport_url cannot be read; in a password write @ as %40, / as %2F, ? as %3F, # as %23, "
     "[ as %5B and ] as %5D"
+)
+_KAFKA = (
+    "is not for listening: oslo.messaging's driver for Kafka takes a notification for done before "
+    "it is stored, and would lose some. Let the services store their faults themselves, with "
+    "[oslo_messaging_notifications] driver = fault_middleware"
 )
 
 #: Notifications as profiles read them.
@@ -61,7 +63,7 @@ def start(
     :raises ConfigurationError: when the address of the broker cannot be one
     :raises Exception: when the broker refuses us
     """
-    url = transport_url(conf, settings)
+    url = listening_url(conf, settings)
     transport = oslo_messaging.get_notification_transport(conf, url=url)
     targets = []
     for exchange in queues.exchanges(
@@ -94,6 +96,19 @@ def start(
         services,
     )
     return listener
+
+
+def listening_url(
+    conf: cfg.ConfigOpts, settings: Settings
+) -> oslo_messaging.TransportURL:
+    """The same as :func:`transport_url`, for a broker from which nothing gets lost.
+
+    :raises ConfigurationError: naming the option, but no password
+    """
+    url = transport_url(conf, settings)
+    if url.transport == "kafka":
+        raise ConfigurationError(f"transport_url: {url.transport} {_KAFKA}")
+    return url
 
 
 def transport_url(
@@ -169,19 +184,32 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
         )
         self._metrics = metrics
         self._is_rabbit = is_rabbit
+        self._gathering: Gathering | None = None
+
+    @property
+    def silence(self) -> str | None:
+        """What is to be said when nothing comes from the broker; None while all is well.
+
+        A broker that stands still is known by its heartbeats, which do not come. Of other brokers
+        than RabbitMQ nothing is known but that reading does not end.
+        """
+        if self._gathering is None:
+            return None
+        return self._gathering.silence()
 
     def _create_listener(self) -> base.PollStyleListenerAdapter:
         """What reads from the broker."""
         reader = super()._create_listener()._poll_style_listener
+        link = None
         if self._is_rabbit:
             try:
-                _RabbitLink(reader.conn, self._batch_size)
+                link = RabbitLink(reader.conn, self._batch_size)
             except Exception:
                 reader.cleanup()  # else it would keep messages that nobody stores
                 raise
-        gathering = _Gathering(reader)
+        self._gathering = Gathering(reader, link)
         return base.PollStyleListenerAdapter(
-            gathering, self._batch_size, self._batch_timeout
+            self._gathering, self._batch_size, self._batch_timeout
         )
 
     def _process_incoming(self, incoming: list[Any]) -> None:
@@ -202,7 +230,7 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
             with self._metrics.guard(
                 Site.CONSUMER, "messages are acknowledged one by one"
             ):
-                _RabbitLink.let_answer_for_all(incoming[-1])
+                RabbitLink.let_answer_for_all(incoming[-1])
                 incoming = incoming[-1:]
         for message in incoming:
             with self._metrics.guard(
@@ -238,74 +266,3 @@ def _on_messages(
     if handle(notifications):
         return str(oslo_messaging.NotificationResult.HANDLED)
     return str(oslo_messaging.NotificationResult.REQUEUE)
-
-
-class _Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging has no types
-    """Reads from another reader; a batch ends when nothing more comes, and not later."""
-
-    def __init__(self, reader: base.PollStyleListener) -> None:
-        super().__init__(reader.prefetch_size)
-        self.reader = reader
-
-    def poll(
-        self,
-        timeout: float | None = None,
-        batch_size: int = 1,
-        batch_timeout: float | None = None,
-    ) -> list[Any]:
-        """A batch; empty if nothing came for half a second."""
-        pause = (batch_timeout or 0) - _NEXT
-        batch: list[Any] = self.reader.poll(timeout=_IDLE)
-        while 0 < len(batch) < batch_size:
-            more = self.reader.poll(timeout=pause)
-            if not more:
-                break
-            batch += more
-        return batch
-
-    def stop(self) -> None:
-        """Let :meth:`poll` end."""
-        self.reader.stop()
-
-    def cleanup(self) -> None:
-        """Close the connection."""
-        self.reader.cleanup()
-
-
-class _RabbitLink:
-    """A connection to RabbitMQ that reads all that waits, and not one message after the other.
-
-    Here, and nowhere else, are names that kombu, py-amqp and oslo.messaging keep to themselves.
-    Where one is gone, listening fails and says so: to go on without could lose notifications.
-
-    :param link: oslo.messaging's connection
-    :param most: how many messages to read at once
-    """
-
-    def __init__(self, link: Any, most: int) -> None:
-        self._link = link.connection
-        self._most = most
-        # Of kombu, whose object stays the same when it connects again.
-        self._drain = self._link.connection.drain_events
-        self._link.connection.drain_events = self._drain_all
-
-    def _drain_all(self, timeout: float | None = None) -> None:
-        """Wait for a message, and read what is behind it: faster than a wait for each."""
-        # py-amqp opens a channel again that the broker has closed. There messages are numbered
-        # from 1 again, so what is in hand would be acknowledged as others. Now oslo.messaging
-        # connects anew.
-        channel = self._link.channel
-        channel._do_revive = channel.collect
-        self._drain(timeout=timeout)
-        with contextlib.suppress(TimeoutError):
-            for _ in range(self._most):
-                self._drain(timeout=_NEXT)
-
-    @staticmethod
-    def let_answer_for_all(incoming: Any) -> None:
-        """Let the acknowledgement of a message answer for all before it.
-
-        One thread stores, so those before it are stored too.
-        """
-        message = incoming.message._raw_message
-        message.ack = functools.partial(message.ack, multiple=True)

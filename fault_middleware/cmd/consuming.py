@@ -37,7 +37,7 @@ def consume(
         log.setup(conf, "fault_middleware")
         deployment = deploy.deploy(conf)
         consumer = deployment.consumer
-        listener.transport_url(conf, deployment.settings)
+        listener.listening_url(conf, deployment.settings)
     except (cfg.Error, options.ConfigurationError) as exc:
         print(f"{PROGRAM}: {exc}", file=sys.stderr)
         return 2

@@ -234,6 +234,18 @@ def test_a_transport_that_oslo_messaging_does_not_have_is_refused(
     assert "rabbit" in err
 
 
+def test_kafka_is_refused_as_what_is_read_from_it_could_be_lost(
+    tmp_path, sqlite_url, capsys, signals
+):
+    text = "[DEFAULT]\ntransport_url = kafka://127.0.0.1:9092/\n"
+    file = write_configuration(tmp_path / "service.conf", sqlite_url, text)
+
+    code = program.main(["--config-file", str(file)])
+
+    assert code == 2
+    assert "driver = fault_middleware" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("seconds", [0, 0.2, 0.5, 1, 2, 4])
 @pytest.mark.parametrize(
     "number", program.SIGNALS, ids=lambda number: number.name
