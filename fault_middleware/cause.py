@@ -40,7 +40,7 @@ def gives_way(row: Fault) -> bool:
 
     Rows of releases that did not weigh, and what a clearance hides, stay as they are.
     """
-    if row.deleted or row.request_id is None or row.weight is None:
+    if row.is_clearance or row.request_id is None or row.weight is None:
         return False
     return row.weight < 10 * Kind.TEXT
 
@@ -52,10 +52,10 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     the first that happened is the cause of the others.
     """
     rows = list(others)
-    cleared = [row.created for row in rows if row.deleted]
+    cleared = [row.created for row in rows if row.is_clearance]
     candidates = [newest]
     for row in rows:
-        is_hidden = row.deleted or any(
+        is_hidden = row.is_clearance or any(
             row.created <= moment for moment in cleared
         )
         if row.request_id == newest.request_id and not is_hidden:

@@ -165,7 +165,7 @@ class Event:
             "event_type": notification["event_type"],
             "request_id": record.find("request_id", notification),
             "project_id": record.find("project_id", notification),
-            "deleted": self.action != "record",
+            "is_clearance": self.action != "record",
         }
         if self.action == "record":
             worded = wording.word(

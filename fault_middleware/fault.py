@@ -46,10 +46,14 @@ _NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault, or the clearance of an instance's faults (``deleted``).
+    """A row of the table: a fault of an instance, or the clearance of its faults.
 
     Times are naive UTC. Build one with :func:`make`, which brings every field within the
     table's limits.
+
+    :ivar is_clearance: the instance is well again, or gone, and shows none of the faults that it
+        had until ``created``; the column ``deleted``. The form of a show honours it
+        (:class:`fault_middleware.presentation.Form`)
     """
 
     id: str
@@ -62,7 +66,7 @@ class Fault:
     request_id: str | None = None
     project_id: str | None = None
     problem: str | None = None
-    deleted: bool = False
+    is_clearance: bool = False
     weight: int | None = None
 
 
@@ -78,7 +82,7 @@ def make(
     request_id: str | None = None,
     project_id: str | None = None,
     problem: Mapping[str, Any] | None = None,
-    deleted: bool = False,
+    is_clearance: bool = False,
     weight: int | None = None,
 ) -> Fault:
     """Build a fault from what somebody reported, or a clearance.
@@ -91,7 +95,7 @@ def make(
     :param message_id: what makes the report unique; without one, equal contents are one fault
     :param problem: an RFC 9457 object; masked, and its longest texts are cut until it fits into
         65,535 bytes of JSON
-    :param deleted: make a clearance, which hides the instance's faults up to ``created``
+    :param is_clearance: make a clearance, which hides the instance's faults up to ``created``
     :param weight: of the faults of one request, the one with the greatest is shown; see
         :func:`fault_middleware.cause.weigh`
     :raises ValueError: when ``instance_id`` cannot be an id
@@ -110,7 +114,12 @@ def make(
     if not report:
         # A report that came without an identity has its content for one.
         content = _joined(
-            deleted, message, details, created or now, request_id, event_type
+            is_clearance,
+            message,
+            details,
+            created or now,
+            request_id,
+            event_type,
         )
         report = hashlib.sha256(content).hexdigest()
     return Fault(
@@ -124,7 +133,7 @@ def make(
         request_id=request_id,
         project_id=_label(project_id, 64),
         problem=_as_json(problem) if problem else None,
-        deleted=deleted,
+        is_clearance=is_clearance,
         weight=weight,
     )
 

@@ -120,7 +120,7 @@ class FaultFilter:
             instance_id = request.instance_id(instances)
         except ValueError:
             return {}  # not a valid id, so nothing can be stored under it
-        fault = self._look_up(self._store.last, request.service, instance_id)
+        fault = self._look_up(self._store.newest, request.service, instance_id)
         if fault is None and request.route.parent is not None:
             fault = self._find_at_parent(request, instances, instance_id)
         return {} if fault is None else {instance_id: fault}
@@ -136,10 +136,10 @@ class FaultFilter:
             if request.route.may_have_fault(instance)
         ]
         # Most callers may not see long texts, so they are read when that is known.
-        last_many = functools.partial(
-            self._store.last_many, with_details=False
+        newest_of_many = functools.partial(
+            self._store.newest_of_many, with_details=False
         )
-        return self._look_up(last_many, request.service, ids) or {}
+        return self._look_up(newest_of_many, request.service, ids) or {}
 
     def _find_at_parent(
         self, request: ShowRequest, instances: ShownInstances, instance_id: str
@@ -147,11 +147,14 @@ class FaultFilter:
         """The fault of the instance to which this one belongs, from the time of this one."""
         for instance in instances:
             if instance.id == instance_id:
-                parent = request.route.parent_lookup(instance)
-                if parent is not None:
-                    between = (parent.instance_id, parent.since, parent.until)
+                lookup = request.route.parent_lookup(instance)
+                if lookup is not None:
                     return self._look_up(
-                        self._store.last, request.service, *between
+                        self._store.newest_between,
+                        request.service,
+                        lookup.instance_id,
+                        lookup.since,
+                        lookup.until,
                     )
         return None
 
@@ -217,7 +220,7 @@ class FaultFilter:
                 break
             chunk = ids[start : start + CHUNK]
             found = self._look_up(
-                self._store.last_many, request.service, chunk
+                self._store.newest_of_many, request.service, chunk
             )
             if found is None:
                 break

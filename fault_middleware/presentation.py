@@ -51,7 +51,7 @@ class Form(abc.ABC):
         """
         existing = instance.get(self.key)
         if fault is not None and self._wins(fault, instance, visible):
-            if fault.deleted:
+            if fault.is_clearance:
                 return None
             return self._ours(fault, visible)
         theirs = self._theirs(existing, visible)
@@ -76,7 +76,7 @@ class Form(abc.ABC):
         self, fault: Fault, instance: Mapping[str, Any], visible: Visibility
     ) -> bool:
         """Whether the fault of the table is shown rather than what the service wrote."""
-        if not visible.show and not fault.deleted:
+        if not visible.show and not fault.is_clearance:
             return False
         if instance.get(self.key) is None or self.existing == "replace":
             return True
@@ -87,7 +87,7 @@ class Form(abc.ABC):
         theirs = theirs.replace(microsecond=0)
         ours = fault.created.replace(microsecond=0)
         lead = (theirs - ours).total_seconds()
-        if fault.deleted:
+        if fault.is_clearance:
             return lead <= 0
         return lead <= self.existing_later
 

@@ -178,13 +178,13 @@ def _service(name: str | None, deployment: Deployment) -> str:
 def _has_fresher(store: Store, made: Fault, seconds: float) -> bool:
     """Whether the instance has a fault that is so many seconds older at the most."""
     try:
-        last = store.last(made.service, made.instance_id)
+        newest = store.newest(made.service, made.instance_id)
     except SuspendedError:
         # We cannot look. A fault too many is better than none.
         return False
-    if last is None or last.deleted:
+    if newest is None or newest.is_clearance:
         return False
-    return (made.created - last.created).total_seconds() <= seconds
+    return (made.created - newest.created).total_seconds() <= seconds
 
 
 def _texts(error: Error, details: Any) -> dict[str, Any]:

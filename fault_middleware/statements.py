@@ -13,8 +13,20 @@ from fault_middleware import models
 from fault_middleware.fault import Fault
 
 _T = models.instance_faults
+# The fields of Fault whose columns have other names.
+_COLUMN_NAMES = {"is_clearance": "deleted"}
+
+
+def _columns() -> list[sa.Column[Any]]:
+    columns = []
+    for field in dataclasses.fields(Fault):
+        name = _COLUMN_NAMES.get(field.name, field.name)
+        columns.append(_T.c[name])
+    return columns
+
+
 #: A row, in the order of the fields of Fault.
-COLUMNS = [_T.c[field.name] for field in dataclasses.fields(Fault)]
+COLUMNS = _columns()
 _IS_WANTED = _T.c.instance_id == sa.bindparam("instance_id")
 _IS_OURS = _T.c.service == sa.bindparam("service")
 NEWEST = (
@@ -96,10 +108,18 @@ def of_requests(size: int, with_details: bool) -> sa.ClauseElement:
 
 
 def values_of(row: Fault, updated: datetime) -> dict[str, Any]:
-    """A row of the table."""
-    values = {column.name: getattr(row, column.name) for column in COLUMNS}
-    values["deleted_at"] = row.created if row.deleted else None
-    return {**values, "updated": updated}
+    """A row of the table.
+
+    :param updated: when it is stored
+    """
+    values = {}
+    for field, column in zip(dataclasses.fields(Fault), COLUMNS, strict=True):
+        values[column.name] = getattr(row, field.name)
+    values["deleted_at"] = None
+    if row.is_clearance:
+        values["deleted_at"] = row.created
+    values["updated"] = updated
+    return values
 
 
 @functools.cache

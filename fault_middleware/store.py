@@ -68,45 +68,45 @@ class Store:
         """For everything else."""
         return self._writer.get()
 
-    def last(
-        self, service: str, instance_id: str, *between: datetime
-    ) -> Fault | None:
+    def newest(self, service: str, instance_id: str) -> Fault | None:
         """What is to be shown of an instance: a fault, a clearance, or None.
 
         One round trip finds the newest row.  Only where that tells little of the cause, a second
         one looks for a better one of the same request (see :mod:`fault_middleware.cause`).
 
-        :param between: no times, or two: only what happened from the first to the second
         :raises SuspendedError: when the database did not answer a moment ago
         :raises Exception: of the database, when it cannot answer
         """
-        statement = statements.NEWEST
         values = {"service": service, "instance_id": instance_id}
-        if between:
-            since, until = between
-            statement = statements.NEWEST_BETWEEN
-            # All three drivers take a time as text.
-            values["since"] = since.isoformat(" ", "microseconds")
-            values["until"] = until.isoformat(" ", "microseconds")
         with self._breaker.call(f"{service} {instance_id}"):
-            rows = self._read(statement, values)
-            if not between:
-                rows = self._causes(service, rows)
-        for row in rows:
-            # The database may find ids equal that are not (case, trailing spaces).
-            if row.instance_id == instance_id:
-                return row
-        return None
+            rows = self._read(statements.NEWEST, values)
+            rows = self._causes(service, rows)
+        return _row_of(instance_id, rows)
 
-    def last_many(
+    def newest_between(
+        self, service: str, instance_id: str, since: datetime, until: datetime
+    ) -> Fault | None:
+        """The newest of what happened from one time to another; raises as :meth:`newest`."""
+        values = {
+            "service": service,
+            "instance_id": instance_id,
+            # All three drivers take a time as text.
+            "since": since.isoformat(" ", "microseconds"),
+            "until": until.isoformat(" ", "microseconds"),
+        }
+        with self._breaker.call(f"{service} {instance_id}"):
+            rows = self._read(statements.NEWEST_BETWEEN, values)
+        return _row_of(instance_id, rows)
+
+    def newest_of_many(
         self,
         service: str,
         instance_ids: Iterable[str],
         with_details: bool = True,
     ) -> dict[str, Fault]:
-        """What is to be shown of many, by instance id; raises as :meth:`last`.
+        """What is to be shown of many, by instance id; raises as :meth:`newest`.
 
-        One round trip for each 200, and more only for what :meth:`last` would look at twice.
+        One round trip for each 200, and more only for what :meth:`newest` would look at twice.
 
         :param with_details: whether to read the long texts, ``details`` and ``problem``, which are
             empty otherwise
@@ -120,7 +120,7 @@ class Store:
             for chunk in _chunks(wanted):
                 if time.monotonic() > end:
                     raise TimeoutError(f"{len(wanted)} look-ups took too long")
-                newest = self._newest_of(service, chunk, with_details)
+                newest = self._newest_rows(service, chunk, with_details)
                 for row in self._causes(service, newest, with_details):
                     if row.instance_id in wanted:
                         found[row.instance_id] = row
@@ -180,7 +180,7 @@ class Store:
         """
         self.writer.dispose()
 
-    def _newest_of(
+    def _newest_rows(
         self, service: str, ids: list[str], with_details: bool
     ) -> list[Fault]:
         """The newest row of each instance of a chunk; some may come twice."""
@@ -252,6 +252,14 @@ class Store:
 def _abandon(engine: sa.Engine) -> None:
     """Forget connections that are those of the process from which this one was forked."""
     engine.dispose(close=False)
+
+
+def _row_of(instance_id: str, rows: Iterable[Fault]) -> Fault | None:
+    """The row of an instance; a database may find ids equal that are not (case, spaces)."""
+    for row in rows:
+        if row.instance_id == instance_id:
+            return row
+    return None
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -193,7 +193,12 @@ class Clear(Command):
             1, None, instance_id=wanted, service=service
         )
         report.record(
-            wanted, "", None, service, conf=self.configuration(), deleted=True
+            wanted,
+            "",
+            None,
+            service,
+            conf=self.configuration(),
+            is_clearance=True,
         )
         print(f"The faults of {wanted} are no longer shown.")
         if not before or before[0]["deleted"]:

@@ -47,11 +47,11 @@ def _measure(
                 f"{count} single queries": functools.partial(
                     _each, look_up, some
                 ),
-                f"{count} times Store.last": functools.partial(
-                    _each, functools.partial(store.last, "trove"), some
+                f"{count} times Store.newest": functools.partial(
+                    _each, functools.partial(store.newest, "trove"), some
                 ),
-                f"Store.last_many of {count}": functools.partial(
-                    store.last_many, "trove", some
+                f"Store.newest_of_many of {count}": functools.partial(
+                    store.newest_of_many, "trove", some
                 ),
                 **_requests(rig_, url, some),
             }
@@ -64,12 +64,12 @@ def _measure(
             table.compare(results, without, many)
             table.compare(results, with_faults, many)
             queries = _count(
-                store, lambda some=some: store.last_many("trove", some)
+                store, lambda some=some: store.newest_of_many("trove", some)
             )
             table.count(many, "queries", queries, Goal(-(-count // 200)))
         cases = {
-            FEW: functools.partial(store.last_many, "trove", ids[:100]),
-            MANY: functools.partial(hot.last_many, "trove", hot_ids),
+            FEW: functools.partial(store.newest_of_many, "trove", ids[:100]),
+            MANY: functools.partial(hot.newest_of_many, "trove", hot_ids),
         }
         results = _interleave(rig_, cases, 40)
         table.show(results, FEW)

@@ -64,7 +64,7 @@ def _measure(
         for name, what in served.items()
     }
     cases[BARE] = measuring.calls(
-        lambda: store.last("trove", "nothing-failed-here")
+        lambda: store.newest("trove", "nothing-failed-here")
     )
     cases["raw look-up"] = measuring.calls(
         lambda: reference.look_up(with_fault)

@@ -165,7 +165,7 @@ def test_what_is_cleared_is_not_shown_any_more(run):
     store = make_store(run.url)
 
     assert said == f"The faults of {INSTANCE} are no longer shown.\n"
-    assert store.last("trove", INSTANCE).deleted
+    assert store.newest("trove", INSTANCE).is_clearance
     assert [row["deleted"] for row in listed(run)] == [True, False]
     close(store)
 

@@ -56,7 +56,7 @@ def fill(store):
 def test_a_look_up_walks_the_index_without_a_sort(any_store):
     fill(any_store)
     prefix, access = EXPLAIN[any_store.reader.dialect.name]
-    any_store.last("trove", "instance-7")
+    any_store.newest("trove", "instance-7")
     (lookup,) = any_store._lookups.get().values()
 
     lookup._sql, lookup._converters = f"{prefix} {lookup._sql}", []

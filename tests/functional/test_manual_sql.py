@@ -85,7 +85,7 @@ def test_the_users_of_the_manual_do_their_work_and_no_more(server):
     server.store_of("fault_consumer").record([row])
 
     reader = server.store_of("fault_reader")
-    assert reader.last("trove", "i-1").message == "no space left"
+    assert reader.newest("trove", "i-1").message == "no space left"
     for forbidden in (
         "DELETE FROM instance_faults",
         "SELECT * FROM fault_middleware_retention",

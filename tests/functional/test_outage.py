@@ -348,7 +348,7 @@ def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
             instance_id,
             created=moments[number],
             message_id=f"m{number}",
-            deleted=True,
+            is_clearance=True,
         )
         if data.draw(st.booleans())
         else fault.make(
@@ -381,8 +381,11 @@ def test_duplicates_and_disorder_among_workers_change_nothing(any_store, data):
     assert sorted(row["id"] for row in stored) == sorted(
         row.id for row in reports
     )
-    assert any_store.last("trove", instance_id) == in_order
-    assert any_store.last_many("trove", [instance_id])[instance_id] == in_order
+    assert any_store.newest("trove", instance_id) == in_order
+    assert (
+        any_store.newest_of_many("trove", [instance_id])[instance_id]
+        == in_order
+    )
 
 
 class TestTheBrokerAtTheStartOfTheApi:

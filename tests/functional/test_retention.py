@@ -16,7 +16,7 @@ from tests.fixtures import rows
 DAY = timedelta(days=1)
 
 
-def record(store, instance_id, *ages, service="trove", deleted=False):
+def record(store, instance_id, *ages, service="trove", is_clearance=False):
     """Store faults that happened so many days ago, each with its age as the message."""
     now = clock.utcnow()
     store.record(
@@ -26,7 +26,7 @@ def record(store, instance_id, *ages, service="trove", deleted=False):
                 instance_id,
                 message=str(age),
                 created=now - age * DAY,
-                deleted=deleted,
+                is_clearance=is_clearance,
             )
             for age in ages
         ]
@@ -50,7 +50,7 @@ def test_old_faults_go_but_the_newest_of_each_instance_stays(any_store):
 
     assert purge(any_store, days=30) == 3
     assert left(any_store) == [("a", "2"), ("b", "60")]
-    assert any_store.last("trove", "b").message == "60"
+    assert any_store.newest("trove", "b").message == "60"
 
 
 def test_the_newest_of_each_service_stays(any_store):
@@ -65,10 +65,10 @@ def test_a_cleared_instance_loses_its_old_faults_and_at_last_the_clearance(
     any_store,
 ):
     record(any_store, "a", 90, 60)
-    record(any_store, "a", 20, deleted=True)
+    record(any_store, "a", 20, is_clearance=True)
 
     assert purge(any_store, days=30) == 2
-    assert any_store.last("trove", "a").deleted
+    assert any_store.newest("trove", "a").is_clearance
     assert purge(any_store, days=10) == 1
     assert left(any_store) == []
 
@@ -83,7 +83,7 @@ def test_of_many_faults_the_newest_stay(any_store):
 
 def test_clearances_do_not_count_as_faults(any_store):
     record(any_store, "a", 5, 3)
-    record(any_store, "a", 4, 2, deleted=True)
+    record(any_store, "a", 4, 2, is_clearance=True)
 
     assert purge(any_store, most=2) == 0
 
@@ -92,7 +92,7 @@ def test_however_it_is_broken_off_no_cleared_fault_comes_back(
     any_store, monkeypatch
 ):
     record(any_store, "a", *range(50, 650))
-    record(any_store, "a", 45, deleted=True)
+    record(any_store, "a", 45, is_clearance=True)
     deleted = Archive.delete
     monkeypatch.setattr(
         Archive, "delete", lambda *args: deleted(*args) and 1 / 0
@@ -102,7 +102,7 @@ def test_however_it_is_broken_off_no_cleared_fault_comes_back(
         purge(any_store, days=30)
 
     assert 0 < len(rows(any_store)) < 601
-    assert any_store.last("trove", "a").deleted
+    assert any_store.newest("trove", "a").is_clearance
 
 
 def test_nothing_goes_in_a_dry_run(any_store):
@@ -176,7 +176,7 @@ def test_an_instance_with_more_faults_than_fit_in_a_step(
     record(any_store, "a", 2)
     record(any_store, "b", *range(40, 540), 1)
     record(any_store, "b", 600, service="nova")
-    record(any_store, "b", 30.5, deleted=True)
+    record(any_store, "b", 30.5, is_clearance=True)
     record(any_store, "c", 90, 60)
 
     assert purge(any_store, days=30) == 502

@@ -83,8 +83,8 @@ def test_who_consumes_stores_and_purges_and_the_filter_looks_up(grant):
 
     assert sum(step.gone for step in purged) == 1
     assert position is not None
-    assert reader.last("trove", "i").message == "m"
-    assert set(reader.last_many("trove", ["i", "j"])) == {"i"}
+    assert reader.newest("trove", "i").message == "m"
+    assert set(reader.newest_of_many("trove", ["i", "j"])) == {"i"}
 
 
 def test_the_filter_may_not_write(grant):

@@ -41,7 +41,7 @@ def make(message="m", instance_id=INSTANCE, created=MOMENT, **values):
 
 
 def clear(created):
-    return fault.make("trove", INSTANCE, created=created, deleted=True)
+    return fault.make("trove", INSTANCE, created=created, is_clearance=True)
 
 
 def test_a_fault_comes_back_as_it_was(any_store):
@@ -55,7 +55,7 @@ def test_a_fault_comes_back_as_it_was(any_store):
     )
 
     assert any_store.record([made]) == 1
-    assert any_store.last("trove", INSTANCE) == made
+    assert any_store.newest("trove", INSTANCE) == made
 
 
 def test_the_columns_of_the_specification_are_filled(any_store):
@@ -95,7 +95,7 @@ def test_the_newest_by_occurrence_counts_whatever_the_order(any_store):
             [make(f"{moment:%d %f}", created=moment) for moment in order]
         )
 
-    assert any_store.last("trove", INSTANCE).message == "20 250001"
+    assert any_store.newest("trove", INSTANCE).message == "20 250001"
 
 
 def test_of_two_at_the_same_time_one_counts_in_both_queries(any_store):
@@ -103,17 +103,17 @@ def test_of_two_at_the_same_time_one_counts_in_both_queries(any_store):
     any_store.record([one, two])
 
     newest = max(one, two, key=lambda row: (row.created, row.id))
-    assert any_store.last("trove", INSTANCE) == newest
-    assert any_store.last_many("trove", [INSTANCE]) == {INSTANCE: newest}
+    assert any_store.newest("trove", INSTANCE) == newest
+    assert any_store.newest_of_many("trove", [INSTANCE]) == {INSTANCE: newest}
 
 
 def test_a_clearance_is_the_newest_row_until_the_next_fault(any_store):
     any_store.record([clear(MOMENT)])
     any_store.record([make(created=MOMENT - timedelta(seconds=1))])
-    assert any_store.last("trove", INSTANCE).deleted
+    assert any_store.newest("trove", INSTANCE).is_clearance
 
     any_store.record([make(created=MOMENT + timedelta(seconds=1))])
-    assert not any_store.last("trove", INSTANCE).deleted
+    assert not any_store.newest("trove", INSTANCE).is_clearance
 
 
 def reports(count):
@@ -141,8 +141,8 @@ def test_the_cause_is_found_whatever_was_stored_last(any_store):
     any_store.record(reports(40)[::-1])
     ids = [f"i{number}" for number in range(40)]
 
-    assert any_store.last("trove", "i0").message == "refused"
-    shown = any_store.last_many("trove", ids)
+    assert any_store.newest("trove", "i0").message == "refused"
+    shown = any_store.newest_of_many("trove", ids)
     assert {
         instance_id: row.message for instance_id, row in shown.items()
     } == dict.fromkeys(ids, "refused")
@@ -150,10 +150,12 @@ def test_the_cause_is_found_whatever_was_stored_last(any_store):
 
 def test_a_cause_that_was_cleared_stays_cleared(any_store):
     cause, symptom, _ = reports(1)
-    clearance = fault.make("trove", "i0", deleted=True, created=cause.created)
+    clearance = fault.make(
+        "trove", "i0", is_clearance=True, created=cause.created
+    )
     any_store.record([cause, clearance, symptom])
 
-    assert any_store.last("trove", "i0").message == symptom.message
+    assert any_store.newest("trove", "i0").message == symptom.message
 
 
 def test_a_cause_is_of_the_same_service_and_instance(any_store):
@@ -166,20 +168,21 @@ def test_a_cause_is_of_the_same_service_and_instance(any_store):
     )
     any_store.record([elsewhere, another, symptom])
 
-    assert any_store.last("trove", "i0").message == symptom.message
+    assert any_store.newest("trove", "i0").message == symptom.message
     assert (
-        any_store.last_many("trove", ["i0"])["i0"].message == symptom.message
+        any_store.newest_of_many("trove", ["i0"])["i0"].message
+        == symptom.message
     )
 
 
 def test_an_instance_without_a_row_has_none(any_store):
     any_store.record([make()])
 
-    assert any_store.last("trove", OTHER) is None
-    assert any_store.last("nova", INSTANCE) is None
-    assert any_store.last_many("trove", [OTHER]) == {}
-    assert any_store.last_many("nova", [INSTANCE]) == {}
-    assert any_store.last_many("trove", []) == {}
+    assert any_store.newest("trove", OTHER) is None
+    assert any_store.newest("nova", INSTANCE) is None
+    assert any_store.newest_of_many("trove", [OTHER]) == {}
+    assert any_store.newest_of_many("nova", [INSTANCE]) == {}
+    assert any_store.newest_of_many("trove", []) == {}
 
 
 @pytest.mark.parametrize("count", [1, 3, 200, 201, 450])
@@ -196,7 +199,7 @@ def test_many_instances_cost_one_query_for_each_200(
         Lookup, "rows", lambda *args: queries.append(args) or query(*args)
     )
 
-    found = any_store.last_many("trove", [*ids, "nobody", *ids])
+    found = any_store.newest_of_many("trove", [*ids, "nobody", *ids])
 
     assert {one: row.message for one, row in found.items()} == {
         one: one for one in ids
@@ -209,20 +212,22 @@ def test_long_texts_are_read_only_where_they_are_asked_for(any_store):
     made = make(details="Traceback", problem={"status": 500})
     any_store.record([made])
 
-    (brief,) = any_store.last_many(
+    (brief,) = any_store.newest_of_many(
         "trove", [INSTANCE, OTHER], with_details=False
     ).values()
 
     assert brief == dataclasses.replace(made, details="", problem=None)
-    assert any_store.last_many("trove", [INSTANCE, OTHER]) == {INSTANCE: made}
+    assert any_store.newest_of_many("trove", [INSTANCE, OTHER]) == {
+        INSTANCE: made
+    }
 
 
 def test_an_id_that_the_database_takes_for_another_is_another(any_store):
     any_store.record([make("of My-Stack", "My-Stack")])
 
     for other in ("my-stack", "MY-STACK", "My-Stack ", "My-Stäck"):
-        assert any_store.last("trove", other) is None
-        assert any_store.last_many("trove", [other]) == {}
+        assert any_store.newest("trove", other) is None
+        assert any_store.newest_of_many("trove", [other]) == {}
 
 
 @pytest.mark.parametrize("server", ["mariadb", "postgresql"])
@@ -233,14 +238,14 @@ def test_a_look_up_is_one_round_trip(server, request):
     ):
         store = make_store(relay.url)
         store.record([make()])
-        store.last("trove", INSTANCE)
-        store.last_many("trove", [INSTANCE, OTHER])
+        store.newest("trove", INSTANCE)
+        store.newest_of_many("trove", [INSTANCE, OTHER])
         trips = []
 
         for look_up in (
-            lambda: store.last("trove", INSTANCE),
-            lambda: store.last("trove", OTHER),
-            lambda: store.last_many("trove", [INSTANCE, OTHER]),
+            lambda: store.newest("trove", INSTANCE),
+            lambda: store.newest("trove", OTHER),
+            lambda: store.newest_of_many("trove", [INSTANCE, OTHER]),
         ):
             before = relay.trips
             look_up()
@@ -258,28 +263,28 @@ def test_a_connection_that_the_server_closed_is_replaced(server, request):
     ):
         store = make_store(relay.url)
         store.record([make()])
-        store.last("trove", INSTANCE)
+        store.newest("trove", INSTANCE)
 
         relay.cut()
 
-        assert store.last("trove", INSTANCE).message == "m"
+        assert store.newest("trove", INSTANCE).message == "m"
         close(store)
 
 
 def test_a_forked_process_opens_connections_of_its_own(any_store):
     any_store.record([make()])
-    any_store.last("trove", INSTANCE)
+    any_store.newest("trove", INSTANCE)
 
     pid = os.fork()
     if pid == 0:
         try:
-            found = all(any_store.last("trove", INSTANCE) for _ in range(50))
+            found = all(any_store.newest("trove", INSTANCE) for _ in range(50))
             any_store.record([make(str(number)) for number in range(5)])
             os._exit(0 if found else 1)
         except BaseException:
             os._exit(2)
     for _ in range(50):
-        assert any_store.last("trove", INSTANCE).instance_id == INSTANCE
+        assert any_store.newest("trove", INSTANCE).instance_id == INSTANCE
 
     assert os.waitpid(pid, 0)[1] == 0
     assert len(rows(any_store)) == 6
@@ -296,7 +301,9 @@ def test_every_text_is_stored_and_read_as_it_was_cleaned(
 
     any_store.record([made])
 
-    assert any_store.last_many("trove", [INSTANCE])  # also reads the odd ones
+    assert any_store.newest_of_many(
+        "trove", [INSTANCE]
+    )  # also reads the odd ones
     stored = {row["id"]: row for row in rows(any_store)}[made.id]
     assert (stored["message"], stored["details"]) == (
         made.message,
@@ -310,7 +317,7 @@ def test_the_longest_texts_fit(any_store, text):
 
     any_store.record([made])
 
-    assert any_store.last("trove", INSTANCE) == made
+    assert any_store.newest("trove", INSTANCE) == made
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +355,7 @@ def test_a_lax_server_cuts_and_loses_nothing(mariadb_of_old, sql_mode):
                 text, details=text, created=MOMENT + timedelta(seconds=number)
             )
             store.record([made])
-            assert store.last("trove", INSTANCE) == made
+            assert store.newest("trove", INSTANCE) == made
         close(store)
 
     assert ("STRICT" in mode) == bool(sql_mode)

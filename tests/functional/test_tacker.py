@@ -169,7 +169,7 @@ def failed(request, api, store):
     """An operation whose driver has run a failing playbook, in Tacker's conductor."""
     version = request.param
     operation = api.fail(version)
-    return Failed(version, operation, store.last("tacker", version.instance))
+    return Failed(version, operation, store.newest("tacker", version.instance))
 
 
 def test_a_playbook_fails_and_the_owner_of_the_vnf_reads_why(

@@ -43,7 +43,7 @@ def test_the_kind_counts_before_the_length_of_the_chain():
         (make("refused", 0, cause.weigh(Kind.TEXT, 0)), False),
         (make("of an older release", 0, None), False),
         (make("of no request", 0, SYMPTOM, request_id=None), False),
-        (make("", 0, None, deleted=True), False),
+        (make("", 0, None, is_clearance=True), False),
     ],
 )
 def test_a_fault_that_tells_little_gives_way(row, gives_way):
@@ -66,11 +66,11 @@ def test_a_fault_that_tells_little_gives_way(row, gives_way):
         ([make("another request", 1, TEXT, "req-2")], "no more hosts"),
         ([make("no more hosts, first", 1, SYMPTOM)], "no more hosts, first"),
         (
-            [make("cleared", 1, TEXT), make("", 2, None, deleted=True)],
+            [make("cleared", 1, TEXT), make("", 2, None, is_clearance=True)],
             "no more hosts",
         ),
         (
-            [make("", 1, None, deleted=True), make("refused", 2, TEXT)],
+            [make("", 1, None, is_clearance=True), make("refused", 2, TEXT)],
             "refused",
         ),
         ([make("of an older release", 1, None)], "no more hosts"),

@@ -152,8 +152,8 @@ def test_a_success_clears_where_the_deployer_wants_it(
 
     here.consumer.ensure()
 
-    wait_until(lambda: here.store.last("orders", "last"))
-    assert here.store.last("orders", "5").deleted == deleted
+    wait_until(lambda: here.store.newest("orders", "last"))
+    assert here.store.newest("orders", "5").is_clearance == deleted
 
 
 def test_while_the_database_fails_nothing_is_lost(world):

@@ -49,7 +49,7 @@ class Costs:
         self.environ = None
         self._filter = FaultMiddleware(self._application, conf)
         parts = deploy(conf)
-        parts.store.last("trove", "x")  # connects
+        parts.store.newest("trove", "x")  # connects
         for target, name in (
             ("fault_middleware.engines.Lookup.rows", "statement"),
             ("fault_middleware.body.locate", "decoded"),
@@ -220,14 +220,14 @@ def test_in_a_list_the_policy_is_asked_once_and_details_are_read_for_who_may_see
 def test_a_member_s_list_reads_no_details(costs, monkeypatch):
     costs.record("instance-1")
     read = []
-    original = Store.last_many
+    original = Store.newest_of_many
 
     def watched(*arguments, **named):
         found = original(*arguments, **named)
         read.extend(row.details for row in found.values())
         return found
 
-    monkeypatch.setattr(Store, "last_many", watched)
+    monkeypatch.setattr(Store, "newest_of_many", watched)
     costs.ask(LIST, {"instances": [shown("instance-1")]}, roles="member")
 
     assert read == [""]

@@ -82,7 +82,7 @@ def test_a_deletion_clears(trove):
 
     (row,) = extraction.faults
     assert extraction.action == "clear"
-    assert row.deleted
+    assert row.is_clearance
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_clearance_has_no_message_to_hide():
 
     (row,) = profile.parse("p.yaml", text).extract(notification()).faults
 
-    assert row.deleted
+    assert row.is_clearance
     assert (row.message, row.details) == ("", "")
 
 

@@ -134,9 +134,9 @@ def test_a_fault_is_never_newer_than_its_receipt():
 
 
 def test_a_clearance_has_no_texts():
-    made = fault.make("trove", INSTANCE, message_id="r1", deleted=True)
+    made = fault.make("trove", INSTANCE, message_id="r1", is_clearance=True)
 
-    assert (made.message, made.details, made.deleted) == ("", "", True)
+    assert (made.message, made.details, made.is_clearance) == ("", "", True)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class World:
 
     def clear(self, created):
         self.store.record(
-            [fault.make("trove", INSTANCE, created=created, deleted=True)]
+            [fault.make("trove", INSTANCE, created=created, is_clearance=True)]
         )
 
     def show(self, path=SHOW, headers=MEMBER):
@@ -322,7 +322,7 @@ class TestALongList:
     def test_without_the_second_look_up_messages_are_shown(
         self, world, monkeypatch
     ):
-        original = Store.last_many
+        original = Store.newest_of_many
         calls = []
 
         def fails_later(store, service, ids, with_details=True):
@@ -331,7 +331,7 @@ class TestALongList:
                 raise TimeoutError("no answer")
             return original(store, service, ids, with_details=False)
 
-        monkeypatch.setattr(Store, "last_many", fails_later)
+        monkeypatch.setattr(Store, "newest_of_many", fails_later)
 
         assert self.details(world, ADMIN) == [CUT] * 450
         assert len(calls) == 1

@@ -205,7 +205,7 @@ def test_what_failed_first_is_shown_and_not_that_all_was_tried(nova, store):
     store.record(rows)
 
     assert rows[1].message.startswith("Exceeded maximum number of retries.")
-    assert store.last("nova", "i").message == rows[0].message
+    assert store.newest("nova", "i").message == rows[0].message
 
 
 def test_a_build_that_works_on_another_host_leaves_no_fault(nova, store):
@@ -223,7 +223,7 @@ def test_a_build_that_works_on_another_host_leaves_no_fault(nova, store):
     store.record([dataclasses.replace(failed, **about), clearance])
 
     assert created.action == "clear"
-    assert store.last("nova", clearance.instance_id).deleted
+    assert store.newest("nova", clearance.instance_id).is_clearance
 
 
 def test_both_formats_at_once_make_two_faults_of_one_request_and_one_message(

@@ -144,7 +144,7 @@ def test_a_fault_that_was_cleared_is_no_fresher_one(conf, table):
         "",
         conf=conf,
         created=now - timedelta(seconds=5),
-        deleted=True,
+        is_clearance=True,
     )
 
     assert record_fault(

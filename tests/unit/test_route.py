@@ -267,7 +267,7 @@ def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
 
 def test_a_clearance_counts_for_who_may_not_see_ours_too():
     document = {"instance": {"id": INSTANCE, "fault": OWN}}
-    row = fault.make("trove", INSTANCE, created=MOMENT, deleted=True)
+    row = fault.make("trove", INSTANCE, created=MOMENT, is_clearance=True)
 
     after = shown(routes()["/instances/{id}"], document, row, NOTHING)
 
@@ -275,7 +275,7 @@ def test_a_clearance_counts_for_who_may_not_see_ours_too():
 
 
 def test_a_clearance_of_nothing_changes_nothing():
-    row = fault.make("trove", INSTANCE, deleted=True)
+    row = fault.make("trove", INSTANCE, is_clearance=True)
 
     for document in (
         {"instance": {"id": INSTANCE}},

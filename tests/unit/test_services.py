@@ -379,7 +379,7 @@ def test_a_failed_action_is_the_reason_of_its_plan(store):
     action, plan, given_up = rows
 
     assert given_up.message == "One or more actions were skipped."
-    assert store.last("watcher", plan.instance_id).message == action.message
+    assert store.newest("watcher", plan.instance_id).message == action.message
 
 
 SAME = "8d0e2f4a-6b8c-4d0e-9f2a-4b6c8d0e2f4a"
@@ -469,7 +469,7 @@ def test_what_one_service_clears_stays_in_another(several):
         several.store.record(
             [fault.make(service, SAME, message=f"of {service}")]
         )
-    several.store.record([fault.make("trove", SAME, deleted=True)])
+    several.store.record([fault.make("trove", SAME, is_clearance=True)])
 
     assert several.show("nova", "nova") == "of nova"
     assert several.show("trove", "trove") is None

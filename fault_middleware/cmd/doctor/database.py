@@ -110,7 +110,7 @@ def _look_at(place: Place) -> Generator[Finding, None, bool]:
     if any(finding.severity is Severity.ERROR for finding in found):
         return False
     try:
-        place.store.last("-", "-")
+        place.store.newest("-", "-")
     except Exception as exc:
         yield findings.table_unreadable(place.option, url, _describe(exc))
         return False
