@@ -78,9 +78,9 @@ class FaultFilter:
             return self._application(environ, start_response)
 
         response = Response(start_response)
-        passed_through = response.call(self._application, environ)
-        if passed_through is not None:
-            return passed_through
+        response.call(self._application, environ)
+        if not response.is_held:
+            return response.passed_on
         new = None
         with self._metrics.guard(
             Site.FILTER, f"no fault is shown in {request.path!r}"
@@ -121,7 +121,7 @@ class FaultFilter:
         except ValueError:
             return {}  # not a valid id, so nothing can be stored under it
         fault = self._look_up(self._store.newest, request.service, instance_id)
-        if fault is None and request.route.parent is not None:
+        if fault is None and request.route.parent_fields is not None:
             fault = self._find_at_parent(request, instances, instance_id)
         return {} if fault is None else {instance_id: fault}
 

@@ -44,13 +44,19 @@ _CODECS = frozenset(["utf-8", "ascii"])
 
 
 class Response:
-    """One answer: held whole (a 200 with a plain JSON ``body`` of limited size), or handed on."""
+    """One answer: held whole (a 200 with a plain JSON ``body`` of limited size), or passed on.
+
+    :ivar is_held: after :meth:`call`: whether nothing went out yet, so that :meth:`finish` is to
+        send the response
+    :ivar passed_on: where it is not held: the response as it came, for the server
+    """
 
     def __init__(self, start_response: StartResponse) -> None:
+        self.is_held = False
+        self.passed_on: Iterable[bytes] = ()
         self._start_response = start_response
-        self._start: tuple[
-            Any, ...
-        ] = ()  # the application's arguments of start_response
+        # The application's arguments of start_response.
+        self._start: tuple[Any, ...] = ()
         self._write: Callable[[bytes], object] | None = None
         self._released = False
         self._chunks: list[bytes] = []
@@ -63,18 +69,18 @@ class Response:
 
     def call(
         self, application: WSGIApplication, environ: WSGIEnvironment
-    ) -> Iterable[bytes] | None:
-        """Call the application.
-
-        :returns: None if the response is held, until :meth:`finish`; else the response, for the
-            server, since no fault can belong into it
-        """
-        conditions = {
-            key: environ.pop(key) for key in _CONDITIONS if key in environ
-        }
+    ) -> None:
+        """Call the application, and hold its response if a fault can belong into it."""
+        conditions = {}
+        for key in _CONDITIONS:
+            if key in environ:
+                conditions[key] = environ.pop(key)
         try:
             self._iterable = application(environ, self._on_start)
-            return self._iterable if self._released else self._hold()
+            if self._released:
+                self.passed_on = self._iterable
+            else:
+                self._hold()
         finally:
             environ.update(conditions)
 
@@ -98,8 +104,8 @@ class Response:
             raise
         return answer
 
-    def _hold(self) -> Iterable[bytes] | None:
-        """Buffer the body while it may still be ours."""
+    def _hold(self) -> None:
+        """Buffer the body while it may still be ours; pass it on when it cannot be."""
         try:
             chunks = iter(self._iterable)
             for chunk in chunks:
@@ -109,13 +115,16 @@ class Response:
                     break
             else:
                 if self._start and not self._released and self._is_whole():
-                    return None
+                    self.is_held = True
+                    return
         except BaseException:
             _Closing(iter(()), self._iterable).close()
             raise
-        held, self._chunks = self._chunks, []
+        begun = self._chunks
+        self._chunks = []
         self._release()
-        return _Closing(itertools.chain(held, chunks), self._iterable)
+        whole = itertools.chain(begun, chunks)
+        self.passed_on = _Closing(whole, self._iterable)
 
     def _is_whole(self) -> bool:
         """Whether the body matches Content-Length, if one was sent."""
@@ -155,7 +164,8 @@ class Response:
     def _flush(self) -> None:
         """Hand on what is held, while the application is still at work."""
         self._release()
-        held, self._chunks = self._chunks, []
+        held = self._chunks
+        self._chunks = []
         for chunk in held:
             self._on_write(chunk)
 

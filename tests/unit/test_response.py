@@ -33,11 +33,10 @@ class Server:
         Returns what was held, or None.
         """
         held = Response(self.start_response)
-        iterable = held.call(
-            application, environ if environ is not None else {}
-        )
+        held.call(application, environ if environ is not None else {})
         body = None
-        if iterable is None:
+        iterable = held.passed_on
+        if held.is_held:
             body = held.body
             iterable = held.finish(new)
         try:
@@ -132,7 +131,9 @@ def test_another_answer_is_handed_on_as_the_very_same_object(
     application, chunks = answer(b"x", status=status, headers=headers)
     held = Response(server.start_response)
 
-    assert held.call(application, {}) is chunks
+    held.call(application, {})
+
+    assert held.passed_on is chunks
     assert server.started == [(status, headers)]
 
 
