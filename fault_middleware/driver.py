@@ -99,7 +99,7 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
 
 def _name(event: Event, message: Mapping[str, Any]) -> str:
     """A notification for the log. Whoever notifies chooses its texts."""
-    ids = event.records[0].ids(message)
+    ids = event.subjects[0].ids(message)
     instances = ", ".join(map(str, ids))
     event_type = str(message["event_type"])
     return printable(

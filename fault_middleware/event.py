@@ -11,7 +11,7 @@ from fault_middleware.fault import Fault
 from fault_middleware.field import Field, texts
 from fault_middleware.text import as_text
 from fault_middleware.vocabulary import Vocabulary
-from fault_middleware.wording import Report
+from fault_middleware.wording import Evidence
 
 #: What an event can do: store a fault, store a clearance, say that all is well, which is a
 #: clearance where the deployer wants it to be one, or nothing, on purpose.
@@ -44,10 +44,10 @@ class Extraction:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Record:
-    """What a notification says of one instance, or of several alike.
+class Subject:
+    """Whose faults a notification carries or clears, and where their parts are in it.
 
-    :ivar instance_id: leads to an id, or to a list of them
+    :ivar instance_id: leads to the id of an instance, or to a list of ids
     :ivar fields: where other parts of the fault are: message, details, exception, request_id,
         project_id
     :ivar otherwise: what to say where nothing is known but that it failed
@@ -73,9 +73,9 @@ class Record:
             return None
         return field.find(notification)
 
-    def report(self, notification: Mapping[str, Any]) -> Report:
+    def evidence(self, notification: Mapping[str, Any]) -> Evidence:
         """What is known of the failure."""
-        return Report(
+        return Evidence(
             source=notification["event_type"],
             data=notification,
             message=as_text(self.find("message", notification)),
@@ -93,7 +93,7 @@ class Event:
     :ivar action: one of :data:`ACTIONS`
     :ivar when: members of the notification by their names, where they are, and what each has to
         match
-    :ivar records: whose faults it carries, or clears; none to ignore it
+    :ivar subjects: whose faults it carries, or clears; none to ignore it
     """
 
     event_type: re.Pattern[str]
@@ -102,7 +102,7 @@ class Event:
     priorities: frozenset[str]
     action: str
     when: Sequence[tuple[str, Field, re.Pattern[str]]]
-    records: tuple[Record, ...]
+    subjects: tuple[Subject, ...]
 
     def matches(self, notification: Mapping[str, Any]) -> bool:
         """Whether a notification is of this kind."""
@@ -136,16 +136,16 @@ class Event:
         rows: list[Fault] = []
         wrong: list[str] = []
         count = 0
-        for record in self.records:
-            ids = record.ids(notification)
+        for subject in self.subjects:
+            ids = subject.ids(notification)
             count += len(ids)
             if ids:
-                values = self._values(record, notification, words)
+                values = self._values(subject, notification, words)
                 rows += _rows(service, ids, values, wrong)
         reason = ""
         if wrong:
             reason = f"{len(wrong)} of {count} ids: {wrong[0]}"
-        elif self.records and not rows:
+        elif self.subjects and not rows:
             reason = "it names no instance"
         if not rows:
             return Extraction("ignore", reason=reason)
@@ -153,7 +153,7 @@ class Event:
 
     def _values(
         self,
-        record: Record,
+        subject: Subject,
         notification: Mapping[str, Any],
         words: Vocabulary,
     ) -> dict[str, Any]:
@@ -163,13 +163,13 @@ class Event:
             "created": clock.parse_time(notification.get("timestamp")),
             "message_id": message_id if isinstance(message_id, str) else None,
             "event_type": notification["event_type"],
-            "request_id": record.find("request_id", notification),
-            "project_id": record.find("project_id", notification),
+            "request_id": subject.find("request_id", notification),
+            "project_id": subject.find("project_id", notification),
             "is_clearance": self.action != "record",
         }
         if self.action == "record":
             worded = wording.word(
-                record.report(notification), self.safe, words
+                subject.evidence(notification), self.safe, words
             )
             values["message"] = worded.message
             values["details"] = worded.details
@@ -218,19 +218,19 @@ def build(data: Mapping[str, Any]) -> Event:
             _condition(name, value)
             for name, value in data.get("when", {}).items()
         ],
-        records=_build_records(action, data[action]),
+        subjects=_build_subjects(action, data[action]),
     )
 
 
-def _build_records(action: str, data: Any) -> tuple[Record, ...]:
+def _build_subjects(action: str, data: Any) -> tuple[Subject, ...]:
     if action == "ignore":
         return ()
     if isinstance(data, list):
-        return tuple(_build_record(action, record) for record in data)
-    return (_build_record(action, data),)
+        return tuple(_build_subject(action, subject) for subject in data)
+    return (_build_subject(action, data),)
 
 
-def _build_record(action: str, data: Mapping[str, Any]) -> Record:
+def _build_subject(action: str, data: Mapping[str, Any]) -> Subject:
     if action == "record" and not any(name in data for name in _WORDS):
         raise ValueError(f"needs in {action!r} one of {', '.join(_WORDS)}")
     fields = {}
@@ -241,7 +241,7 @@ def _build_record(action: str, data: Mapping[str, Any]) -> Record:
     message = data.get("message")
     if isinstance(message, dict):
         otherwise = message.get("text", "")
-    return Record(fields.pop("instance_id"), fields, otherwise)
+    return Subject(fields.pop("instance_id"), fields, otherwise)
 
 
 def _condition(

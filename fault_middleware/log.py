@@ -36,7 +36,7 @@ _PER_SECOND = 100
 # Names of loggers are few; a service that makes them up does not fill the memory.
 _MOST_SOURCES = 2000
 # Seconds until a configuration that could not be read is tried again.
-_PATIENCE = 10
+_SECONDS_TO_RETRY = 10
 
 _Meant = tuple[Profile, LogRule]
 
@@ -172,7 +172,7 @@ class Handler(logging.Handler):
             return False
         self._load()
         if self._deployment is None:
-            self._try_again = time.monotonic() + _PATIENCE
+            self._try_again = time.monotonic() + _SECONDS_TO_RETRY
             LOG.error("The log handler records nothing: %s", self._complaint)
         return self._deployment is not None
 

@@ -2,7 +2,6 @@
 """A log rule: which log records of a service carry a fault, and whose fault it is."""
 
 import dataclasses
-import fnmatch
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from fault_middleware.cause import Kind
 from fault_middleware.fault import Fault
 from fault_middleware.field import texts
 from fault_middleware.log_record import Call, Failure, message_of, text_at
-from fault_middleware.vocabulary import Vocabulary
+from fault_middleware.vocabulary import Vocabulary, globs
 from fault_middleware.wording import UNKNOWN
 
 LEVELS = {
@@ -196,13 +195,13 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
     """
     if ("record" in data) == ("ignore" in data):
         raise ValueError("needs exactly one of record, ignore")
-    own_modules = _globs(data.get("modules", list(modules)))
+    own_modules = globs(data.get("modules", list(modules)))
     given = data.get("record", {}).get("instance_id", [])
     places = []
     for place in given:
         places.append(_build_place(place, own_modules))
     return LogRule(
-        loggers=_globs(data["logger"]),
+        loggers=globs(data["logger"]),
         level=LEVELS[data.get("level", "error")],
         text=_pattern(data.get("text")),
         exceptions=_optional_globs(data.get("exception")),
@@ -210,7 +209,7 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
         modules=own_modules,
         needs_user=data.get("user", "required") == "required",
         places=tuple(places),
-        safe=_globs(data.get("safe_exceptions", [])),
+        safe=globs(data.get("safe_exceptions", [])),
     )
 
 
@@ -252,7 +251,7 @@ def _build_place(data: Mapping[str, Any], modules: re.Pattern[str]) -> Place:
     if "context" in data:
         return ContextPlace(tuple(texts(data["context"])))
     if "local" in data:
-        functions = _globs(data.get("function", "*"))
+        functions = globs(data.get("function", "*"))
         return LocalPlace(tuple(texts(data["local"])), functions, modules)
     pattern = _pattern(data["text"])
     if pattern is None or pattern.groups != 1:
@@ -289,13 +288,8 @@ def _ids(root: object, paths: Sequence[str]) -> list[str]:
     return found
 
 
-def _globs(value: str | list[str]) -> re.Pattern[str]:
-    patterns = map(fnmatch.translate, texts(value))
-    return re.compile("|".join(patterns) or "(?!)")
-
-
 def _optional_globs(value: str | list[str] | None) -> re.Pattern[str] | None:
-    return None if value is None else _globs(value)
+    return None if value is None else globs(value)
 
 
 def _pattern(value: str | None) -> re.Pattern[str] | None:

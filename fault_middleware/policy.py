@@ -22,7 +22,7 @@ from fault_middleware.rules import DETAILS, SHOW, Rules
 LOG = logging.getLogger(__name__)
 
 #: Seconds that the rules may take in one request, however many instances it shows.
-PATIENCE = 5.0
+MOST_SECONDS = 5.0
 # Seconds after which files that could not be read are tried again, though they did not change.
 _RETRY_AFTER = 10.0
 # Seconds after which files are searched for again in the folders of the configuration. The search
@@ -58,7 +58,7 @@ class Viewer:
         self._rules = rules
         self._credentials = credentials
         self._metrics = metrics
-        self._left = PATIENCE
+        self._left = MOST_SECONDS
         self._answers: dict[object, Visibility] = {}
 
     def sees(self, target: Mapping[str, str]) -> Visibility:
@@ -101,7 +101,7 @@ class Viewer:
     ) -> bool:
         if self._left <= 0:
             raise TimeoutError(
-                f"the rules took more than {PATIENCE:g} s of one request"
+                f"the rules took more than {MOST_SECONDS:g} s of one request"
             )
         begin = time.monotonic()
         try:
@@ -168,7 +168,7 @@ class Policy:
 
     def viewer(self, environ: Mapping[str, Any]) -> Viewer:
         """The caller of a request, under the rules as their files are now."""
-        self._miss_filter(environ)
+        self._warn_if_nobody_vouched(environ)
         last = self._refresh()
         if last.failure is not None:
             text = f"{self.file} cannot be read; until it can, nobody sees details"
@@ -223,7 +223,7 @@ class Policy:
             states.extend(_states(path))
         return tuple(states)
 
-    def _miss_filter(self, environ: Mapping[str, Any]) -> None:
+    def _warn_if_nobody_vouched(self, environ: Mapping[str, Any]) -> None:
         """Say once that the filter which vouches for callers is not before ours."""
         voucher = self._voucher
         if voucher.trace not in environ and not self._is_warned:

@@ -62,7 +62,8 @@ class PerProcess(Generic[_Value]):
     Thread-safe. A thread may be interrupted while it asks, and ask again.
 
     :param make: makes the value; what it raises, :meth:`get` raises, and the next call tries again
-    :param abandon: is given, in the new process, the value that the parent goes on using
+    :param abandon: is called after a fork, in the new process, with the value of the old process,
+        which goes on using it
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class Profile:
         """The priorities of all events that say something."""
         found = set[str]()
         for kind in self.events:
-            if kind.records:
+            if kind.subjects:
                 found |= kind.priorities
         return frozenset(found)
 

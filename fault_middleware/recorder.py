@@ -30,7 +30,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
 # How often a row is tried again that a working database refuses: with growing pauses, for about
 # six seconds.
-_PATIENCE = 6
+_MOST_TRIES = 6
 
 
 class _GivenUpError(Exception):
@@ -135,7 +135,7 @@ class Recorder:
     ) -> None:
         """Try again what a working database refused; in the end as ASCII, or drop it."""
         pause = _FIRST_PAUSE
-        for _ in range(_PATIENCE):
+        for _ in range(_MOST_TRIES):
             if refused is None:
                 return
             if refused.refusal is Refusal.OF_THE_ROW:

@@ -56,7 +56,7 @@ class ParentLookup:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Parent:
+class ParentFields:
     """Where an instance names the one it belongs to; ``within`` in a profile.
 
     :ivar since: where its time begins; ``until``: where that ends
@@ -107,7 +107,7 @@ class Route:
     form: Form
     query: Mapping[str, Sequence[str]]
     when: Members
-    parent: Parent | None
+    parent_fields: ParentFields | None
 
     def wants_faults(self, query: str) -> bool:
         """Whether a request with this query string asks for faults."""
@@ -126,12 +126,12 @@ class Route:
 
     def parent_lookup(self, instance: Instance) -> ParentLookup | None:
         """Where else a fault of the instance may be; None where nothing else is known."""
-        if self.parent is None:
+        if self.parent_fields is None:
             return None
-        since, until = self.parent.time_of(instance)
+        since, until = self.parent_fields.time_of(instance)
         if since is None or until is None:
             return None
-        named = self.parent.instance_id.text(instance.members)
+        named = self.parent_fields.instance_id.text(instance.members)
         try:
             parent_id = fault.canonical_id(named)
             return ParentLookup(parent_id, since, until + _TRUNCATION)
@@ -258,7 +258,7 @@ def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
         form=presentation.build(section),
         query=_query(data),
         when=_members(data, "when"),
-        parent=_parent(data),
+        parent_fields=_parent_fields(data),
     )
 
 
@@ -275,11 +275,11 @@ def _owners(data: Mapping[str, Any]) -> dict[str, Field]:
     return owners
 
 
-def _parent(data: Mapping[str, Any]) -> Parent | None:
+def _parent_fields(data: Mapping[str, Any]) -> ParentFields | None:
     if "within" not in data:
         return None
     within = data["within"]
-    return Parent(
+    return ParentFields(
         instance_id=Field.parse(within["instance_id"]),
         since=Field.parse(within["since"]),
         until=Field.parse(within["until"]),

@@ -22,7 +22,7 @@ _TRACE = "\nTraceback (most recent call last):"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Report:
+class Evidence:
     """What is known of a failure.
 
     :ivar source: the type of the event, or the name of the logger
@@ -52,7 +52,7 @@ class Wording:
 
 
 def word(
-    report: Report, safe: re.Pattern[str] | None, vocabulary: Vocabulary
+    evidence: Evidence, safe: re.Pattern[str] | None, vocabulary: Vocabulary
 ) -> Wording:
     """Choose the words.
 
@@ -61,28 +61,28 @@ def word(
 
     :param safe: matches the classes of exceptions whose texts users may read; None for all
     """
-    report = _tidy(report)
-    names = _classes(report)
+    evidence = _tidy(evidence)
+    names = _classes(evidence)
     is_safe = safe is None or (names != () and all(map(safe.fullmatch, names)))
     # A message that is but the class is what a service itself says in place of the text.
-    is_told = report.message not in {exception.label(name) for name in names}
-    if is_safe and is_told and (report.message or report.details):
-        kind, message, details = Kind.TEXT, report.message, report.details
+    is_told = evidence.message not in {exception.label(name) for name in names}
+    if is_safe and is_told and (evidence.message or evidence.details):
+        kind, message, details = Kind.TEXT, evidence.message, evidence.details
     else:
-        kind, message = _instead(report, names, vocabulary)
-        details = _with_text(report, names)
+        kind, message = _instead(evidence, names, vocabulary)
+        details = _with_text(evidence, names)
     if vocabulary.is_symptom(names):
         kind = Kind.SYMPTOM
     return Wording(
-        message, details, cause.weigh(kind, exception.count(report.details))
+        message, details, cause.weigh(kind, exception.count(evidence.details))
     )
 
 
-def _tidy(report: Report) -> Report:
+def _tidy(evidence: Evidence) -> Evidence:
     """Put what belongs into the details there, and leave out what says nothing."""
-    message, is_remote, trace = report.message.partition(_TRACE)
+    message, is_remote, trace = evidence.message.partition(_TRACE)
     message = message.rstrip()
-    details = report.details
+    details = evidence.details
     if details.strip() == exception.NOTHING:
         details = ""
     if is_remote and trace not in details:
@@ -90,55 +90,55 @@ def _tidy(report: Report) -> Report:
     # Of a repr() without a text, the class says as much.
     raised = (
         exception.read(message)
-        if message and message == report.exception
+        if message and message == evidence.exception
         else None
     )
     if raised is not None:
         message = raised.text
-        details = details or report.exception
-    if (message, details) == (report.message, report.details):
-        return report
-    return dataclasses.replace(report, message=message, details=details)
+        details = details or evidence.exception
+    if (message, details) == (evidence.message, evidence.details):
+        return evidence
+    return dataclasses.replace(evidence, message=message, details=details)
 
 
-def _classes(report: Report) -> tuple[str, ...]:
+def _classes(evidence: Evidence) -> tuple[str, ...]:
     """The classes that all have to be safe; none where none is known.
 
     A class without its module is known better from the traceback, where that ends in the same
     class and the very message.  Where another text follows, it may be a part of the message, so
     both count.
     """
-    raised = exception.raised_last(report.details)
-    if not report.exception:
+    raised = exception.raised_last(evidence.details)
+    if not evidence.exception:
         return raised.names if raised else ()
-    known = exception.read(report.exception)
+    known = exception.read(evidence.exception)
     if known is None:
         return ()
     if raised is None or not raised.names[0].endswith(f".{known.names[0]}"):
         return known.names
-    end = f"{raised.names[0]}: {report.message}".rstrip()
-    if report.details.rstrip().endswith(end):
+    end = f"{raised.names[0]}: {evidence.message}".rstrip()
+    if evidence.details.rstrip().endswith(end):
         return raised.names
     return known.names + raised.names
 
 
 def _instead(
-    report: Report, names: tuple[str, ...], vocabulary: Vocabulary
+    evidence: Evidence, names: tuple[str, ...], vocabulary: Vocabulary
 ) -> tuple[Kind, str]:
     """What to say in place of a text that is not there, or that users must not read."""
-    sentence = vocabulary.sentence(names, (report.source,), report.data)
+    sentence = vocabulary.sentence(names, (evidence.source,), evidence.data)
     if sentence is not None:
         return Kind.TEXT, sentence
     if names:
         return Kind.NAME, exception.label(names[0])
-    return Kind.SYMPTOM, report.otherwise or UNKNOWN
+    return Kind.SYMPTOM, evidence.otherwise or UNKNOWN
 
 
-def _with_text(report: Report, names: tuple[str, ...]) -> str:
+def _with_text(evidence: Evidence, names: tuple[str, ...]) -> str:
     """The details with the text that is not the message, and with the class."""
     name = exception.label(names[0]) if names else ""
-    text = "" if report.message == name else report.message
-    details = report.details
+    text = "" if evidence.message == name else evidence.message
+    details = evidence.details
     if name not in details:
         told = [name, text or details]
         text = ": ".join(part for part in told if part)

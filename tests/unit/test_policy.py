@@ -786,7 +786,7 @@ def test_a_rule_may_ask_a_server(make, judge):
 def test_a_server_that_does_not_answer_holds_up_no_list(
     make, judge, monkeypatch, name, seen
 ):
-    monkeypatch.setattr(policy_module, "PATIENCE", 0.5)
+    monkeypatch.setattr(policy_module, "MOST_SECONDS", 0.5)
     judge.mute = True
     policy = ask_judge(make, judge, name)
     viewer = policy.viewer(keystone("admin"))

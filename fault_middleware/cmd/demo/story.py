@@ -33,7 +33,7 @@ _CREDENTIALS = (
     "default only a token that Keystone has verified counts."
 )
 # How long to wait for the fault, in seconds.
-_PATIENCE = 10
+_LONGEST_WAIT = 10
 
 
 def build(folder: Path) -> WSGIApplication:
@@ -59,7 +59,8 @@ def tell(application: WSGIApplication, address: str) -> bool:
     status = action.get_response(application).status
     if not _fault_appears(application):
         print(
-            f"No fault appeared within {_PATIENCE} seconds.", file=sys.stderr
+            f"No fault appeared within {_LONGEST_WAIT} seconds.",
+            file=sys.stderr,
         )
         return False
     _say(_BEFORE)
@@ -91,7 +92,7 @@ def _show(application: WSGIApplication, role: str) -> dict[str, Any]:
 
 
 def _fault_appears(application: WSGIApplication) -> bool:
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _LONGEST_WAIT
     while time.monotonic() < end:
         if "fault" in _show(application, "member"):
             return True

@@ -18,7 +18,7 @@ from fault_middleware.options import DATABASE_GROUP, ConfigurationError
 from fault_middleware.store import Store
 
 # Seconds that the database may take for an answer.
-_PATIENCE = 3.0
+_LOOKUP_TIMEOUT = 3.0
 # Seconds by which two clocks may differ.
 _DRIFT = 5.0
 # How long ago something was stored that a replica must have by now.
@@ -86,7 +86,7 @@ def look(case: Case) -> Iterator[Finding]:
 def _place(option: str, url: str, case: Case) -> Place:
     values = options.read_database_options(case.conf)
     values |= {"connection": url, "slave_connection": None}
-    store = Store(values, _PATIENCE)
+    store = Store(values, _LOOKUP_TIMEOUT)
     return Place(f"[{DATABASE_GROUP}] {option}", sa.make_url(url), store)
 
 

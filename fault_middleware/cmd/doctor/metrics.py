@@ -9,7 +9,7 @@ from fault_middleware.cmd.doctor.case import Case, Setup
 from fault_middleware.cmd.doctor.finding import Finding
 from fault_middleware.cmd.doctor.findings import metrics as findings
 
-_PATIENCE = 3.0
+_TIMEOUT = 3.0
 # What the counters of a consumer of ours have in them.
 _OURS = b"fault_middleware_"
 
@@ -44,7 +44,7 @@ def _is_ours(host: str, port: int) -> bool:
         else f"http://{name}:{port}/metrics"
     )
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE) as answer:  # noqa: S310 it is http
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 it is http
             return _OURS in answer.read()
     except (OSError, ValueError):
         return False

@@ -200,5 +200,8 @@ def _others(link: Link, wanted: Look) -> Iterator[Finding]:
             yield findings.topic_unread(name, wanted.where, messages)
 
 
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
+def _count(number: int, singular: str, plural: str) -> str:
+    noun = plural
+    if number == 1:
+        noun = singular
+    return f"{number} {noun}"
