@@ -50,8 +50,12 @@ def _of_keystone(environ: Mapping[str, Any]) -> Credentials | None:
     if plugin is None or not plugin.has_user_token:
         return None
     user = plugin.user
-    credentials = {name: getattr(user, name) for name in _IDENTITY}
-    credentials["system_scope"] = "all" if user.system_scoped else None
+    credentials: dict[str, Any] = {}
+    for name in _IDENTITY:
+        credentials[name] = getattr(user, name)
+    credentials["system_scope"] = None
+    if user.system_scoped:
+        credentials["system_scope"] = "all"
     credentials["roles"] = list(user.role_names)
     return credentials
 
@@ -63,14 +67,12 @@ def _of_external_oauth2(environ: Mapping[str, Any]) -> Credentials | None:
         return None
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
         return None
-    credentials = {
-        name: token.get(name) for name in (*_IDENTITY, "system_scope")
-    }
+    credentials: dict[str, Any] = {}
+    for name in (*_IDENTITY, "system_scope"):
+        credentials[name] = token.get(name)
     roles = token.get("roles")
     if roles is not None:
-        credentials["roles"] = [
-            role.strip() for role in roles.split(",") if role.strip()
-        ]
+        credentials["roles"] = _split(roles)
     return _known(credentials)
 
 
@@ -80,10 +82,23 @@ def _of_headers(environ: Mapping[str, Any]) -> Credentials | None:
     return _known(request.to_policy_values())
 
 
+def _split(roles: str) -> list[str]:
+    """The names in a list with commas."""
+    names = []
+    for role in roles.split(","):
+        name = role.strip()
+        if name:
+            names.append(name)
+    return names
+
+
 def _known(credentials: Credentials) -> Credentials:
-    return {
-        name: value for name, value in credentials.items() if value is not None
-    }
+    """The credentials without those that are not known."""
+    known = {}
+    for name, value in credentials.items():
+        if value is not None:
+            known[name] = value
+    return known
 
 
 #: The choices of the option ``credentials``. Every request has a method, so the one that believes

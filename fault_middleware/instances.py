@@ -24,7 +24,8 @@ class ShownInstances:
     @property
     def has_own_fault(self) -> bool:
         """Whether the service may have written a fault itself."""
-        return f'"{self._route.form.key}"'.encode() in self._data
+        key = f'"{self._route.form.key}"'
+        return key.encode() in self._data
 
     def __iter__(self) -> Iterator[Instance]:
         return iter(self._instances)
@@ -32,23 +33,27 @@ class ShownInstances:
     def splice(self, instance: Instance, fault: Any) -> None:
         """Let an instance show this as its fault; None for no fault."""
         key = self._route.form.key
-        if fault == instance.members.get(key):
+        current = instance.members.get(key)
+        if fault == current:
             return
+        span = instance.span
         if fault is None:
-            edit = body.remove_member(self._text, instance.span, key)
+            edit = body.remove_member(self._text, span, key)
         else:
-            edit = body.set_member(self._text, instance.span, key, fault)
+            edit = body.set_member(self._text, span, key, fault)
         self._edits.append(edit)
 
     def encode(self) -> bytes | None:
         """The new body; None where nothing changed."""
         if not self._edits:
             return None
-        return body.splice(self._text, self._edits).encode()
+        text = body.splice(self._text, self._edits)
+        return text.encode()
 
     @functools.cached_property
     def _instances(self) -> list[Instance]:
-        return list(self._route.instances(self._text))
+        found = self._route.instances(self._text)
+        return list(found)
 
     @functools.cached_property
     def _text(self) -> str:

@@ -49,11 +49,11 @@ class Form(abc.ABC):
         :param instance: the instance as the service shows it
         :param fault: the newest row of the instance
         """
-        existing = instance.get(self.key)
         if fault is not None and self._wins(fault, instance, visible):
             if fault.is_clearance:
                 return None
             return self._ours(fault, visible)
+        existing = instance.get(self.key)
         theirs = self._theirs(existing, visible)
         return clean_all(theirs, depth=_DEPTH)
 
@@ -78,10 +78,15 @@ class Form(abc.ABC):
         """Whether the fault of the table is shown rather than what the service wrote."""
         if not visible.show and not fault.is_clearance:
             return False
-        if instance.get(self.key) is None or self.existing == "replace":
+        if instance.get(self.key) is None:
             return True
-        theirs = clock.parse_time(self.existing_created.find(instance))
-        if theirs is None or self.existing == "keep":
+        if self.existing == "replace":
+            return True
+        if self.existing == "keep":
+            return False
+        written = self.existing_created.find(instance)
+        theirs = clock.parse_time(written)
+        if theirs is None:
             return False
         # Services show whole seconds.
         theirs = theirs.replace(microsecond=0)
@@ -108,7 +113,8 @@ class FaultForm(Form):
     value: str = "object"
 
     def __post_init__(self) -> None:
-        if clock.parse_time(_SAMPLE.strftime(self.created)) != _SAMPLE:
+        sample = _SAMPLE.strftime(self.created)
+        if clock.parse_time(sample) != _SAMPLE:
             raise ValueError(
                 "needs in 'fault' a format 'created' of ISO 8601 to the second, "
                 f"not {self.created!r}"
@@ -123,14 +129,18 @@ class FaultForm(Form):
         view["message"] = fault.message
         if visible.details:
             view[self.details] = fault.details
-        return json.dumps(view) if self.value == "text" else view
+        if self._is_text:
+            return json.dumps(view)
+        return view
 
     def _theirs(self, existing: Any, visible: Visibility) -> Any:
-        if self._hides_theirs(visible):
-            return _without(
-                self.details, existing, in_texts=self.value == "text"
-            )
-        return existing
+        if not self._hides_theirs(visible):
+            return existing
+        return _without(self.details, existing, in_texts=self._is_text)
+
+    @property
+    def _is_text(self) -> bool:
+        return self.value == "text"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +157,8 @@ class ProblemForm(Form):
         if fault.problem:
             view = json.loads(fault.problem)
         if not visible.details:
-            return dict(_without(self.details, view))
+            hidden = _without(self.details, view)
+            return dict(hidden)
         if fault.details:
             view[self.details] = fault.details
         return view
@@ -195,15 +206,15 @@ def _without(
         return value
     if depth == 0:
         return CUT
-    inner = functools.partial(
+    without = functools.partial(
         _without, name, in_texts=in_texts, depth=depth - 1
     )
     if isinstance(value, list):
-        return list(map(inner, value))
+        return list(map(without, value))
     kept = {}
     for key, part in value.items():
         if key != name:
-            kept[key] = inner(part)
+            kept[key] = without(part)
     return kept
 
 
@@ -214,19 +225,28 @@ def _text_without(name: str, text: str, depth: int) -> str:
     """
     value = _parse(text)
     if value is None:
-        found = re.search(rf"""\\*["']{name}\\*["']\s*:""", text)
-        if found is None:
-            return text
-        return text[: found.start()] + CUT
-    kept = _without(name, value, in_texts=True, depth=max(depth - 1, 0))
+        return _cut_at(name, text)
+    inner_depth = max(depth - 1, 0)
+    kept = _without(name, value, in_texts=True, depth=inner_depth)
     if kept == value:
         return text
     return json.dumps(kept)
 
 
+def _cut_at(name: str, text: str) -> str:
+    """The text up to what looks like a member of this name, which may be escaped."""
+    member = rf"""\\*["']{name}\\*["']\s*:"""
+    found = re.search(member, text)
+    if found is None:
+        return text
+    before = text[: found.start()]
+    return before + CUT
+
+
 def _parse(text: str) -> Any:
     """The object or list in a text of JSON; None for other texts."""
-    if not text.lstrip().startswith(("{", "[")):
+    begin = text.lstrip()
+    if not begin.startswith(("{", "[")):
         return None
     try:
         return json.loads(text)

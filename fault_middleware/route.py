@@ -73,11 +73,12 @@ class ParentFields:
     ) -> tuple[datetime | None, datetime | None]:
         """When an instance began and ended, as far as it says so."""
         since = self.since.find(instance.members)
-        until = self.until.find(instance.members)
         begin = clock.parse_time(since)
         if self.open_when and _has(instance, self.open_when):
             return begin, datetime.max - _TRUNCATION
-        return begin, clock.parse_time(until)
+        until = self.until.find(instance.members)
+        end = clock.parse_time(until)
+        return begin, end
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,16 +135,19 @@ class Route:
         named = self.parent_fields.instance_id.text(instance.members)
         try:
             parent_id = fault.canonical_id(named)
-            return ParentLookup(parent_id, since, until + _TRUNCATION)
+            end = until + _TRUNCATION
         except (ValueError, OverflowError):
             return None
+        return ParentLookup(parent_id, since, end)
 
     def instances(self, text: str) -> Iterator[Instance]:
         """The instances that a body shows; raises ValueError for a body that is not JSON."""
         found = body.locate(text, self.keys, each=self.many)
         if found is None:
             return
-        spans = found.value if self.many else [found]
+        spans: Any = [found]
+        if self.many:
+            spans = found.value
         if not isinstance(spans, list):
             return
         for span in spans:
@@ -189,9 +193,10 @@ class Route:
     def _is_named(self, instance: Instance, name: str) -> bool:
         if instance.id == name:
             return True
-        return any(
-            field.find(instance.members) == name for field in self.names
-        )
+        for field in self.names:
+            if field.find(instance.members) == name:
+                return True
+        return False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -238,20 +243,26 @@ def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
     :raises ValueError: for mistakes that the schema cannot express
     """
     many = "list" in data
-    if many == ("object" in data):
+    shows_object = "object" in data
+    if many == shows_object:
         raise ValueError("needs either 'object' or 'list'")
-    ids = data["path"].count("{id}")
-    if ids != (0 if many else 1):
+    path = data["path"]
+    ids_wanted = 1
+    place = "object"
+    if many:
+        ids_wanted = 0
+        place = "list"
+    if path.count("{id}") != ids_wanted:
         raise ValueError(
             "needs {id} in its path once for an 'object', never for a 'list'"
         )
-    place = data["list" if many else "object"]
-    section = {**fault_section, **data.get("fault", {})}
+    section = dict(fault_section)
+    section.update(data.get("fault", {}))
     return Route(
-        path=data["path"],
-        pattern=_pattern(data["path"], many),
+        path=path,
+        pattern=_pattern(path, many),
         many=many,
-        keys=tuple(place.split(".")) if place else (),
+        keys=_keys(data[place]),
         id=Field.parse(data.get("id", "id")),
         names=_names(data),
         owners=_owners(data),
@@ -260,6 +271,13 @@ def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
         when=_members(data, "when"),
         parent_fields=_parent_fields(data),
     )
+
+
+def _keys(place: str) -> tuple[str, ...]:
+    """The keys of a dotted path; none for the body itself, which is the path ""."""
+    if not place:
+        return ()
+    return tuple(place.split("."))
 
 
 def _names(data: Mapping[str, Any]) -> list[Field]:
@@ -300,9 +318,12 @@ def _pattern(path: str, many: bool) -> str:
 
 
 def _has(instance: Instance, members: Members) -> bool:
+    """Whether all of these members are texts that match."""
     for name, wanted in members.items():
         value = instance.members.get(name)
-        if not (isinstance(value, str) and wanted.fullmatch(value)):
+        if not isinstance(value, str):
+            return False
+        if not wanted.fullmatch(value):
             return False
     return True
 
