@@ -136,7 +136,9 @@ SHOWS = [(one, name) for one in profile.shipped() for name in shows(one)]
 
 
 def told(row, field):
-    """A field of a fault, as the data say it."""
+    """A field of a fault, as the data say it: by the name of its column."""
+    if field == "deleted":
+        return row.is_clearance
     if field in ("details_begin", "details_end"):
         lines = row.details.rstrip("\n").split("\n")
         return lines[0 if field == "details_begin" else -1]
