@@ -67,7 +67,7 @@ class Archive:
                 statement = statement.where(_T.c[name] == value)
         if since is not None:
             statement = statement.where(_T.c.created >= since)
-        with self._store.writer.connect() as connection:
+        with self._store.unhurried.connect() as connection:
             rows = connection.execute(statement.limit(limit))
             return [dict(row) for row in rows.mappings()]
 

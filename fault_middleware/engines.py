@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways to the database: one for requests that must not wait, one for everything else."""
+"""The ways to the database: for requests, which must not wait; for whoever writes; for operators,
+who wait for as long as a large table takes.
+"""
 
 import math
 import re
@@ -159,21 +161,32 @@ class Lookup:
 
 def writer(options: Mapping[str, Any]) -> sa.Engine:
     """An engine by oslo.db, as the options say; whoever writes decides how long to try."""
-    url = sa.make_url(options["connection"])
-    given = {
-        name: value for name, value in options.items() if name not in _URLS
-    }
-    given["connection_parameters"] = _parameters(url, options, _WRITE_TIMEOUT)
-    given["max_retries"] = 0
-    engine: sa.Engine = engines.create_engine(options["connection"], **given)
-    # oslo.db logs errors that it does not know, with the texts of faults otherwise.
-    engine.hide_parameters = True
+    engine = _by_oslo(options, _WRITE_TIMEOUT)
     _bound(engine, _WRITE_TIMEOUT)
     return engine
 
 
+def unhurried(options: Mapping[str, Any]) -> sa.Engine:
+    """The same for an operator, who ends a statement that takes too long: it has no bound."""
+    return _by_oslo(options, None)
+
+
+def _by_oslo(options: Mapping[str, Any], seconds: float | None) -> sa.Engine:
+    """:param seconds: the most that an answer may take; None for any time"""
+    url = sa.make_url(options["connection"])
+    given = {
+        name: value for name, value in options.items() if name not in _URLS
+    }
+    given["connection_parameters"] = _parameters(url, options, seconds)
+    given["max_retries"] = 0
+    engine: sa.Engine = engines.create_engine(options["connection"], **given)
+    # oslo.db logs errors that it does not know, with the texts of faults otherwise.
+    engine.hide_parameters = True
+    return engine
+
+
 def _parameters(
-    url: sa.URL, options: Mapping[str, Any], seconds: float
+    url: sa.URL, options: Mapping[str, Any], seconds: float | None
 ) -> str:
     """What to add to the URL: bounds on waiting, and the whole of Unicode.
 
@@ -188,23 +201,24 @@ def _parameters(
     return parameters
 
 
-def _defaults(backend: str, seconds: float) -> dict[str, str]:
-    whole = str(max(1, math.ceil(seconds)))
-    milliseconds = str(math.ceil(seconds * 1000))
+def _defaults(backend: str, seconds: float | None) -> dict[str, str]:
+    """:param seconds: the most that an answer may take; None for any time"""
+    connecting = seconds or _WRITE_TIMEOUT
+    whole = str(max(1, math.ceil(connecting)))
+    milliseconds = str(math.ceil(connecting * 1000))
+    if backend == "sqlite":
+        return {"timeout": str(connecting)}
+    defaults = {"connect_timeout": whole}
     if backend == "mysql":
-        return {
-            "charset": "utf8mb4",
-            "connect_timeout": whole,
-            "read_timeout": whole,
-            "write_timeout": whole,
-        }
-    if backend == "postgresql":
-        return {
-            "connect_timeout": whole,
-            "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds}",
-        }
-    return {"timeout": str(seconds)}
+        defaults["charset"] = "utf8mb4"
+        if seconds is not None:
+            defaults["read_timeout"] = whole
+            defaults["write_timeout"] = whole
+    else:
+        defaults["tcp_user_timeout"] = milliseconds
+        if seconds is not None:
+            defaults["options"] = f"-c statement_timeout={milliseconds}"
+    return defaults
 
 
 def _bound(engine: sa.Engine, seconds: float) -> None:

@@ -41,7 +41,9 @@ instance_faults = sa.Table(
     # How near the row is to the cause, of the rows of one request (see cause.py); the rows of
     # releases before this column have NULL.
     sa.Column("weight", sa.SmallInteger),
+    # Of one instance, and of all.
     sa.Index("instance_faults_newest", "instance_id", "created", "id"),
+    sa.Index("instance_faults_created", "created", "id"),
     **_MYSQL,
 )
 

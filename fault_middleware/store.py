@@ -54,6 +54,9 @@ class Store:
             lambda: engines.reader(options, lookup_timeout), _abandon
         )
         self._writer = PerProcess(lambda: engines.writer(options), _abandon)
+        self._unhurried = PerProcess(
+            lambda: engines.unhurried(options), _abandon
+        )
         self._lookups = PerProcess[dict[sa.ClauseElement, engines.Lookup]](
             dict
         )
@@ -67,6 +70,11 @@ class Store:
     def writer(self) -> sa.Engine:
         """For everything else."""
         return self._writer.get()
+
+    @property
+    def unhurried(self) -> sa.Engine:
+        """For operators, who wait for as long as it takes."""
+        return self._unhurried.get()
 
     def newest(self, service: str, instance_id: str) -> Fault | None:
         """What is to be shown of an instance: a fault, a clearance, or None.

@@ -172,6 +172,7 @@ def close(store: Store) -> None:
     """Give back the connections."""
     store.reader.dispose()
     store.writer.dispose()
+    store.unhurried.dispose()
 
 
 def rows(store: Store) -> list[dict[str, Any]]:

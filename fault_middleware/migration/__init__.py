@@ -6,6 +6,7 @@ They alone make tables, in production and in tests.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import alembic.command
@@ -60,9 +61,18 @@ class Differences:
         return told
 
 
-def sync(engine: sa.Engine, revision: str = "head") -> None:
+def sync(
+    engine: sa.Engine,
+    revision: str = "head",
+    tell: Callable[[str], None] | None = None,
+) -> None:
     """Bring the database to ``revision``; nothing happens when it is there.
 
+    It can be repeated whenever it was interrupted: each step looks at what is done already.
+
+    :param engine: one without a bound on an answer's time, as a step takes as long as the table is
+        large
+    :param tell: is given a line before each step
     :raises ForeignTableError: when ``instance_faults`` belongs to somebody else; nothing is
         changed then
     :raises UnknownRevisionError: when a newer release has made the tables; nothing is changed then
@@ -72,16 +82,22 @@ def sync(engine: sa.Engine, revision: str = "head") -> None:
     with engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        alembic.command.upgrade(config, revision)
-        connection.commit()
+        for step in _steps(version(engine), revision):
+            if tell is not None:
+                tell(f"{step.revision}: {step.doc}")
+            alembic.command.upgrade(config, step.revision)
+            connection.commit()
 
 
 def check(engine: sa.Engine) -> None:
-    """Raise ForeignTableError when ``instance_faults`` belongs to somebody else."""
-    if (
-        sa.inspect(engine).has_table(models.instance_faults.name)
-        and version(engine) is None
-    ):
+    """Raise ForeignTableError when ``instance_faults`` belongs to somebody else.
+
+    Our own table that a first :func:`sync` left unfinished stands beside our table of revisions.
+    """
+    inspector = sa.inspect(engine)
+    if inspector.has_table(
+        models.instance_faults.name
+    ) and not inspector.has_table(VERSION_TABLE):
         raise ForeignTableError(
             f"the database {engine.url.render_as_string()} has a table "
             f"{models.instance_faults.name!r} that fault_middleware did not make "
@@ -154,6 +170,13 @@ def version(engine: sa.Engine) -> str | None:
             connection, opts=options
         )
         return context.get_current_revision()
+
+
+def _steps(current: str | None, wanted: str) -> list[alembic.script.Script]:
+    """What is to be done from one revision to another, in order."""
+    steps = list(_scripts().iterate_revisions(wanted, current or "base"))
+    steps.reverse()
+    return steps
 
 
 def newest() -> str | None:

@@ -29,27 +29,27 @@ def run(tmp_path, sqlite_url):
 
 
 def test_sync_makes_the_table_and_says_so(run):
+    code, out, err = run("db", "sync")
+
+    assert code == 0
+    assert out == "The database is at revision 0004; it was at none.\n"
+    assert err.startswith("0001: Make the table of faults.\n0002: ")
     assert run("db", "sync") == (
         0,
-        "The database is at revision 0003; it was at none.\n",
-        "",
-    )
-    assert run("db", "sync") == (
-        0,
-        "The database is up to date at revision 0003.\n",
+        "The database is up to date at revision 0004.\n",
         "",
     )
 
 
 def test_version_shows_what_is_and_what_should_be(run):
-    assert run("db", "version").out == "database  -\nneeded    0003\n"
+    assert run("db", "version").out == "database  -\nneeded    0004\n"
     run("db", "sync")
 
     code, out, _ = run("db", "version", "--format", "json")
 
     assert (code, json.loads(out)) == (
         0,
-        {"database": "0003", "needed": "0003"},
+        {"database": "0004", "needed": "0004"},
     )
 
 

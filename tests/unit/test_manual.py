@@ -136,7 +136,11 @@ def test_the_answers_of_db_sync_in_the_manual_are_its_own(
     command += ["--config-file", str(file), "db", "sync"]
 
     answer = subprocess.run(
-        command, capture_output=True, text=True, check=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
     ).stdout
 
     shown = [

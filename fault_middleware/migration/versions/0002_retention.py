@@ -10,24 +10,39 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from fault_middleware.migration import done
+
 revision = "0002"
 down_revision = "0001"
 
 
+TABLE = "fault_middleware_retention"
+
+
 def upgrade() -> None:
-    table = op.create_table(
-        "fault_middleware_retention",
+    if not done.has_table(TABLE):
+        _make_table()
+    if not done.has_rows(TABLE):
+        table = sa.table(
+            TABLE,
+            sa.column("id", sa.Integer),
+            sa.column("due", sa.DateTime),
+            sa.column("position", sa.String),
+        )
+        long_ago = datetime(2000, 1, 1)
+        op.bulk_insert(table, [{"id": 1, "due": long_ago, "position": ""}])
+
+
+def _make_table() -> None:
+    date_time = sa.DateTime().with_variant(
+        mysql.DATETIME(fsp=6), "mysql", "mariadb"
+    )
+    op.create_table(
+        TABLE,
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column(
-            "due",
-            sa.DateTime().with_variant(
-                mysql.DATETIME(fsp=6), "mysql", "mariadb"
-            ),
-        ),
+        sa.Column("due", date_time),
         sa.Column("position", sa.String(64), nullable=False),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
     )
-    long_ago = datetime(2000, 1, 1)
-    op.bulk_insert(table, [{"id": 1, "due": long_ago, "position": ""}])

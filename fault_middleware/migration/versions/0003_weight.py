@@ -8,9 +8,12 @@ that still runs beside this one.
 import sqlalchemy as sa
 from alembic import op
 
+from fault_middleware.migration import done
+
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-    op.add_column("instance_faults", sa.Column("weight", sa.SmallInteger))
+    if not done.has_column("instance_faults", "weight"):
+        op.add_column("instance_faults", sa.Column("weight", sa.SmallInteger))
