@@ -81,8 +81,9 @@ def _kind_and_text(exc: BaseException) -> tuple[str, str]:
     if kind.endswith(_REMOTE_SUFFIX):
         module = type(exc).__module__.removesuffix(_REMOTE_SUFFIX)
         name = type(exc).__qualname__.removesuffix(_REMOTE_SUFFIX)
-        return f"{module}.{name}", text.partition(_REMOTE_TRACE)[0]
-    return kind, text
+        kind = f"{module}.{name}"
+    # Also where an exception quotes one of another process.
+    return kind, text.partition(_REMOTE_TRACE)[0]
 
 
 def _kind_of(cls: type) -> str:

@@ -18,30 +18,39 @@ SERVICES = {
     "network": "neutron",
     "volumev3": "cinder",
     "database": "trove",
+    "orchestration": "heat",
 }
 
 
 class AuthProtocol(auth_token.AuthProtocol):
     def fetch_token(self, token, allow_expired=False):
-        role, _, rest = token.partition(":")
-        project, _, user = rest.partition(":")
-        if role not in ROLES or not project:
+        found = read_token(token)
+        if found is None:
             raise _exceptions.InvalidToken("no such token")
-        user = user or f"{role}-user"
-        domain = {"id": "default", "name": "Default"}
-        return {
-            "token": {
-                "methods": ["password"],
-                "issued_at": "2026-01-01T00:00:00.000000Z",
-                "expires_at": "2099-01-01T00:00:00.000000Z",
-                "audit_ids": ["test"],
-                "is_domain": False,
-                "user": {"id": user, "name": user, "domain": domain},
-                "project": {"id": project, "name": project, "domain": domain},
-                "roles": [{"id": name, "name": name} for name in ROLES[role]],
-                "catalog": [_service(*names) for names in SERVICES.items()],
-            }
+        return found
+
+
+def read_token(token):
+    """What Keystone says of a token, or None."""
+    role, _, rest = token.partition(":")
+    project, _, user = rest.partition(":")
+    if role not in ROLES or not project:
+        return None
+    user = user or f"{role}-user"
+    domain = {"id": "default", "name": "Default"}
+    return {
+        "token": {
+            "methods": ["password"],
+            "issued_at": "2026-01-01T00:00:00.000000Z",
+            "expires_at": "2099-01-01T00:00:00.000000Z",
+            "audit_ids": ["test"],
+            "is_domain": False,
+            "user": {"id": user, "name": user, "domain": domain},
+            "project": {"id": project, "name": project, "domain": domain},
+            "roles": [{"id": name, "name": name} for name in ROLES[role]],
+            "catalog": [_service(*names) for names in SERVICES.items()],
         }
+    }
 
 
 def _service(kind, name):

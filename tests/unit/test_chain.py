@@ -120,6 +120,14 @@ def test_an_exception_of_another_process_has_the_class_and_text_it_had_there():
     )
 
 
+def test_a_quoted_traceback_of_another_process_is_not_part_of_the_text():
+    text = (
+        "resources.group: gone\nTraceback (most recent call last):\n\n  File"
+    )
+
+    assert chain.describe(ValueError(text)).text == "resources.group: gone"
+
+
 def test_a_remote_error_is_what_failed_there():
     exc = client.RemoteError(
         "ArrayError", "no space", ["Traceback (most recent call last):"]
