@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API of a real service in the words of the tests, and what is asked of each failure."""
 
+import contextlib
 import dataclasses
 import json
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from fault_middleware.store import Store
 from tests.fixtures import rows, wait_until
-from tests.functional.deployment import ADMIN, MEMBER, Deployment
+from tests.functional.deployment import ADMIN, AWAY, MEMBER, Deployment
+from tests.services import Broker, Relay
 
 _PASSING = re.compile(r"\w+ing([-_]\w+)?")
 
@@ -52,8 +54,9 @@ class Cloud:
         status, answer = self.deployment.request("GET", resource.path, token)
         if status != 200:
             return {}
+        name = resource.kind.removesuffix("s").replace("-", "_")
         # Some services show a resource below its kind, others by itself.
-        return answer.get(resource.kind.removesuffix("s"), answer)
+        return answer.get(name, answer)
 
     def status(self, resource: Resource) -> str:
         return self.show(resource, ADMIN).get("status", "gone")
@@ -100,6 +103,34 @@ def faults_of(store: Store) -> set[str]:
     """The ids of the resources that have a fault, and have not been cleared since."""
     newest = {row["instance_id"]: row for row in rows(store)}
     return {found for found, row in newest.items() if not row["deleted"]}
+
+
+@contextlib.contextmanager
+def back_end_away(deployment: Deployment) -> Iterator[None]:
+    """Meanwhile what is behind the service does not answer."""
+    away = deployment.folder / AWAY
+    away.touch()
+    yield
+    away.unlink()
+
+
+@contextlib.contextmanager
+def broker_away(broker: Broker) -> Iterator[None]:
+    """Meanwhile the broker refuses connections."""
+    broker.control("stop_app")
+    yield
+    broker.control("start_app")
+
+
+@contextlib.contextmanager
+def database_away(wire: Relay) -> Iterator[None]:
+    """Meanwhile connections to the service's database are refused.
+
+    :param wire: over which the service reaches it
+    """
+    wire.close()
+    yield
+    wire.reopen(wire.port)
 
 
 def assert_shown(

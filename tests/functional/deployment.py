@@ -13,10 +13,14 @@ import os
 import subprocess
 import sys
 import sysconfig
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import amqp
+
 from tests import services
+from tests.fixtures import wait_until
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sysconfig.get_path("scripts"))
@@ -68,6 +72,7 @@ class Deployment:
     :ivar port: of its API
     :ivar prefix: of the paths of its API, such as ``/v3/{project}``
     :ivar headers: of every request, such as the microversion
+    :ivar programs: those that were started, by their names
     """
 
     service: str
@@ -75,6 +80,7 @@ class Deployment:
     port: int
     prefix: str
     headers: Mapping[str, str]
+    programs: dict[str, "Program"] = dataclasses.field(default_factory=dict)
 
     @property
     def conf(self) -> Path:
@@ -191,6 +197,64 @@ def _parser(text: str) -> configparser.RawConfigParser:
     return parser
 
 
+class Program:
+    """A process of a deployment, which can be ended and begun again."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        name: str,
+        command: list[str],
+        port: int | None = None,
+    ) -> None:
+        self.deployment = deployment
+        self.name = name
+        self.command = command
+        self.port = port
+        self._running = contextlib.ExitStack()
+
+    def start(self) -> None:
+        process = services.process(
+            self.command,
+            self.deployment.log(self.name),
+            port=self.port,
+            env=self.deployment.environ,
+            cwd=self.deployment.folder,
+        )
+        self._running.enter_context(process)
+
+    def stop(self) -> None:
+        """End it as an operator does: politely, and after 20 s by force."""
+        self._running.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+@contextlib.contextmanager
+def start(
+    deployment: Deployment,
+    name: str,
+    command: list[str] | None = None,
+    port: int | None = None,
+) -> Iterator[Program]:
+    """Run a process of the deployment, whose log has its name.
+
+    :param command: by default the service's program of that name
+    :param port: waited for, if any
+    """
+    program = Program(
+        deployment, name, command or deployment.command(name), port
+    )
+    deployment.programs[name] = program
+    program.start()
+    try:
+        yield program
+    finally:
+        program.stop()
+
+
 @contextlib.contextmanager
 def serve(deployment: Deployment, *programs: str) -> Iterator[None]:
     """Run programs of the service, in their order, and then its API in gunicorn.
@@ -199,8 +263,7 @@ def serve(deployment: Deployment, *programs: str) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         for program in programs:
-            command = deployment.command(program)
-            stack.enter_context(start(deployment, program, command))
+            stack.enter_context(start(deployment, program))
         gunicorn = [
             *(str(BIN / "gunicorn"), "-k", "gthread", "--threads", "8"),
             *("-b", f"127.0.0.1:{deployment.port}"),
@@ -211,22 +274,24 @@ def serve(deployment: Deployment, *programs: str) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def start(
-    deployment: Deployment,
-    name: str,
-    command: list[str],
-    port: int | None = None,
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process of the deployment, whose log has its name.
+def wait_for_queue(broker: str, name: str, seconds: float = 60) -> None:
+    """Wait until a program receives: what is sent to all before is lost to it.
 
-    :param port: waited for, if any
+    :param broker: its URL, with the virtual host
     """
-    with services.process(
-        command,
-        deployment.log(name),
-        port=port,
-        env=deployment.environ,
-        cwd=deployment.folder,
-    ) as running:
-        yield running
+    url = urllib.parse.urlsplit(broker)
+
+    def is_there() -> bool:
+        with amqp.Connection(
+            host=f"{url.hostname}:{url.port}",
+            userid=url.username,
+            password=url.password,
+            virtual_host=url.path.removeprefix("/"),
+        ) as connection:
+            try:
+                connection.channel().queue_declare(name, passive=True)
+            except amqp.NotFound:
+                return False
+            return True
+
+    wait_until(is_there, seconds)

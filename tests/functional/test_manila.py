@@ -9,8 +9,21 @@ import time
 
 import pytest
 
-from tests.fixtures import close, make_store, new_database, require, wait_until
-from tests.functional.cloud import assert_shown, faults_of
+from tests.fixtures import (
+    close,
+    make_store,
+    new_database,
+    relayed,
+    require,
+    wait_until,
+)
+from tests.functional.cloud import (
+    assert_shown,
+    back_end_away,
+    broker_away,
+    database_away,
+    faults_of,
+)
 from tests.functional.manila.deployment import served
 from tests.functional.manila.failures import FAILURES, Shares
 
@@ -19,28 +32,36 @@ SECRETS = (
     "10.1.2",
     "hunter2",
     "rack7",
-    "/srv/backups",
+    "/srv/shares",
     "lun-tool",
     "tests@good",
+    "tests@other",
 )
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def wire(mariadb):
+    """Over which Manila reaches its database."""
+    with new_database(mariadb) as own, relayed(own) as leading:
+        yield leading
+
+
+@pytest.fixture(scope="module")
+def cloud(broker, wire, postgresql, tmp_path_factory):
     """The API of a Manila whose processes have the driver and the log handler."""
     if importlib.util.find_spec("manila") is None:
         require("manila", "manila is not installed; tox -e manila has it")
     folder = tmp_path_factory.mktemp("manila") / "run"
-    with new_database(mariadb) as own, new_database(postgresql) as faults:
+    with new_database(postgresql) as faults:
         store = make_store(faults)
-        utf8 = f"{own}?charset=utf8mb4"
+        utf8 = f"{wire.url}?charset=utf8mb4"
         host = broker.new_host("manila")
         with served(
             folder, database=utf8, faults=faults, broker=host
         ) as deployment:
             found = Shares(deployment)
-            wait_until(lambda: found.is_up(), 180)
             found.prepare()
+            wait_until(found.is_up, 180)
             yield found, store
         close(store)
 
@@ -61,12 +82,64 @@ def test_what_works_leaves_no_fault(cloud):
     api, store = cloud
     before = faults_of(store)
 
-    share = api.share("well")
+    share = api.share("well", size=2)
+    api.act(share, shrink={"new_size": 1})
+    api.act(share, extend={"new_size": 2})
     snapshot = api.snapshot(share)
     api.act(share, revert={"snapshot_id": snapshot.id})
-    api.delete(snapshot)
-    api.act(share, extend={"new_size": 2})
     api.allow(share)
+    copy = api.share("well", size=2, snapshot_id=snapshot.id)
+    replicated = api.share("well", share_type="replicated")
+    replica = api.replica(replicated)
+    managed = api.manage("well")
+    made = (snapshot, share, copy, replica, managed)
 
+    assert {api.status(resource) for resource in made} == {"available"}
+    for resource in (snapshot, share, copy, replica, replicated, managed):
+        api.delete(resource)
+    assert {api.status(resource) for resource in made} == {"gone"}
     time.sleep(2)
     assert faults_of(store) == before
+
+
+def test_what_its_user_did_wrong_is_not_a_fault(cloud):
+    api, store = cloud
+    before = faults_of(store)
+    share = api.share("well")
+    api.snapshot(share)
+
+    action = f"{share.path}/action"
+    rule = {"access_type": "ip", "access_to": "nowhere", "access_level": "rw"}
+    assert api.refused("POST", action, {"extend": {"new_size": 1}})
+    assert api.refused("POST", action, {"shrink": {"new_size": 1}})
+    assert api.refused("POST", action, {"allow_access": rule})
+    assert api.refused("POST", action, {"revert": {"snapshot_id": "none"}})
+    assert api.refused("POST", action, {"nonsense": {}})
+    assert api.refused("POST", "/share-replicas", {"share_replica": {}})
+    # It has a snapshot.
+    assert api.refused("DELETE", share.path)
+    time.sleep(2)
+    assert faults_of(store) == before
+
+
+def test_a_sick_cloud_blames_nobody(cloud, broker, wire):
+    api, store = cloud
+    shares = [api.share("well") for _ in range(3)]
+    before = faults_of(store)
+    log = api.deployment.log("manila-share")
+    told = len(log.read_text())
+
+    with back_end_away(api.deployment):
+        time.sleep(10)
+        with broker_away(broker):
+            time.sleep(30)
+        with database_away(wire):
+            time.sleep(30)
+    wait_until(lambda: api.status(api.share("later")) == "available", 60)
+
+    said = log.read_text()[told:]
+    assert "filer 10.1.2.3 does not answer" in said
+    assert f"AMQP server on 127.0.0.1:{broker.port} is unreachable" in said
+    assert "model server went away" in said
+    assert faults_of(store) == before
+    assert all("fault" not in api.show(share) for share in shares)

@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.functional.deployment import Deployment, build, paste, serve
+from tests.functional.deployment import (
+    Deployment,
+    build,
+    paste,
+    serve,
+    start,
+    wait_for_queue,
+)
 
 CONFIGURATION = """\
 [DEFAULT]
 api_paste_config = {folder}/api-paste.ini
-enabled_share_backends = good
+enabled_share_backends = good, other
 enabled_share_protocols = NFS
 default_share_type = plain
 rootwrap_config = {etc}/rootwrap.conf
@@ -26,6 +33,13 @@ snapshot_gigabytes = -1
 share_driver = tests.functional.manila.driver.Driver
 share_backend_name = good
 driver_handles_share_servers = False
+replication_domain = tests
+
+[other]
+share_driver = tests.functional.manila.driver.Driver
+share_backend_name = other
+driver_handles_share_servers = False
+replication_domain = tests
 """
 
 
@@ -47,5 +61,8 @@ def served(
     build(made, CONFIGURATION, database=database, faults=faults, broker=broker)
     paste(made)
     made.run("manila-manage", "db", "sync")
-    with serve(made, "manila-scheduler", "manila-share"):
-        yield made
+    with start(made, "manila-scheduler"):
+        # Else it may miss what a back end reports at first, and know it a minute later.
+        wait_for_queue(broker, "manila-scheduler.tests")
+        with serve(made, "manila-share"):
+            yield made

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A share driver that keeps nothing, and fails in the step that a share's name tells.
 
-A name holds ``fail-STEP``, and perhaps ``unexpected``, for an exception that is not Manila's.
+A name holds ``fail-STEP``, and perhaps how: ``unexpected``, an exception that is not Manila's;
+``chained``, Manila's own exception that was raised from another one.
 """
+
+import os
+from pathlib import Path
 
 from manila import exception
 from manila.share import driver
+from oslo_concurrency import processutils
+
+from tests.functional.deployment import AWAY
 
 EXPORTS = [{"path": "127.0.0.1:/share"}]
 
@@ -21,8 +28,12 @@ class Driver(driver.ShareDriver):
         pass
 
     def _update_share_stats(self, data=None):
+        if (Path(os.environ["MANILA_CONF"]).parent / AWAY).exists():
+            raise exception.ShareBackendException(
+                msg="filer 10.1.2.3 does not answer"
+            )
         stats = {
-            "share_backend_name": "good",
+            "share_backend_name": self.configuration.share_backend_name,
             "vendor_name": "tests",
             "driver_version": "1",
             "storage_protocol": "NFS_CIFS",
@@ -89,6 +100,39 @@ class Driver(driver.ShareDriver):
         _step("manage", share)
         return {"size": 1}
 
+    def create_replica(
+        self,
+        context,
+        replica_list,
+        new_replica,
+        access_rules,
+        replica_snapshots,
+        share_server=None,
+    ):
+        _step("replica", new_replica)
+        return {"export_locations": EXPORTS, "replica_state": "in_sync"}
+
+    def update_replica_state(
+        self,
+        context,
+        replica_list,
+        replica,
+        access_rules,
+        replica_snapshots,
+        share_server=None,
+    ):
+        return replica["replica_state"]
+
+    def delete_replica(
+        self,
+        context,
+        replica_list,
+        replica_snapshots,
+        replica,
+        share_server=None,
+    ):
+        pass
+
     def ensure_shares(self, context, shares):
         return {}
 
@@ -106,6 +150,17 @@ def _step(step, resource):
         return
     if "unexpected" in name:
         raise RuntimeError(f"boom in {step}: password=hunter2 at 10.1.2.3")
+    if "chained" in name:
+        try:
+            raise processutils.ProcessExecutionError(
+                stderr=f"lun-tool: {step}: no space in pool rack7",
+                exit_code=5,
+                cmd="lun-tool -phunter2",
+            )
+        except processutils.ProcessExecutionError as exc:
+            raise exception.ShareBackendException(
+                msg=f"{step} failed at 10.1.2.3:/srv/shares"
+            ) from exc
     raise exception.ShareBackendException(
         msg=f"{step} refused by filer 10.1.2.3 (pool full)"
     )

@@ -53,19 +53,33 @@ class Shares(Cloud):
         ]
         return self.settle(Resource("shares", made["id"]))
 
+    def replica(self, share: Resource) -> Resource:
+        """A second copy of a share, at the other back end."""
+        given = {"share_id": share.id}
+        made = self.call("POST", "/share-replicas", {"share_replica": given})
+        return self.settle(
+            Resource("share-replicas", made["share_replica"]["id"])
+        )
+
     def is_up(self) -> bool:
-        """Whether the services have reported, and the scheduler knows the back end."""
+        """Whether the services have reported, and the scheduler knows both back ends.
+
+        The types must be there.
+        """
         found = self.call("GET", "/services", token=ADMIN)["services"]
         up = [service for service in found if service["state"] == "up"]
-        pools = self.call("GET", "/scheduler-stats/pools", token=ADMIN)[
-            "pools"
-        ]
-        return len(up) == 2 and len(pools) == 1
+        if len(up) < 3:
+            return False
+        # The pools are those that the scheduler knew when it last placed a share.
+        self.delete(self.share("first"))
+        pools = self.call("GET", "/scheduler-stats/pools", token=ADMIN)
+        return len(pools["pools"]) == 2
 
     def prepare(self) -> None:
         """Make the types that the failures need."""
         for name, specs in (
             ("plain", {}),
+            ("replicated", {"replication_type": "readable"}),
             ("nowhere", {"share_backend_name": "none"}),
         ):
             given = {
@@ -78,6 +92,10 @@ class Shares(Cloud):
 
 def _create(cloud):
     return cloud.share("fail-create")
+
+
+def _create_chained(cloud):
+    return cloud.share("fail-create chained")
 
 
 def _create_unexpected(cloud):
@@ -136,11 +154,29 @@ def _manage(cloud):
     return cloud.manage("fail-manage")
 
 
+def _replica(cloud):
+    share = cloud.share("fail-replica", share_type="replicated")
+    cloud.replica(share)
+    return share
+
+
+def _replica_unexpected(cloud):
+    share = cloud.share("fail-replica unexpected", share_type="replicated")
+    cloud.replica(share)
+    return share
+
+
 FILER = "refused by filer 10.1.2.3 (pool full)"
 _CANNOT = "The storage back end could not"
 FAILURES = [
     Failure(
         "create", _create, f"create {FILER}", f"{_CANNOT} create the share."
+    ),
+    Failure(
+        "create, chained",
+        _create_chained,
+        "lun-tool: create: no space in pool rack7",
+        f"{_CANNOT} create the share.",
     ),
     Failure(
         "create, unexpected",
@@ -208,5 +244,17 @@ FAILURES = [
     ),
     Failure(
         "manage", _manage, f"manage {FILER}", f"{_CANNOT} take over the share."
+    ),
+    Failure(
+        "replica",
+        _replica,
+        f"replica {FILER}",
+        f"{_CANNOT} create the replica.",
+    ),
+    Failure(
+        "replica, unexpected",
+        _replica_unexpected,
+        "boom in replica",
+        "The replica of the share could not be created.",
     ),
 ]
