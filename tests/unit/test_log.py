@@ -301,6 +301,37 @@ def test_while_the_database_is_away_the_service_goes_on(handler, store):
     wait_until(lambda: len(rows(store)) == 2, 30)
 
 
+def test_while_the_queue_is_full_the_service_goes_on(handler, store):
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql(
+            "ALTER TABLE instance_faults RENAME TO elsewhere"
+        )
+    failed = OSError("x" * 2**20)
+    record = LOG.makeRecord(
+        LOG.name,
+        logging.ERROR,
+        "f",
+        1,
+        "it failed",
+        (),
+        (OSError, failed, None),
+        extra={"resource": f"[volume-{VOLUME}] "},
+    )
+    # Of each trace 256 KiB are kept, and of all that waits 16 MiB.
+    for _ in range(100):
+        handler.handle(record)
+    found = dict(line.rsplit("=", 1) for line in counts(handler))
+    taken = int(found["log_records_total[taken]"])
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql(
+            "ALTER TABLE elsewhere RENAME TO instance_faults"
+        )
+
+    assert 0 < taken < 100
+    assert taken + int(found["log_records_total[too many]"]) == 100
+    wait_until(lambda: rows(store), 60)
+
+
 def test_a_fork_records_by_itself(handler, store):
     log_failure()
     # A fork in the middle of a commit would copy locks that nobody releases.
