@@ -110,16 +110,20 @@ def back_end_away(deployment: Deployment) -> Iterator[None]:
     """Meanwhile what is behind the service does not answer."""
     away = deployment.folder / AWAY
     away.touch()
-    yield
-    away.unlink()
+    try:
+        yield
+    finally:
+        away.unlink()
 
 
 @contextlib.contextmanager
 def broker_away(broker: Broker) -> Iterator[None]:
     """Meanwhile the broker refuses connections."""
     broker.control("stop_app")
-    yield
-    broker.control("start_app")
+    try:
+        yield
+    finally:
+        broker.control("start_app")
 
 
 @contextlib.contextmanager
@@ -129,8 +133,10 @@ def database_away(wire: Relay) -> Iterator[None]:
     :param wire: over which the service reaches it
     """
     wire.close()
-    yield
-    wire.reopen(wire.port)
+    try:
+        yield
+    finally:
+        wire.reopen(wire.port)
 
 
 def assert_shown(
