@@ -91,6 +91,16 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record. Raises nothing."""
+        try:
+            self._look_at(record)
+        except Exception as exc:
+            # Who logs at the end of the stack leaves no room for a call: not to tell, nor to suppress.
+            try:  # noqa: SIM105
+                self._note_error(exc)
+            except Exception:  # noqa: S110
+                pass
+
+    def _look_at(self, record: logging.LogRecord) -> None:
         if self._deployment is None and not self._load_again(record):
             return
         rules = self._rules_for(record)
@@ -100,8 +110,6 @@ class Handler(logging.Handler):
         self._inside.busy = True
         try:
             self._take(rules, record)
-        except Exception as exc:
-            self._note_error(exc)
         finally:
             self._inside.busy = False
 

@@ -249,6 +249,33 @@ def test_what_is_logged_while_a_record_is_looked_at_is_not_looked_at(
     assert len(rows(store)) == 1
 
 
+def test_at_the_end_of_the_stack_it_raises_nothing(handler, store):
+    record = LOG.makeRecord(
+        LOG.name, logging.ERROR, "f", 1, "too deep", (), None
+    )
+    raised_in = []
+
+    def dive(volume):
+        try:
+            dive(volume)
+        except RecursionError:
+            try:
+                handler.handle(record)
+            except RecursionError as exc:
+                trace = exc.__traceback__
+                while trace.tb_next:
+                    trace = trace.tb_next
+                raised_in.append(trace.tb_frame.f_code.co_name)
+                raise
+
+    dive({"id": VOLUME})
+
+    # As for each other handler: who has no room for its first call cannot call it.
+    assert set(raised_in) <= {"dive", "handle", "filter"}
+    log_failure()
+    wait_until(lambda: rows(store))
+
+
 def test_no_lock_of_logging_is_taken(handler, store):
     other = logging.StreamHandler()
     done = threading.Event()
