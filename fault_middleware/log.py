@@ -94,7 +94,8 @@ class Handler(logging.Handler):
         try:
             self._look_at(record)
         except Exception as exc:
-            # Who logs at the end of the stack leaves no room for a call: not to tell, nor to suppress.
+            # Who logs at the end of the stack leaves no room for a call: neither
+            # to tell, nor to suppress.
             try:  # noqa: SIM105
                 self._note_error(exc)
             except Exception:  # noqa: S110
