@@ -18,7 +18,9 @@ from fault_middleware.cmd.doctor.findings import broker as findings
 from fault_middleware.text import describe
 
 #: Replies of AMQP.
-REFUSED, NOT_FOUND, DIFFERENT = 403, 404, 406
+REFUSED = 403
+NOT_FOUND = 404
+DIFFERENT = 406
 
 _FILES = ("ssl_ca_file", "ssl_cert_file", "ssl_key_file")
 # What a server does that waits for TLS.
@@ -56,9 +58,8 @@ class Link:
     def __init__(
         self, conf: cfg.ConfigOpts, url: oslo_messaging.TransportURL
     ) -> None:
-        driver = oslo_messaging.get_notification_transport(
-            conf, url=url
-        )._driver
+        transport = oslo_messaging.get_notification_transport(conf, url=url)
+        driver = transport._driver
         # The listener's own way to connect, so with its TLS and its options; once.
         self._link = impl_rabbit.Connection(
             driver.conf, driver._url, common.PURPOSE_LISTEN, retry=0
@@ -99,15 +100,14 @@ class Link:
 
     def look_into(self, name: str) -> Answer:
         """What is in a queue of whatever kind."""
+        connection = self._link.connection
         try:
-            _, messages, readers = (
-                self._link.connection.channel().queue_declare(
-                    name, passive=True
-                )
-            )
-        except self._link.connection.channel_errors as exc:
+            found = connection.channel().queue_declare(name, passive=True)
+        except connection.channel_errors as exc:
             return Answer(exc.reply_code, exc.reply_text)
-        return Answer(messages=messages, readers=readers)
+        return Answer(
+            messages=found.message_count, readers=found.consumer_count
+        )
 
     def close(self) -> None:
         """End the connection."""
@@ -122,6 +122,8 @@ class Link:
     def _declare(self, declare: Callable[[Any, bool], Any]) -> Answer:
         connection = self._link.connection
         answer = None
+        text = ""
+        reply = 0
         try:
             # A refusal closes the channel, so each gets its own.
             answer = declare(connection.channel(), True)
@@ -130,9 +132,6 @@ class Link:
         except connection.channel_errors as exc:
             text = exc.reply_text
             reply = exc.reply_code
-        else:
-            text = ""
-            reply = 0
         if answer is None:
             return Answer(reply, text)
         return Answer(reply, text, answer.message_count, answer.consumer_count)
@@ -169,7 +168,9 @@ def connect(
             )
         else:
             found.append(_explain(conf, host, alone, answer.exc))
-    return (links[0] if links else None), found
+    if not links:
+        return None, found
+    return links[0], found
 
 
 def _each_host(
@@ -219,21 +220,31 @@ def _explain(
 ) -> Finding:
     """Why a host cannot be used."""
     text = describe(exc)
-    causes = list(_causes(exc))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return findings.broker_certificate(host, text)
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            return findings.broker_without_tls(host, text)
+    if _came_of(exc, ssl.SSLCertVerificationError):
+        return findings.broker_certificate(host, text)
+    if _came_of(exc, ssl.SSLError):
+        return findings.broker_without_tls(host, text)
     if type(exc).__name__ in ("AccessRefused", "NotAllowed"):
         return findings.broker_refused(host, text)
-    is_tls_port = bool(url.hosts) and url.hosts[0].port == _TLS_PORT
-    if not conf.oslo_messaging_rabbit.ssl and (
-        is_tls_port or any(words in str(exc) for words in _HANGS_UP)
-    ):
+    uses_tls = conf.oslo_messaging_rabbit.ssl
+    if not uses_tls and _seems_to_want_tls(url, exc):
         return findings.broker_with_tls(host, text)
     return findings.broker_unreachable(host, text)
+
+
+def _seems_to_want_tls(
+    url: oslo_messaging.TransportURL, exc: Exception
+) -> bool:
+    """Whether a server that was asked without TLS seems to wait for it."""
+    if url.hosts and url.hosts[0].port == _TLS_PORT:
+        return True
+    text = str(exc)
+    return any(words in text for words in _HANGS_UP)
+
+
+def _came_of(exc: Exception, kind: type[Exception]) -> bool:
+    """Whether an exception, or one that it came of, is of a kind."""
+    return any(isinstance(cause, kind) for cause in _causes(exc))
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

@@ -94,12 +94,13 @@ def _look_at(place: Place) -> Generator[Finding, None, bool]:
     """Yield what is wrong; return whether the table can be read."""
     url = str(place.url)
     path = _file(place.url)
-    if path is not None and not path.is_absolute():
-        yield findings.database_relative(place.option, str(path))
-    if path is not None and not path.exists():
-        # To connect would make the file.
-        yield findings.table_missing(place.option, url)
-        return False
+    if path is not None:
+        if not path.is_absolute():
+            yield findings.database_relative(place.option, str(path))
+        if not path.exists():
+            # To connect would make the file.
+            yield findings.table_missing(place.option, url)
+            return False
     try:
         facts = _ask(place.store)
     except Exception as exc:
@@ -107,7 +108,8 @@ def _look_at(place: Place) -> Generator[Finding, None, bool]:
         return False
     found = list(_judge(place, facts))
     yield from found
-    if any(finding.severity is Severity.ERROR for finding in found):
+    severities = {finding.severity for finding in found}
+    if Severity.ERROR in severities:
         return False
     try:
         place.store.newest("-", "-")
@@ -193,24 +195,23 @@ def _compare(primary: Place, replica: Place) -> Iterator[Finding]:
 
 def _newest(store: Store) -> str | None:
     """The id of the newest of the rows that every replica should have."""
-    query = sa.select(_T.c.id).where(
-        _T.c.updated < clock.utcnow() - _REPLICATED
-    )
+    latest = clock.utcnow() - _REPLICATED
+    query = sa.select(_T.c.id).where(_T.c.updated < latest)
+    query = query.order_by(_T.c.created.desc()).limit(1)
     with store.reader.connect() as connection:
-        found: str | None = connection.scalar(
-            query.order_by(_T.c.created.desc()).limit(1)
-        )
+        found: str | None = connection.scalar(query)
     return found
 
 
 def _has(store: Store, row_id: str) -> bool:
+    query = sa.select(_T.c.id).where(_T.c.id == row_id)
     with store.reader.connect() as connection:
-        return (
-            connection.scalar(sa.select(_T.c.id).where(_T.c.id == row_id))
-            is not None
-        )
+        found = connection.scalar(query)
+    return found is not None
 
 
 def _describe(exc: Exception) -> str:
     """The database's own words; SQLAlchemy's have the statement in them."""
-    return f"{type(exc).__name__}: {str(getattr(exc, 'orig', exc)).splitlines()[0]}"
+    own = getattr(exc, "orig", exc)
+    first_line = str(own).splitlines()[0]
+    return f"{type(exc).__name__}: {first_line}"

@@ -37,32 +37,34 @@ class Look:
 
 def look(case: Case) -> Iterator[Finding]:
     """Yield what is wrong on the broker."""
-    if not isinstance(case.setup, Setup) or not case.setup.priorities:
+    setup = case.setup
+    if not isinstance(setup, Setup) or not setup.priorities:
         return
     try:
-        facts = publishing.gather(case, case.setup)
+        facts = publishing.gather(case, setup)
     except ConfigurationError:
         return  # which is said of the publishers
-    if not publishing.needs_broker(case.setup, facts):
+    if not publishing.needs_broker(setup, facts):
         return
     transport = facts.consumer.transport
     if transport == "fake":
         yield findings.broker_memory()
-        return
-    if transport != "rabbit":
+    elif transport != "rabbit":
         yield findings.broker_unchecked(transport)
-        return
-    yield from _consumer(case, case.setup, facts)
-    consumer = publishing.place(facts.consumer)
+    else:
+        yield from _places(case, setup, facts)
+
+
+def _places(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
+    """Each virtual host that matters, once."""
+    yield from _consumer(case, setup, facts)
     publishers = publishing.place(facts.publishers)
-    rpc = publishing.place(facts.rpc)
     if facts.are_apart and publishers.transport == "rabbit":
         yield from _publishers(case, facts)
-    if (
-        rpc not in (consumer, publishers)
-        and rpc.transport == "rabbit"
-        and facts.rpc.hosts
-    ):
+    consumer = publishing.place(facts.consumer)
+    rpc = publishing.place(facts.rpc)
+    is_seen = rpc in (consumer, publishers)
+    if not is_seen and facts.rpc.hosts and rpc.transport == "rabbit":
         yield from _rpc(case, facts)
 
 
@@ -73,14 +75,12 @@ def _consumer(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
     if link is None:
         return
     settings = setup.settings
-    read = queues.queues(settings, setup.profiles)
-    names = [queue.name for queue in read]
-    # A pool is bound to the topic's exchange; the topic's own queue gets each message too.
-    names += [dataclasses.replace(queue, pool=None).name for queue in read]
-    names = list(dict.fromkeys(names))
-    others: list[str] = []
+    names = _read_queues(setup)
+    others = []
     if facts.is_messaging and not facts.are_apart:
-        others = [name for name in _filled(facts) if name not in names]
+        for name in _filled(facts):
+            if name not in names:
+                others.append(name)
     where = publishing.place(facts.consumer)
     wanted = Look(
         where=str(where),
@@ -96,6 +96,21 @@ def _consumer(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
     link.close()
 
 
+def _read_queues(setup: Setup) -> list[str]:
+    """The queues that the consumer reads or fills, each once, those that it reads first.
+
+    A pool is bound to the topic's exchange; the topic's own queue gets each message too.
+    """
+    read = queues.queues(setup.settings, setup.profiles)
+    names = []
+    for queue in read:
+        names.append(queue.name)
+    for queue in read:
+        plain = dataclasses.replace(queue, pool=None)
+        names.append(plain.name)
+    return list(dict.fromkeys(names))
+
+
 def _publishers(case: Case, facts: Facts) -> Iterator[Finding]:
     """Where publishers publish, if that is elsewhere."""
     link, found = broker.connect(case.conf, facts.publishers)
@@ -103,9 +118,8 @@ def _publishers(case: Case, facts: Facts) -> Iterator[Finding]:
     if link is None:
         return
     where = publishing.place(facts.publishers)
-    wanted = Look(
-        str(where), exchanges=facts.exchanges, others=tuple(_filled(facts))
-    )
+    others = tuple(_filled(facts))
+    wanted = Look(str(where), exchanges=facts.exchanges, others=others)
     yield from _durability(link, wanted)
     yield from _exchanges(link, wanted)
     yield from _others(link, wanted)
@@ -127,9 +141,11 @@ def _rpc(case: Case, facts: Facts) -> Iterator[Finding]:
 
 def _filled(facts: Facts) -> list[str]:
     """The queues that publishers fill, by whatever they notify."""
-    return [
-        f"{topic}.{name}" for topic in facts.topics for name in _PRIORITIES
-    ]
+    names = []
+    for topic in facts.topics:
+        for priority in _PRIORITIES:
+            names.append(f"{topic}.{priority}")
+    return names
 
 
 def _durability(link: Link, wanted: Look) -> Iterator[Finding]:
@@ -143,16 +159,16 @@ def _exchanges(link: Link, wanted: Look) -> Iterator[Finding]:
         if answer.reply == broker.NOT_FOUND:
             if name in wanted.expected:
                 yield findings.exchange_missing(name, wanted.where)
-        elif answer.reply == broker.DIFFERENT and answer.is_less_durable:
-            yield findings.exchange_less_durable(
-                name, wanted.where, answer.text
-            )
-        elif answer.reply == broker.DIFFERENT:
-            yield findings.exchange_more_durable(
-                name, wanted.where, answer.text
-            )
         elif answer.reply:
-            yield findings.exchange_refused(name, wanted.where, answer.text)
+            yield _exchange_refused(name, wanted.where, answer)
+
+
+def _exchange_refused(name: str, where: str, answer: Answer) -> Finding:
+    if answer.reply != broker.DIFFERENT:
+        return findings.exchange_refused(name, where, answer.text)
+    if answer.is_less_durable:
+        return findings.exchange_less_durable(name, where, answer.text)
+    return findings.exchange_more_durable(name, where, answer.text)
 
 
 def _queues(
@@ -163,8 +179,10 @@ def _queues(
         if answer.reply:
             yield _queue_refused(name, wanted.where, answer)
             continue
-        # Of a pool's plain queue the readers are others.
-        ours = processes if name == (pool or name) else None
+        ours = processes
+        if pool is not None and name != pool:
+            # Of a pool's plain queue the readers are others.
+            ours = None
         yield _queue(name, wanted.where, answer, ours)
 
 

@@ -2,7 +2,7 @@
 """Compares what the filter's section makes it read with what the doctor was given."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,26 +43,45 @@ def _section(case: Case, section: Section) -> Iterator[Finding]:
     except ConfigurationError as exc:
         yield findings.filter_configuration_wrong(section.title, str(exc))
         return
-    files = [*(theirs.config_file or ()), *(theirs.config_dir or ())]
+    files = _files(theirs)
     if not files:
-        server = program or "the name of the program that serves the API"
-        given = ", ".join(case.files) or "FILE"
-        yield findings.filter_project_without_file(
-            section.title, project or "", server, given
-        )
-        return
-    yield from _compare(case, section, theirs, files)
+        yield _without_file(case, section)
+    elif _are_same(files, case.files):
+        names = ", ".join(files)
+        yield findings.filter_reading_well(section.title, names)
+    else:
+        yield from _compare(case, section, theirs)
+
+
+def _files(conf: cfg.ConfigOpts) -> list[str]:
+    """The files and folders that a configuration was read from."""
+    files = list(conf.config_file or ())
+    folders = list(conf.config_dir or ())
+    return files + folders
+
+
+def _are_same(files: list[str], others: Sequence[str]) -> bool:
+    """Whether these are the same files, whatever links lead to them."""
+    real = set(map(os.path.realpath, files))
+    real_others = set(map(os.path.realpath, others))
+    return real == real_others
+
+
+def _without_file(case: Case, section: Section) -> Finding:
+    """That oslo.config finds no file of the project which the section names."""
+    project = section.option("oslo_config_project") or ""
+    program = section.option("oslo_config_program")
+    server = program or "the name of the program that serves the API"
+    given = ", ".join(case.files) or "FILE"
+    return findings.filter_project_without_file(
+        section.title, project, server, given
+    )
 
 
 def _compare(
-    case: Case, section: Section, theirs: cfg.ConfigOpts, files: list[str]
+    case: Case, section: Section, theirs: cfg.ConfigOpts
 ) -> Iterator[Finding]:
-    names = ", ".join(files)
-    if set(map(os.path.realpath, files)) == set(
-        map(os.path.realpath, case.files)
-    ):
-        yield findings.filter_reading_well(section.title, names)
-        return
+    """What differs between the filter's configuration and the doctor's."""
     options.register_opts(theirs)
     try:
         options.read_database_options(theirs)
@@ -70,19 +89,22 @@ def _compare(
     except ConfigurationError as exc:
         yield findings.filter_configuration_wrong(section.title, str(exc))
         return
-    different = _different(theirs, case.conf)
-    if not set(_DATABASES).isdisjoint(different):
-        theirs_url = _url(theirs)
-        given_url = _url(case.conf)
+    names = ", ".join(_files(theirs))
+    databases = []
+    others = []
+    for name in _different(theirs, case.conf):
+        if name in _DATABASES:
+            databases.append(name)
+        else:
+            others.append(name)
+    if databases:
         yield findings.filter_database_other(
-            section.title, names, theirs_url, given_url
+            section.title, names, _url(theirs), _url(case.conf)
         )
-    others = [name for name in different if name not in _DATABASES]
     if others:
-        yield findings.filter_options_other(
-            section.title, names, ", ".join(others)
-        )
-    if not different:
+        different = ", ".join(others)
+        yield findings.filter_options_other(section.title, names, different)
+    if not databases and not others:
         yield findings.filter_reading_well(section.title, names)
 
 
@@ -91,10 +113,9 @@ def _different(theirs: cfg.ConfigOpts, given: cfg.ConfigOpts) -> list[str]:
     found = []
     for group, opts in options.list_opts():
         for option in opts:
-            if _value(theirs, group, option.dest) != _value(
-                given, group, option.dest
-            ):
-                found.append(f"[{group}] {option.dest}")
+            name = option.dest
+            if _value(theirs, group, name) != _value(given, group, name):
+                found.append(f"[{group}] {name}")
     return found
 
 
@@ -109,14 +130,17 @@ def _url(conf: cfg.ConfigOpts) -> str:
     """The database, without a password."""
     connection = _value(conf, DATABASE_GROUP, "connection")
     replica = _value(conf, DATABASE_GROUP, "slave_connection")
-    urls = [connection or "none"]
-    if replica:
-        urls.append(replica)
-    return " and ".join(map(_without_password, urls))
+    if not connection:
+        return "none"
+    url = _without_password(connection)
+    if not replica:
+        return url
+    replica_url = _without_password(replica)
+    return f"{url} and {replica_url}"
 
 
 def _without_password(url: str) -> str:
     try:
         return str(sa.make_url(url))
     except (sa.exc.ArgumentError, ValueError):
-        return "a URL that is wrong" if url != "none" else url
+        return "a URL that is wrong"

@@ -4,6 +4,7 @@
 import dataclasses
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
@@ -33,81 +34,96 @@ class Right:
     statement: sa.Executable
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Lack:
+    """A right that is missing, and what the database says instead."""
+
+    right: Right
+    error: str
+
+
 def look(case: Case, store: Store, url: str) -> Iterator[Finding]:
     """Yield the rights that are missing for what processes with this configuration do."""
     if not isinstance(case.setup, Setup):
         return
-    is_filter_alone = (
-        case.setup.settings.consumer == "external"
-        and case.given.paste is not None
-    )
-    if publishing.has_driver(case):
-        is_filter_alone = False
     try:
         missing = _missing(case.setup, store)
     finally:
         store.writer.dispose()
-    if missing and is_filter_alone and missing[0][0].purpose == _STORES:
+    to_store = [lack for lack in missing if lack.right.purpose == _STORES]
+    if to_store and _is_filter_alone(case, case.setup):
         yield findings.rights_of_filter(url)
         return
     for purpose in (_STORES, _PURGES):
-        names = []
-        first_error = ""
-        for right, error in missing:
-            if right.purpose == purpose:
-                names.append(right.name)
-                first_error = first_error or error
-        if names:
-            yield findings.rights_missing(
-                ", ".join(names), purpose, url, first_error
-            )
+        yield from _lacking(purpose, missing, url)
 
 
-def _missing(setup: Setup, store: Store) -> list[tuple[Right, str]]:
-    """The rights that are missing, and what the database says."""
+def _is_filter_alone(case: Case, setup: Setup) -> bool:
+    """Whether nothing but a filter uses this configuration, and only reads the table."""
+    if case.given.paste is None:
+        return False
+    if publishing.has_driver(case):
+        return False
+    return setup.settings.consumer == "external"
+
+
+def _lacking(purpose: str, missing: list[Lack], url: str) -> Iterator[Finding]:
+    """One finding for all rights that one purpose lacks, with the first error."""
+    lacks = [lack for lack in missing if lack.right.purpose == purpose]
+    if lacks:
+        names = ", ".join(lack.right.name for lack in lacks)
+        error = lacks[0].error
+        yield findings.rights_missing(names, purpose, url, error)
+
+
+def _missing(setup: Setup, store: Store) -> list[Lack]:
+    """The rights that are missing."""
     missing = []
     for right in _needed(setup, store.writer.dialect.name):
         error = _try(store, right)
         if error:
-            missing.append((right, error))
+            missing.append(Lack(right, error))
     return missing
 
 
 def _needed(setup: Setup, dialect: str) -> Iterator[Right]:
-    """What who stores faults has to do; where nobody reads notifications it is not known who."""
+    """What a process that stores faults has to do; where nobody reads notifications, nothing."""
     if not setup.priorities:
         return
-    yield Right(
-        "INSERT into instance_faults", _STORES, _T.insert().values(**_row())
-    )
+    insert = _T.insert().values(_row())
+    yield Right("INSERT into instance_faults", _STORES, insert)
     if dialect == "mysql":
         # INSERT ... ON DUPLICATE KEY UPDATE asks for it.
         nothing = _T.update().where(sa.false()).values(id=_T.c.id)
         yield Right("UPDATE instance_faults", _STORES, nothing)
     settings = setup.settings
     if settings.retention_days or settings.max_faults_per_instance:
-        table = models.retention
-        yield Right(
-            "DELETE from instance_faults",
-            _PURGES,
-            _T.delete().where(_T.c.id == "-"),
-        )
-        lease = (
-            table.update().where(sa.false()).values(position=table.c.position)
-        )
-        yield Right(f"UPDATE {table.name}", _PURGES, lease)
-        yield Right(
-            f"SELECT from {table.name}", _PURGES, sa.select(table.c.position)
-        )
+        yield from _needed_to_purge()
+
+
+def _needed_to_purge() -> Iterator[Right]:
+    """What the retention has to do."""
+    delete = _T.delete().where(_T.c.id == "-")
+    yield Right("DELETE from instance_faults", _PURGES, delete)
+    table = models.retention
+    position = table.c.position
+    lease = table.update().where(sa.false()).values(position=position)
+    yield Right(f"UPDATE {table.name}", _PURGES, lease)
+    select = sa.select(position)
+    yield Right(f"SELECT from {table.name}", _PURGES, select)
 
 
 def _row() -> dict[str, object]:
     """A row that nobody asks for."""
     now = clock.utcnow()
-    row: dict[str, object] = dict.fromkeys(
-        ("instance_id", "message", "details"), "-"
-    )
-    return {"id": str(uuid.uuid4()), "created": now, "updated": now, **row}
+    return {
+        "id": str(uuid.uuid4()),
+        "instance_id": "-",
+        "message": "-",
+        "details": "-",
+        "created": now,
+        "updated": now,
+    }
 
 
 def _try(store: Store, right: Right) -> str:
@@ -117,13 +133,16 @@ def _try(store: Store, right: Right) -> str:
         try:
             connection.execute(right.statement)
         except (sa.exc.DBAPIError, db_exception.DBError) as exc:
-            cause = (
-                getattr(exc, "orig", None)
-                or getattr(exc, "inner_exception", None)
-                or exc
-            )
-            cause = getattr(cause, "orig", None) or cause
-            return f"{type(cause).__name__}: {str(cause).splitlines()[0]}"
+            return _describe(exc)
         finally:
             transaction.rollback()
     return ""
+
+
+def _describe(exc: Exception) -> str:
+    """The first line of what the driver said, which SQLAlchemy and oslo.db have wrapped."""
+    cause: Any = exc
+    for wrapped in ("inner_exception", "orig"):
+        cause = getattr(cause, wrapped, None) or cause
+    first_line = str(cause).splitlines()[0]
+    return f"{type(cause).__name__}: {first_line}"
