@@ -268,7 +268,7 @@ def test_an_error_in_any_function_of_ours_leaves_the_response_as_it_is(
 
 def test_what_is_no_error_is_not_swallowed(conf, monkeypatch):
     wrapped = FaultMiddleware(Service(), conf)
-    monkeypatch.setattr(store.Store, "last", raise_interrupt)
+    monkeypatch.setattr(store.Store, "newest", raise_interrupt)
 
     with pytest.raises(KeyboardInterrupt):
         webtest.TestApp(wrapped).get(SHOW)
