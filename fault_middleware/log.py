@@ -127,8 +127,9 @@ class Handler(logging.Handler):
             return
         sighting = Sighting(record)
         for profile, rule in rules:
-            if rule.matches(sighting):
-                outcome = self._record(profile, rule, sighting)
+            seen = sighting.handling() if rule.takes_handled else sighting
+            if rule.matches(seen):
+                outcome = self._record(profile, rule, seen)
                 if outcome is not None:
                     metrics.log_records.inc(outcome)
                 return

@@ -6,6 +6,7 @@ service: objects are read by what they hold, never through their properties, whi
 database.  What is kept are texts, and no frame stays alive.
 """
 
+import copy
 import dataclasses
 import logging
 import re
@@ -57,6 +58,15 @@ class Sighting:
             vars(record).get("context") or oslo_context.get_current()
         )
         self._calls: dict[re.Pattern[str], list[Call]] = {}
+
+    def handling(self) -> "Sighting":
+        """The same with the exception that is being handled, where the record has none."""
+        handled = sys.exc_info()
+        if self.exception is not None or handled[1] is None:
+            return self
+        record = copy.copy(self.record)
+        record.exc_info = handled
+        return Sighting(record)
 
     @property
     def exception(self) -> BaseException | None:

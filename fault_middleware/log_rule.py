@@ -120,6 +120,7 @@ class LogRule:
     :ivar exceptions: matches a class of the exception, or one it is derived from; None for any
     :ivar functions: matches a function of the service that was running; None for any
     :ivar text: is found in the record's own text; None for any
+    :ivar takes_handled: whether the exception that is being handled counts where a record has none
     :ivar safe: matches the exceptions whose texts owners may read
     :ivar places: where the instance's id is, in order of preference; none to ignore the record
     """
@@ -131,6 +132,7 @@ class LogRule:
     functions: re.Pattern[str] | None
     modules: re.Pattern[str]
     needs_user: bool
+    takes_handled: bool
     places: tuple[Place, ...]
     safe: re.Pattern[str]
 
@@ -208,6 +210,7 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
         functions=_optional_globs(data.get("function")),
         modules=own_modules,
         needs_user=data.get("user", "required") == "required",
+        takes_handled=data.get("handled", False),
         places=tuple(places),
         safe=globs(data.get("safe_exceptions", [])),
     )

@@ -173,9 +173,11 @@ def build(
     deployment.conf.write_text(text)
 
 
-def paste(deployment: Deployment) -> None:
-    """Write the service's own paste file with our fragment, and with the tests' tokens."""
-    name = "api-paste.ini"
+def paste(deployment: Deployment, name: str = "api-paste.ini") -> None:
+    """Write the service's own paste file with our fragment, and with the tests' tokens.
+
+    :param name: of the file, in the deployment as in the package
+    """
     parser = _parser((deployment.etc / name).read_text())
     parser["filter:authtoken"].clear()
     parser["filter:authtoken"]["paste.filter_factory"] = (
@@ -183,7 +185,8 @@ def paste(deployment: Deployment) -> None:
     )
     fragments = ROOT / "etc/fault_middleware/api-paste"
     parser.read_string((fragments / f"{deployment.service}.ini").read_text())
-    del parser["filter:fault"]["oslo_config_project"]
+    for option in ("oslo_config_project", "oslo_config_program"):
+        parser["filter:fault"].pop(option, None)
     parser["filter:fault"]["oslo_config_file"] = str(deployment.conf)
     with (deployment.folder / name).open("w") as file:
         parser.write(file)

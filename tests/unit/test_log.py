@@ -35,6 +35,11 @@ logs:
     modules: tests.unit.test_log
     record:
       instance_id: [{local: volume.id}, {record: resource}]
+  - logger: terse
+    modules: tests.unit.test_log
+    handled: true
+    record:
+      instance_id: [{local: volume.id}]
   - logger: slow.*
     level: warning
     modules: tests.unit.test_log
@@ -116,6 +121,36 @@ def test_the_owner_reads_a_class_where_there_is_no_sentence(handler, store):
 
     wait_until(lambda: rows(store))
     assert rows(store)[0]["message"] == "KeyError"
+
+
+def log_without_exception(logger):
+    try:
+        extend({"id": VOLUME})
+    except OSError:
+        logger.error("Extend volume failed")
+
+
+def test_where_a_rule_says_so_the_exception_that_is_being_handled_counts(
+    handler, store
+):
+    log_without_exception(logging.getLogger("terse"))
+
+    wait_until(lambda: rows(store))
+    assert rows(store)[0]["message"] == "The volume could not be extended."
+    assert "no space on 10.1.2.3" in rows(store)[0]["details"]
+
+
+def test_elsewhere_a_record_without_an_exception_has_none(handler, store):
+    log_without_exception(LOG)
+    logging.getLogger("terse").error("of no volume, and handling nothing")
+    log_failure()
+
+    wait_until(lambda: rows(store))
+    assert len(rows(store)) == 1
+    assert counts(handler) == {
+        "log_records_total[no instance]=2",
+        "log_records_total[taken]=1",
+    }
 
 
 def test_what_no_rule_means_is_left_alone(handler, store):
