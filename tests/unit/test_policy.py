@@ -607,6 +607,7 @@ def test_a_file_that_breaks_hides_details_until_it_is_mended(make, tmp_path):
         assert [sight(policy, keystone("member")) for _ in range(3)] == [
             MESSAGE
         ] * 3
+    assert errors(policy) == ["errors_total[policy]=6"]
 
     file.write_text('"fault_middleware:show:details": "role:admin"')
     os.utime(file, (time.time() + 60, time.time() + 60))
@@ -660,6 +661,31 @@ def test_files_that_could_not_be_read_are_tried_again_after_a_while(
     assert len(reads) == 6
 
 
+def test_files_that_could_be_read_are_not_read_again_after_a_while(
+    make, reads, monkeypatch
+):
+    policy = make('"fault_middleware:show": "@"')
+    monkeypatch.setattr(policy_module, "_RETRY_AFTER", -1)
+
+    for _ in range(5):
+        assert sight(policy, keystone("admin")) == ALL
+
+    assert len(reads) == 1
+
+
+def test_files_are_not_searched_for_in_every_request(configure, monkeypatch):
+    monkeypatch.setattr(policy_module, "_SEARCH_AFTER", 60)
+    conf = configure()
+    policy = Policy(conf, None, "keystone", Metrics())
+    searched = []
+    monkeypatch.setattr(conf, "find_file", searched.append)
+
+    for _ in range(5):
+        assert sight(policy, keystone("admin")) == ALL
+
+    assert searched == []
+
+
 @pytest.fixture
 def folder(configure, tmp_path):
     """A policy whose folder is stricter than its file."""
@@ -684,6 +710,16 @@ def test_files_of_a_folder_count(folder, tmp_path):
 
     (tmp_path / "policy.d/b.yaml").unlink()
     assert sight(folder, keystone("member")) == MESSAGE
+
+
+def test_a_file_of_a_folder_that_changes_counts(folder, tmp_path):
+    assert sight(folder, keystone("member")) == MESSAGE
+
+    # In place, so that nothing of the folder itself changes.
+    with (tmp_path / "policy.d/a.yaml").open("w") as file:
+        file.write('"fault_middleware:show:details": "role:member"')
+
+    assert sight(folder, keystone("member")) == ALL
 
 
 def test_who_asks_while_files_are_read_meets_no_half_of_them(
@@ -799,6 +835,14 @@ def test_a_server_that_does_not_answer_holds_up_no_list(
     assert errors(policy) == ["errors_total[policy]=1000"]
 
 
+def test_when_no_time_is_left_no_rule_is_asked(make, monkeypatch):
+    monkeypatch.setattr(policy_module, "MOST_SECONDS", 0)
+    policy = make('"fault_middleware:show:details": "@"')
+
+    assert sight(policy, keystone("admin")) == MESSAGE
+    assert errors(policy) == ["errors_total[policy]=1"]
+
+
 @pytest.mark.parametrize(
     ("rule", "questions"),
     [
@@ -829,6 +873,24 @@ def test_in_a_request_each_question_is_asked_once(
         )
 
     assert len(asked) == questions
+
+
+def test_without_a_file_of_its_own_the_services_counts(
+    configure, tmp_path, caplog
+):
+    file = tmp_path / "service.yaml"
+    file.write_text('"fault_middleware:show:details": "role:member"')
+    conf = configure(f"[oslo_policy]\npolicy_file = {file}\n")
+
+    policy = Policy(conf, None, "keystone", Metrics())
+
+    assert policy.file == str(file)
+    assert sight(policy, keystone("member")) == ALL
+    assert "is not there" not in caplog.text
+
+
+def test_a_file_of_its_own_goes_before_the_services(make):
+    assert make("{}").file == str(make.file)
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(configure, caplog):

@@ -33,6 +33,9 @@ routes:
     user_id: user_id
   - path: /instances
     list: instances
+  - path: /faults
+    list: instances
+    query: {{fields: error, all: ["yes", "1"]}}
   - path: /bare/{{id}}
     object: ""
     fault: {{key: error, created: "%Y-%m-%dT%H:%M:%SZ"}}
@@ -250,6 +253,30 @@ def test_the_owner_of_an_action_and_its_time_to_the_end_of_the_last_second(
     assert route.parent_lookup(instance) == other
 
 
+def test_what_belongs_to_nothing_has_no_fault_elsewhere():
+    route = routes()["/instances/{id}"]
+    (instance,) = route.instances(f'{{"instance": {{"id": "{INSTANCE}"}}}}')
+
+    assert route.parent_lookup(instance) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "wants"),
+    [
+        ("", False),
+        ("fields=id", False),
+        ("fields=id,error", True),
+        ("fields=id&all=1", True),
+        ("all=no", False),
+        ("fields=yes", False),
+        ("other=error", False),
+    ],
+)
+def test_a_query_may_have_to_ask_for_faults(query, wants):
+    assert routes()["/faults"].wants_faults(query) is wants
+    assert routes()["/instances"].wants_faults(query)
+
+
 @pytest.mark.parametrize("existing", [{}, {"fault": None}, {"fault": OWN}])
 def test_who_may_not_see_ours_sees_what_the_service_shows(existing):
     document = {"instance": {"id": INSTANCE, **existing}}
@@ -313,6 +340,13 @@ def test_a_path_may_hold_any_name_that_the_body_states(name):
     assert (
         route.instance_id(name, route.instances(json.dumps(NAMED))) == INSTANCE
     )
+
+
+def test_an_id_that_is_not_a_uuid_is_a_name_too():
+    route = routes()["/named/{id}"]
+    document = json.dumps({"uuid": 7, "name": "db 1"})
+
+    assert route.instance_id("7", route.instances(document)) == "7"
 
 
 @pytest.mark.parametrize(
