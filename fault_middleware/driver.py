@@ -71,6 +71,9 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
             return
         name = "a notification"
         try:
+            if deployment.settings.logs:
+                # A service may have replaced the handlers of its log since.
+                log.attach(deployment)
             seen = message
             if self._asks_for_context:
                 seen = _with_context(ctxt, message)

@@ -241,18 +241,36 @@ class Allowance:
 
 
 def attach(deployment: Deployment) -> None:
-    """Give the root logger of this process a handler, unless it has one."""
-    root = logging.getLogger()
-    if attached() is None:
-        root.addHandler(Handler(deployment=deployment))
+    """Give the loggers that the rules name one handler of this process.
+
+    They are the topmost ones, such as ``nova``, and not the root logger: Nova sets up its log
+    after it has made its notifier, which takes all handlers from the root logger.
+    """
+    names = _logger_names(deployment)
+    handler = attached(*names) or Handler(deployment=deployment)
+    for name in names:
+        logger = logging.getLogger(name)
+        if handler not in logger.handlers:
+            logger.addHandler(handler)
 
 
-def attached() -> Handler | None:
-    """The handler of this process's root logger."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, Handler):
-            return handler
+def attached(*names: str) -> Handler | None:
+    """The handler that the root logger has in this process, or a logger of one of the names."""
+    for name in ("", *names):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, Handler):
+                return handler
     return None
+
+
+def _logger_names(deployment: Deployment) -> Sequence[str]:
+    """The loggers that together get each record that a rule may mean once."""
+    found: set[str] = set()
+    for profile in deployment.profiles:
+        for rule in profile.logs:
+            found |= rule.packages
+    # The root logger, whose name is "", has all.
+    return [""] if "" in found else sorted(found)
 
 
 def _rows(

@@ -20,6 +20,8 @@ LEVELS = {
     "error": logging.ERROR,
     "critical": logging.CRITICAL,
 }
+# What makes a name a pattern, as fnmatch has them.
+_PATTERN = re.compile(r"[*?[]")
 # What services and oslo.log write before the text of a record: a kind and an id.
 _LABEL = re.compile(
     rf"\[(?:instance: |[a-z_]+-)?({fault.UUID.pattern})\] ?", re.ASCII | re.I
@@ -117,6 +119,7 @@ class TextPlace:
 class LogRule:
     """Which records are meant; ``profile-schema.yaml`` says what the parts mean.
 
+    :ivar packages: the first parts of the loggers' names; "" where that may be any
     :ivar exceptions: matches a class of the exception, or one it is derived from; None for any
     :ivar functions: matches a function of the service that was running; None for any
     :ivar text: is found in the record's own text; None for any
@@ -126,6 +129,7 @@ class LogRule:
     """
 
     loggers: re.Pattern[str]
+    packages: frozenset[str]
     level: int
     text: re.Pattern[str] | None
     exceptions: re.Pattern[str] | None
@@ -204,6 +208,7 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
         places.append(_build_place(place, own_modules))
     return LogRule(
         loggers=globs(data["logger"]),
+        packages=frozenset(map(_package, texts(data["logger"]))),
         level=LEVELS[data.get("level", "error")],
         text=_pattern(data.get("text")),
         exceptions=_optional_globs(data.get("exception")),
@@ -246,6 +251,12 @@ def _sentence(failure: Failure, words: Vocabulary) -> str | None:
     for found in failure.causes:
         names.extend(found.names)
     return words.sentence(names, failure.sources, {})
+
+
+def _package(logger: str) -> str:
+    """The first part of a logger's name, or "" for a pattern of it."""
+    first = logger.partition(".")[0]
+    return "" if _PATTERN.search(first) else first
 
 
 def _build_place(data: Mapping[str, Any], modules: re.Pattern[str]) -> Place:

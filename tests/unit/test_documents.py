@@ -509,8 +509,9 @@ def test_the_manual_switches_the_log_handler_on_in_both_ways(
     file.write_text(f"{file.read_text()}{by_option}")
     transport = oslo_messaging.get_notification_transport(parse(file))
     oslo_messaging.Notifier(transport)
-    attached = log.attached()
-    logging.getLogger().removeHandler(attached)
+    attached = log.attached("cinder")
+    for name in ("cinder", "oslo_messaging", "oslo_utils"):
+        logging.getLogger(name).removeHandler(attached)
 
     named = tmp_path / "logging.conf"
     root = "[logger_root]\nhandlers = fault\n[handlers]\nkeys = fault\n"

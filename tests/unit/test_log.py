@@ -13,7 +13,9 @@ import threading
 import weakref
 
 import pytest
+from oslo_config import cfg
 from oslo_context import context
+from oslo_log import log as oslo_log
 
 from fault_middleware import log
 from fault_middleware.deploy import deploy
@@ -62,18 +64,19 @@ def store(sqlite_url):
 
 @pytest.fixture
 def handler(configure, tmp_path, store):
-    """The handler of the root logger of a process that serves a user's request."""
+    """The handler of the loggers of a process that serves a user's request."""
     profile = tmp_path / "volumes.yaml"
     profile.write_text(PROFILE)
     deployment = deploy(configure(profiles=str(profile)))
     log.attach(deployment)
-    made = log.attached()
+    made = log.attached("volumes")
     context.RequestContext(
         user_id="alice", project_id="p1", request_id=REQUEST, overwrite=True
     )
     yield made
     context.RequestContext(overwrite=True)
-    logging.getLogger().removeHandler(made)
+    for name in ("slow", "terse", "volumes"):
+        logging.getLogger(name).removeHandler(made)
     deployment.writer.get().end()
     close(deployment.store)
 
@@ -195,12 +198,39 @@ def test_the_same_record_of_two_handlers_is_one_fault(handler, store):
 def test_attaching_twice_makes_one_handler(handler):
     log.attach(handler.deployment)
 
-    handlers = [
-        found
-        for found in logging.getLogger().handlers
-        if isinstance(found, log.Handler)
-    ]
-    assert handlers == [handler]
+    assert logging.getLogger("volumes").handlers == [handler]
+    assert logging.getLogger("slow").handlers == [handler]
+
+
+def test_a_service_that_sets_up_its_log_later_keeps_the_handler(
+    handler, store
+):
+    """As Nova does: oslo.log takes all handlers from the root logger."""
+    conf = cfg.ConfigOpts()
+    oslo_log.register_options(conf)
+    conf([], default_config_files=[])
+    before = logging.getLogger().handlers[:]
+
+    oslo_log.setup(conf, "volumes")
+    try:
+        log_failure()
+    finally:
+        logging.getLogger().handlers[:] = before
+
+    wait_until(lambda: rows(store))
+    assert counts(handler) == {"log_records_total[taken]=1"}
+
+
+def test_loggers_of_any_name_have_it_at_the_root(configure, tmp_path):
+    profile = tmp_path / "any.yaml"
+    profile.write_text(PROFILE.replace("slow.*", '"*"'))
+    deployment = deploy(configure(profiles=str(profile)))
+
+    log.attach(deployment)
+    made = log.attached()
+    logging.getLogger().removeHandler(made)
+
+    assert log.attached("volumes") is None
 
 
 def test_what_was_looked_at_is_not_kept_alive(handler):
