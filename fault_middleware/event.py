@@ -207,7 +207,7 @@ def build(data: Mapping[str, Any]) -> Event:
     action = actions[0]
     safe = None
     if data.get("message") == "class":
-        safe = vocabulary.globs(data.get("safe_exceptions", []))
+        safe = vocabulary.safe_globs(data.get("safe_exceptions", []))
     return Event(
         event_type=vocabulary.globs(data["event_type"]),
         publisher_id=vocabulary.globs(data.get("publisher_id", "*")),

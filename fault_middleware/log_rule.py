@@ -12,7 +12,7 @@ from fault_middleware.cause import Kind
 from fault_middleware.fault import Fault
 from fault_middleware.field import texts
 from fault_middleware.log_record import Call, Failure, message_of, text_at
-from fault_middleware.vocabulary import Vocabulary, globs
+from fault_middleware.vocabulary import Vocabulary, globs, safe_globs
 from fault_middleware.wording import UNKNOWN
 
 LEVELS = {
@@ -217,7 +217,7 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
         needs_user=data.get("user", "required") == "required",
         takes_handled=data.get("handled", False),
         places=tuple(places),
-        safe=globs(data.get("safe_exceptions", [])),
+        safe=safe_globs(data.get("safe_exceptions", [])),
     )
 
 

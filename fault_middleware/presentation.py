@@ -16,10 +16,12 @@ from fault_middleware.fault import Fault
 from fault_middleware.field import Field
 from fault_middleware.policy import Visibility
 from fault_middleware.text import CUT, clean_all
+from fault_middleware.vocabulary import globs
 
 _SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
 # Levels of a service's own fault that are looked at; what is deeper is cut off.
 _DEPTH = 100
+_NONE = re.compile(r"(?!)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Form(abc.ABC):
     existing_details: str = "policy"
     # Services write the same failure into their own tables, a moment later.
     existing_later: float = 5
+    # Matches what the service says itself when it gives up, and not why.
+    existing_symptoms: re.Pattern[str] = _NONE
 
     def render(
         self,
@@ -82,7 +86,7 @@ class Form(abc.ABC):
             return True
         if self.existing == "replace":
             return True
-        if self.existing == "keep":
+        if self.existing == "keep" and not self._says_more(fault, instance):
             return False
         written = self.existing_created.find(instance)
         theirs = clock.parse_time(written)
@@ -95,6 +99,19 @@ class Form(abc.ABC):
         if fault.is_clearance:
             return lead <= 0
         return lead <= self.existing_later
+
+    def _says_more(self, fault: Fault, instance: Mapping[str, Any]) -> bool:
+        """Whether the service says that it gave up, and ours what it gave up after."""
+        existing = instance[self.key]
+        if fault.is_clearance or not isinstance(existing, Mapping):
+            return False
+        message = existing.get("message")
+        if not isinstance(message, str):
+            return False
+        symptoms = self.existing_symptoms
+        return bool(symptoms.fullmatch(message)) and not symptoms.fullmatch(
+            fault.message
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +206,7 @@ def build(data: Mapping[str, Any]) -> Form:
     key = data.get("key", "fault")
     created = data.get("existing_created", f"{key}.created")
     parts["existing_created"] = Field.parse(created)
+    parts["existing_symptoms"] = globs(data.get("existing_symptoms", []))
     return kind(**parts)
 
 

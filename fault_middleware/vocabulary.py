@@ -108,6 +108,19 @@ def globs(value: str | list[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(fnmatch.translate, texts(value))) or "(?!)")
 
 
+def safe_globs(value: str | list[str]) -> re.Pattern[str]:
+    """As :func:`globs`; what matches a pattern behind a ``!`` is matched by none."""
+    wanted, unwanted = [], []
+    for pattern in texts(value):
+        if pattern.startswith("!"):
+            unwanted.append(pattern[1:])
+        else:
+            wanted.append(pattern)
+    return re.compile(
+        f"(?!{globs(unwanted).pattern})(?:{globs(wanted).pattern})"
+    )
+
+
 def _is_one_of(names: Iterable[str], wanted: re.Pattern[str]) -> bool:
     # What matches anything also matches that no exception is known.
     if wanted.fullmatch(""):

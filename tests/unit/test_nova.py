@@ -34,8 +34,9 @@ SAMPLES = {
 }
 # They name no server.
 WITHOUT_SERVER = {"compute-exception", "libvirt-connect-error"}
-# What Nova did not raise itself.
+# What Nova did not raise itself, or whose text has an address in it.
 FOREIGN = {
+    "instance-volume_attach-error": "The block storage service refused the volume.",
     "instance-volume_swap-error": "TypeError",
     "compute_task-rebuild_server-error": "NotFound",
 }
@@ -116,7 +117,7 @@ def test_a_traceback_that_is_cut_off_as_in_the_samples_takes_nothing_away(
         ),
         (
             "cinderclient.exceptions.SomethingNew: in words for users",
-            "SomethingNew",
+            "The block storage service refused the volume.",
         ),
         ("nova.exceptions.SomethingNew: in words for users", "SomethingNew"),
     ],
@@ -135,6 +136,44 @@ def test_of_novas_own_exceptions_alone_the_text_is_shown(nova, raised, shown):
     (row,) = nova.extract(sent).faults
 
     assert row.message == shown
+
+
+@pytest.mark.parametrize(
+    ("class_", "text", "shown"),
+    [
+        (
+            "MigrationPreCheckError",
+            "Migration pre-check error: from node1 to node2",
+            "A host refused the live migration in a check before it.",
+        ),
+        (
+            "ComputeServiceUnavailable",
+            "Compute service of node1 is unavailable at this time.",
+            "The host of the server does not answer.",
+        ),
+        (
+            "DestinationDiskExists",
+            "The supplied disk path (/srv/x) already exists",
+            "DestinationDiskExists",
+        ),
+    ],
+)
+@pytest.mark.parametrize("module", ["nova.exception", "nova.exception_Remote"])
+def test_of_novas_own_exceptions_hosts_and_paths_are_not_shown(
+    nova, module, class_, text, shown
+):
+    sent = copy.deepcopy(RECORDED["instance-reboot-error"]["notification"])
+    told = failure(sent["payload"])
+    told["traceback"] = (
+        told["traceback"].rpartition("\n,")[0]
+        + f"\n,{module}.{class_}: {text}\n"
+    )
+    told |= {"exception": class_, "exception_message": text}
+
+    (row,) = nova.extract(sent).faults
+
+    assert row.message == shown
+    assert text in row.details
 
 
 def test_an_exception_of_the_same_name_elsewhere_is_not_novas(nova):

@@ -89,6 +89,35 @@ def test_the_profile_says_which_fault_stays(existing, seconds, message):
     assert after["instance"]["fault"]["message"] == message
 
 
+@pytest.mark.parametrize(
+    ("own", "seconds", "ours", "message"),
+    [
+        ("Gave up after 3 tries.", -60, "no space", "no space"),
+        ("Gave up after 3 tries.", 60, "no space", "no space"),
+        ("Gave up after 3 tries.", -700, "no space", "Gave up after 3 tries."),
+        ("Gave up after 3 tries.", 1, "Gave up.", "Gave up after 3 tries."),
+        ("no host", -60, "no space", "no host"),
+    ],
+)
+def test_a_fault_that_stays_does_not_hide_what_the_service_gave_up_after(
+    own, seconds, ours, message
+):
+    route = routes('keep, existing_symptoms: "Gave up*", existing_later: 600')[
+        "/instances/{id}"
+    ]
+    row = fault.make(
+        "trove",
+        INSTANCE,
+        message=ours,
+        created=MOMENT + timedelta(seconds=seconds),
+    )
+    theirs = {**OWN, "message": own}
+
+    after = shown(route, {"instance": {"id": INSTANCE, "fault": theirs}}, row)
+
+    assert after["instance"]["fault"]["message"] == message
+
+
 @pytest.mark.parametrize("existing", ["newest", "keep", "replace"])
 def test_ours_is_shown_where_the_service_wrote_none(existing):
     route = routes(existing)["/instances/{id}"]
