@@ -28,6 +28,9 @@ from fault_middleware.text import CUT
 LIST_LIMIT = 4 * 1024 * 1024
 #: Seconds after which no further details are looked up for a list.
 LIST_SECONDS = 2.0
+#: A header of a response in which every fault is shown that there is. A show without it has no
+#: filter in front of it, or its database did not answer.
+HEADER = ("X-Instance-Faults", "shown")
 
 _Found = TypeVar("_Found")
 
@@ -39,6 +42,10 @@ class _Shown:
     instance: Instance
     fault: Fault | None
     visible: Visibility
+
+
+class _NoAnswerError(Exception):
+    """The database did not answer, which the breaker has logged."""
 
 
 class FaultFilter:
@@ -81,19 +88,41 @@ class FaultFilter:
         response.call(self._application, environ)
         if not response.is_held:
             return response.passed_on
-        new = None
         with self._metrics.guard(
             Site.FILTER, f"no fault is shown in {request.path!r}"
         ):
-            new = self._complete(request, response.body, environ)
-        return response.finish(new)
+            self._complete(request, response, environ)
+        return response.finish()
 
     def _complete(
-        self, request: ShowRequest, data: bytes, environ: WSGIEnvironment
+        self,
+        request: ShowRequest,
+        response: Response,
+        environ: WSGIEnvironment,
+    ) -> None:
+        """Put the faults into the response, if there are any, and say that they are looked up."""
+        instances = ShownInstances(request.route, response.body)
+        faults: Mapping[str, Fault] = {}
+        is_known = request.wants_faults
+        try:
+            faults = self._find(request, instances)
+        except _NoAnswerError:
+            # Go on: the policy still applies to the service's own fault.
+            is_known = False
+        body = self._body(request, instances, faults, environ)
+        if body is not None:
+            response.replace(body)
+        if is_known:
+            response.add(HEADER)
+
+    def _body(
+        self,
+        request: ShowRequest,
+        instances: ShownInstances,
+        faults: Mapping[str, Fault],
+        environ: WSGIEnvironment,
     ) -> bytes | None:
         """The body with the faults in it; None where nothing is to be changed."""
-        instances = ShownInstances(request.route, data)
-        faults = self._find(request, instances)
         if not faults and not instances.has_own_fault:
             return None
 
@@ -139,7 +168,7 @@ class FaultFilter:
         newest_of_many = functools.partial(
             self._store.newest_of_many, with_details=False
         )
-        return self._look_up(newest_of_many, request.service, ids) or {}
+        return self._look_up(newest_of_many, request.service, ids)
 
     def _find_at_parent(
         self, request: ShowRequest, instances: ShownInstances, instance_id: str
@@ -219,10 +248,11 @@ class FaultFilter:
             if room <= 0 or time.monotonic() > end:
                 break
             chunk = ids[start : start + CHUNK]
-            found = self._look_up(
-                self._store.newest_of_many, request.service, chunk
-            )
-            if found is None:
+            try:
+                found = self._look_up(
+                    self._store.newest_of_many, request.service, chunk
+                )
+            except _NoAnswerError:
                 break
             for instance_id, fault in found.items():
                 room -= len(fault.details) + len(fault.problem or "")
@@ -233,13 +263,12 @@ class FaultFilter:
 
     def _look_up(
         self, ask: Callable[..., _Found], *arguments: object
-    ) -> _Found | None:
-        """What the store finds; None while the database does not answer."""
+    ) -> _Found:
+        """What the store finds; _NoAnswerError while the database does not answer."""
         try:
             return ask(*arguments)
-        except Exception:
-            # Logged by the breaker. Go on: the policy still applies to the service's own fault.
-            return None
+        except Exception as exc:
+            raise _NoAnswerError from exc
 
 
 def _without_long_texts(fault: Fault) -> Fault:

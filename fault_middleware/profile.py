@@ -180,6 +180,7 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
         document, "logs", functools.partial(log_rule.build, modules=modules)
     )
     sentences = _build(document, "sentences", vocabulary.build)
+    _check_client(document)
     if not (data.get("routes") or data.get("events")):
         document.mistake((), "has neither routes nor events")
     document.close()
@@ -226,6 +227,28 @@ def _build(
         except ValueError as exc:
             document.mistake((section, number), str(exc))
     return built
+
+
+def _check_client(document: Document) -> None:
+    """Note what the section ``client`` names and the profile does not have."""
+    objects = set[str]()
+    lists = set[str]()
+    for route_data in document.data.get("routes", []):
+        paths = lists if "list" in route_data else objects
+        paths.add(route_data.get("path", ""))
+    client = document.data.get("client") or {}
+    for number, kind in enumerate(client.get("resources", [])):
+        place = ("client", "resources", number)
+        if kind.get("path") not in objects:
+            document.mistake(
+                (*place, "path"), "is not the path of a route to an object"
+            )
+        if kind.get("list") not in lists:
+            for key in ("members", "failed"):
+                if key not in kind:
+                    document.mistake(
+                        place, f"needs {key!r}, as its list is not a route"
+                    )
 
 
 def _placeholders(way: Route) -> list[bool]:

@@ -84,17 +84,26 @@ class Response:
         finally:
             environ.update(conditions)
 
-    def finish(self, body: bytes | None) -> Iterable[bytes]:
-        """Send what is held, with another body if one is given."""
+    def replace(self, body: bytes) -> None:
+        """Let what is held have another body."""
         status, headers, *exc_info = self._start
-        if body is not None:
-            headers = [
-                header
-                for header in headers
-                if header[0].lower() not in _ABOUT_THE_BYTES
-            ]
-            headers.append(("Content-Length", str(len(body))))
-            self._chunks = [body]
+        kept = [
+            header
+            for header in headers
+            if header[0].lower() not in _ABOUT_THE_BYTES
+        ]
+        kept.append(("Content-Length", str(len(body))))
+        self._start = (status, kept, *exc_info)
+        self._chunks = [body]
+
+    def add(self, header: tuple[str, str]) -> None:
+        """Let what is held have a header more."""
+        status, headers, *exc_info = self._start
+        self._start = (status, [*headers, header], *exc_info)
+
+    def finish(self) -> Iterable[bytes]:
+        """Send what is held."""
+        status, headers, *exc_info = self._start
         self._released = True
         answer = _Closing(iter(self._chunks), self._iterable)
         try:

@@ -80,6 +80,29 @@ def test_a_show_without_a_fault_is_byte_for_byte_the_services(world):
     assert answer.headers["Content-Length"] == str(len(world.service.data))
 
 
+def test_a_header_says_that_faults_were_looked_for(world):
+    without = world.app.get(SHOW).headers["X-Instance-Faults"]
+    world.record()
+    with_one = world.app.get(SHOW).headers["X-Instance-Faults"]
+    world.service.body = {"instances": [{"id": INSTANCE}]}
+    listed = world.app.get(f"/{PROJECT}/instances/detail")
+
+    assert (without, with_one) == ("shown", "shown")
+    assert listed.headers["X-Instance-Faults"] == "shown"
+    other = world.app.get(f"/{PROJECT}/flavors").headers
+    assert "X-Instance-Faults" not in other
+
+
+def test_the_header_is_not_there_while_the_database_does_not_answer(world):
+    with world.store.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE instance_faults")
+
+    answer = world.app.get(SHOW)
+
+    assert answer.body == world.service.data
+    assert "X-Instance-Faults" not in answer.headers
+
+
 def test_only_the_fault_is_new_in_the_body(world):
     world.record()
     before = world.service.data.decode()

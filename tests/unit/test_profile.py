@@ -438,3 +438,26 @@ def test_the_example_of_the_manual_takes_a_reference_for_the_number(orders):
         == route.instance_id("A-7", shown)
         == "A-7"
     )
+
+
+CLIENT = """
+service: orders
+fault: {created: "%Y-%m-%dT%H:%M:%SZ"}
+routes:
+  - path: /orders/{id}
+    object: order
+client:
+  types: shop
+  resources:
+    - word: order
+      path: /orders/{number}
+      list: /orders
+"""
+
+
+def test_what_the_client_is_told_must_be_in_the_profile():
+    assert mistakes(CLIENT) == [
+        "orders.yaml:10: client.resources[0]: needs 'failed', as its list is not a route",
+        "orders.yaml:10: client.resources[0]: needs 'members', as its list is not a route",
+        "orders.yaml:11: client.resources[0].path: is not the path of a route to an object",
+    ]

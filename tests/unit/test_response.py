@@ -38,7 +38,9 @@ class Server:
         iterable = held.passed_on
         if held.is_held:
             body = held.body
-            iterable = held.finish(new)
+            if new is not None:
+                held.replace(new)
+            iterable = held.finish()
         try:
             for chunk in iterable:
                 self.write(chunk)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud, asked with the session of whoever types."""
+
+import concurrent.futures
+import dataclasses
+import re
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fault_middleware.client.resource import Fault, Resource, at
+
+#: The most things of a kind that are shown one by one, where no list shows faults.
+MOST_SHOWS = 100
+#: How many services are asked at a time, and how many shows of one.
+AT_A_TIME = 8
+SHOWS_AT_A_TIME = 4
+# A list that never ends is not a list.
+_MOST_PAGES = 1000
+# The header by which the filter says that it looked.
+_HEADER = "X-Instance-Faults"
+_VERSION = re.compile(r"/v\d+(\.\d+)?$")
+
+
+class NotInCatalogError(Exception):
+    """The cloud does not have the service."""
+
+
+class RefusedError(Exception):
+    """A service did not do what it was asked."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A thing, and its fault.
+
+    :ivar thing: as its service shows it
+    :ivar is_filtered: whether the filter looked for a fault
+    """
+
+    resource: Resource
+    thing: Mapping[str, Any]
+    is_filtered: bool
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why it failed, if it did."""
+        return self.resource.fault_of(self.thing)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one kind of thing.
+
+    :ivar shown: the things that have a fault
+    :ivar remarks: what has to be said of it, for people
+    """
+
+    resource: Resource
+    shown: tuple[Shown, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Page:
+    body: Any
+    next_url: str | None
+    is_filtered: bool
+
+
+class Cloud:
+    """The services of a catalog.
+
+    :param session: of keystoneauth
+    :param find_endpoint: the address of a service by its type, or None
+    :param project_id: of whoever asks
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        find_endpoint: Callable[[str], str | None],
+        project_id: str,
+    ) -> None:
+        self._session = session
+        self._find_endpoint = find_endpoint
+        self._project_id = project_id
+
+    def failed(self, resource: Resource, *, all_projects: bool) -> Answer:
+        """What has a fault.
+
+        :raises NotInCatalogError: when the cloud does not have the service
+        :raises RefusedError: when the service refuses, or does not answer
+        """
+        things = self._list(resource, all_projects=all_projects)
+        remarks = []
+        if resource.lists_faults:
+            found = list(things)
+        else:
+            bad = [
+                one.thing for one in things if resource.has_failed(one.thing)
+            ]
+            if len(bad) > MOST_SHOWS:
+                remarks.append(
+                    f"{len(bad)} have failed, of which {MOST_SHOWS} are shown"
+                )
+            found = self._show_all(resource, bad[:MOST_SHOWS])
+        if found and not any(shown.is_filtered for shown in found):
+            remarks.append("no filter answers for it, so faults are not known")
+        wanted = []
+        for one in found:
+            # Some services show everything to administrators, whatever they are asked.
+            project_id = resource.project_of(one.thing) or self._project_id
+            is_ours = all_projects or project_id == self._project_id
+            if is_ours and one.fault is not None:
+                wanted.append(one)
+        return Answer(resource, tuple(wanted), tuple(remarks))
+
+    def find(self, resource: Resource, id_or_name: str) -> Shown:
+        """The one with an id, or the only one with a name.
+
+        :raises NotInCatalogError: when the cloud does not have the service
+        :raises RefusedError: when there is none, or more than one, or the service refuses
+        """
+        if _names_only_the_id(resource.path):
+            shown = self._show(resource, {resource.id_path: id_or_name})
+            if shown is not None:
+                return shown
+        found = []
+        for one in self._list(resource, all_projects=False):
+            names = (resource.id_of(one.thing), resource.name_of(one.thing))
+            if id_or_name in names:
+                found.append(one.thing)
+        if len(found) != 1:
+            number = len(found) or "no"
+            raise RefusedError(
+                f"{number} {resource.word}s are called {id_or_name!r}"
+            )
+        shown = self._show(resource, found[0])
+        if shown is None:
+            raise RefusedError(f"{resource.word} {id_or_name!r} has just gone")
+        return shown
+
+    def _show_all(
+        self, resource: Resource, things: list[Mapping[str, Any]]
+    ) -> list[Shown]:
+        with concurrent.futures.ThreadPoolExecutor(SHOWS_AT_A_TIME) as pool:
+            shown = pool.map(lambda thing: self._show(resource, thing), things)
+            return [one for one in shown if one is not None]
+
+    def _show(
+        self, resource: Resource, thing: Mapping[str, Any]
+    ) -> Shown | None:
+        """A thing whole; None if it is not there."""
+        instance_id = resource.id_of(thing)
+        values = {**thing, "id": instance_id}
+        page = self._get(resource, self._url(resource, resource.path, values))
+        if page is None:
+            return None
+        found = at(page.body, resource.object_path)
+        if not isinstance(found, Mapping):
+            raise RefusedError(f"the answer has no {resource.word}")
+        return Shown(resource, found, page.is_filtered)
+
+    def _list(
+        self, resource: Resource, *, all_projects: bool
+    ) -> Iterator[Shown]:
+        path = resource.list_path
+        query = dict(resource.query)
+        headers: Mapping[str, str] = {}
+        if all_projects:
+            path = resource.list_all_path
+            query.update(resource.service.all_query)
+            headers = resource.service.all_headers
+        url: str | None = self._url(resource, path, {})
+        if query:
+            url = f"{url}?{urllib.parse.urlencode(query)}"
+        for _ in range(_MOST_PAGES):
+            page = None if url is None else self._get(resource, url, headers)
+            if page is None:
+                return
+            things = at(page.body, resource.members_path)
+            if not isinstance(things, list):
+                raise RefusedError(
+                    f"the answer has no list of {resource.word}s"
+                )
+            for thing in things:
+                if isinstance(thing, Mapping):
+                    yield Shown(resource, thing, page.is_filtered)
+            url = page.next_url
+
+    def _url(
+        self, resource: Resource, path: str, values: Mapping[str, Any]
+    ) -> str:
+        known = {**values, "project_id": self._project_id}
+
+        def fill(found: re.Match[str]) -> str:
+            return urllib.parse.quote(str(known.get(found[1], "")), safe="")
+
+        filled = re.sub(r"\{(\w+)\}", fill, path)
+        return self._root(resource) + resource.service.prefix + filled
+
+    def _root(self, resource: Resource) -> str:
+        """The address of a service, without its version and the project."""
+        for kind in resource.service.types:
+            endpoint = self._find_endpoint(kind)
+            if endpoint:
+                root = endpoint.rstrip("/")
+                root = root.removesuffix(f"/{self._project_id}")
+                root = root.removesuffix(f"/AUTH_{self._project_id}")
+                return _VERSION.sub("", root)
+        raise NotInCatalogError(resource.service.name)
+
+    def _get(
+        self,
+        resource: Resource,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> _Page | None:
+        """An answer; None if there is nothing."""
+        sent = {"Accept": "application/json", **resource.service.headers}
+        sent.update(headers or {})
+        try:
+            answer = self._session.get(url, headers=sent, raise_exc=False)
+        except Exception as exc:
+            # Of a dozen kinds, by keystoneauth, requests and TLS.
+            raise RefusedError(str(exc) or type(exc).__name__) from exc
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise RefusedError(f"it answers {answer.status_code}")
+        try:
+            body = answer.json()
+        except ValueError as exc:
+            raise RefusedError("its answer is not JSON") from exc
+        link = answer.links.get("next", {}).get("url") or _next(
+            body, resource.members_path
+        )
+        if link:
+            link = _beside(self._root(resource), link)
+        return _Page(body, link, _HEADER in answer.headers)
+
+
+def _names_only_the_id(path: str) -> bool:
+    """Whether a show can be asked for with the id alone."""
+    return set(re.findall(r"\{(\w+)\}", path)) <= {"id", "project_id"}
+
+
+def _next(body: Any, members_path: str) -> str | None:
+    """The address of the next page, in whatever form services give it."""
+    if not isinstance(body, Mapping):
+        return None
+    links = body.get(f"{members_path}_links") or body.get("links") or []
+    if isinstance(links, Mapping):
+        return _text(links.get("next"))
+    for link in links:
+        if isinstance(link, Mapping) and link.get("rel") == "next":
+            return _text(link.get("href"))
+    return _text(body.get("next"))
+
+
+def _beside(root: str, link: str) -> str:
+    """The address of a page at the service itself: another one would be given the token."""
+    if link.startswith("/"):
+        return root + link
+    here = urllib.parse.urlsplit(root)
+    there = urllib.parse.urlsplit(link)
+    if there.netloc != here.netloc:
+        raise RefusedError(f"its next page is elsewhere, at {there.netloc}")
+    return there._replace(scheme=here.scheme).geturl()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

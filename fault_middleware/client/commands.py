@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack fault list`` and ``openstack fault show``."""
+
+import argparse
+import concurrent.futures
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from keystoneauth1.exceptions import CatalogException
+from osc_lib import exceptions
+from osc_lib.command import command
+
+from fault_middleware import clock
+from fault_middleware.client.cloud import (
+    AT_A_TIME,
+    Answer,
+    Cloud,
+    NotInCatalogError,
+    RefusedError,
+    Shown,
+)
+from fault_middleware.client.resource import Fault, Resource, resources
+from fault_middleware.cmd import arguments
+from fault_middleware.text import visible
+
+_BRIEF = ("Created", "Service", "Resource", "Name", "ID", "Status", "Message")
+_LONG = (*_BRIEF, "Project", "Details")
+# For a terminal on which an id and a message do not fit beside each other.
+_NARROW = ("Created", "Resource", "Name", "Message")
+_WIDE = 140
+
+
+class ListFaults(command.Lister):
+    """List what has failed in this project and why, in all services that say so."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The parser of the arguments."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        words = sorted(resource.word for resource in resources())
+        services = sorted({one.service.name for one in resources()})
+        parser.add_argument(
+            "--service",
+            action="append",
+            choices=services,
+            help="Ask this service only (may be given several times)",
+        )
+        parser.add_argument(
+            "--resource",
+            action="append",
+            choices=words,
+            metavar="<resource>",
+            help="List this kind of thing only (may be given several times): "
+            + ", ".join(words),
+        )
+        parser.add_argument(
+            "--since",
+            metavar="<time>",
+            type=arguments.time,
+            help="List what happened within 30m, 12h or 7d, or since a time "
+            "such as 2026-11-20T08:00 (UTC)",
+        )
+        parser.add_argument(
+            "--all-projects",
+            action="store_true",
+            help="List what belongs to all projects (administrators only)",
+        )
+        parser.add_argument(
+            "--long",
+            action="store_true",
+            help="Show the project and, for whom they are, the details too",
+        )
+        parser.add_argument(
+            "--strict",
+            action="store_true",
+            help="Fail if a service does not answer, or has no filter",
+        )
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Ask the services, and make the table."""
+        wanted = _wanted(parsed_args)
+        cloud = _cloud(self.app.client_manager)
+        shown: list[Shown] = []
+        is_whole = True
+        for answer in _ask(cloud, wanted, parsed_args.all_projects):
+            shown += answer.shown
+            for remark in answer.remarks:
+                is_whole = False
+                print(f"{answer.resource.word}: {remark}", file=sys.stderr)
+        if not is_whole and parsed_args.strict:
+            raise exceptions.CommandError("Not all services were read.")
+        rows = _rows(shown, parsed_args.since)
+        columns = _columns(parsed_args)
+        return columns, [tuple(row[name] for name in columns) for row in rows]
+
+
+class ShowFault(command.ShowOne):
+    """Show why a thing has failed. Where it has not, the exit code is 1."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The parser of the arguments."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        words = sorted(resource.word for resource in resources())
+        parser.add_argument(
+            "resource",
+            choices=words,
+            metavar="<resource>",
+            help="Kind of thing: " + ", ".join(words),
+        )
+        parser.add_argument(
+            "thing", metavar="<id or name>", help="Its id, or its name"
+        )
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Ask the service of the thing."""
+        (resource,) = [
+            one for one in resources() if one.word == parsed_args.resource
+        ]
+        cloud = _cloud(self.app.client_manager)
+        try:
+            shown = cloud.find(resource, parsed_args.thing)
+        except NotInCatalogError as exc:
+            raise exceptions.CommandError(
+                f"This cloud has no {resource.service.name}."
+            ) from exc
+        except RefusedError as exc:
+            raise exceptions.CommandError(
+                f"{resource.service.name}: {exc}"
+            ) from exc
+        if shown.fault is None:
+            raise exceptions.CommandError(_why_there_is_none(shown))
+        row = _row(shown, shown.fault)
+        return _LONG, tuple(row[name] for name in _LONG)
+
+
+def _wanted(given: argparse.Namespace) -> list[Resource]:
+    """The kinds of things that the arguments name."""
+    wanted = []
+    for resource in resources():
+        is_service = (
+            not given.service or resource.service.name in given.service
+        )
+        is_resource = not given.resource or resource.word in given.resource
+        if is_service and is_resource:
+            wanted.append(resource)
+    return wanted
+
+
+def _cloud(manager: Any) -> Cloud:
+    """The cloud of whoever types."""
+
+    def find_endpoint(kind: str) -> str | None:
+        # As it stands in the catalog: a service that is down is not asked for its versions.
+        found: str | None = None
+        with contextlib.suppress(CatalogException):
+            found = manager.session.get_endpoint(
+                service_type=kind,
+                region_name=manager.region_name,
+                interface=manager.interface,
+                skip_discovery=True,
+            )
+        return found
+
+    return Cloud(manager.session, find_endpoint, manager.auth_ref.project_id)
+
+
+def _ask(
+    cloud: Cloud, wanted: list[Resource], all_projects: bool
+) -> Iterator[Answer]:
+    """What the services answer, those that answer first before the others."""
+    begin = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        asked = {
+            pool.submit(cloud.failed, one, all_projects=all_projects): one
+            for one in wanted
+        }
+        done = concurrent.futures.as_completed(asked)
+        for number, future in enumerate(done, 1):
+            _show_progress(number, len(asked), begin)
+            try:
+                yield future.result()
+            except NotInCatalogError:
+                continue
+            except RefusedError as exc:
+                yield Answer(asked[future], (), (str(exc),))
+    _show_progress(0, 0, begin)
+
+
+def _show_progress(number: int, total: int, begin: float) -> None:
+    """Say on a terminal how far it is, in a line that goes away."""
+    if not sys.stderr.isatty():
+        return
+    text = ""
+    if number < total:
+        seconds = time.monotonic() - begin
+        text = f"{number} of {total} kinds of things asked, {seconds:.0f} s"
+    print(f"\r{text:79}\r", end="", file=sys.stderr, flush=True)
+
+
+def _columns(given: argparse.Namespace) -> tuple[str, ...]:
+    """The columns of the table."""
+    if given.long:
+        return _LONG
+    is_table = given.formatter == "table" and not given.columns
+    if is_table and _is_narrow():
+        given.fit_width = True
+        return _NARROW
+    return _BRIEF
+
+
+def _is_narrow() -> bool:
+    """Whether somebody reads this on a terminal that has no room for all columns."""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE
+
+
+def _rows(
+    shown: Iterable[Shown], since: datetime | None
+) -> list[dict[str, str]]:
+    """The table, the newest first; what has no time comes last."""
+    found = []
+    for one in shown:
+        fault = one.fault
+        if fault is None:
+            continue
+        created = clock.parse_time(fault.created)
+        if since is None or (created is not None and created >= since):
+            found.append((created or datetime.min, _row(one, fault)))
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return [row for _, row in found]
+
+
+def _row(shown: Shown, fault: Fault) -> dict[str, str]:
+    """The cells of a fault. What a service says is not let to drive the terminal."""
+    resource = shown.resource
+    thing = shown.thing
+    # Services write times in five ways.
+    created = clock.parse_time(fault.created)
+    cells = {
+        "Created": created.isoformat(" ", "seconds") if created else "",
+        "Service": resource.service.name,
+        "Resource": resource.word,
+        "Name": resource.name_of(thing) or resource.id_of(thing),
+        "ID": resource.id_of(thing),
+        "Status": resource.status_of(thing),
+        "Message": fault.message,
+        "Project": resource.project_of(thing),
+        "Details": fault.details,
+    }
+    return {name: visible(cell) for name, cell in cells.items()}
+
+
+def _why_there_is_none(shown: Shown) -> str:
+    resource = shown.resource
+    thing = visible(
+        resource.name_of(shown.thing) or resource.id_of(shown.thing)
+    )
+    text = f"The {resource.word} {thing} has no fault"
+    status = visible(resource.status_of(shown.thing))
+    if status:
+        text += f"; its status is {status}"
+    if not shown.is_filtered:
+        text += f". No filter answers for {resource.service.name}, so it is not known"
+    return f"{text}."

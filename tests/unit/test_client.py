@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack fault``, the real program, in a cloud of services that answer in their own forms.
+
+In front of each service is the real filter, and the real auth_token.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import urllib.parse
+import uuid
+
+import pytest
+
+from fault_middleware.client import resource
+from fault_middleware.factories import FaultMiddleware
+from fault_middleware.report import record
+from tests import keystone
+from tests.catalog import Identity, answer, openstack, served
+from tests.fixtures import close, make_store, parse, write_configuration
+
+OURS = "a1" * 16
+THEIRS = "b2" * 16
+SERVER = str(uuid.uuid4())
+VOLUME = str(uuid.uuid4())
+BACKUP = str(uuid.uuid4())
+STACK = str(uuid.uuid4())
+FOREIGN = str(uuid.uuid4())
+
+
+class Api:
+    """A service that knows a few addresses.
+
+    :ivar bodies: what it answers, by path and query
+    :ivar asked: what it was asked
+    """
+
+    def __init__(self, bodies):
+        self.bodies = bodies
+        self.asked = []
+
+    def __call__(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        if environ["QUERY_STRING"]:
+            path += f"?{environ['QUERY_STRING']}"
+        self.asked.append(path)
+        if path not in self.bodies:
+            return answer(start_response, {}, "404 Not Found")
+        return answer(start_response, self.bodies[path])
+
+
+def server(instance_id, name, project):
+    return {
+        "id": instance_id,
+        "name": name,
+        "status": "ERROR",
+        "tenant_id": project,
+    }
+
+
+def nova(host):
+    """Two pages of servers; an administrator may see everybody's."""
+    ours = server(SERVER, "web", OURS)
+    well = {**server(str(uuid.uuid4()), "db", OURS), "status": "ACTIVE"}
+    theirs = server(FOREIGN, "other", THEIRS)
+    more = [{"rel": "next", "href": f"{host}/v2.1/servers/detail?marker=1"}]
+    return {
+        "/servers/detail": {"servers": [well], "servers_links": more},
+        "/servers/detail?marker=1": {"servers": [ours]},
+        "/servers/detail?all_tenants=1": {"servers": [well, ours, theirs]},
+        f"/servers/{SERVER}": {"server": ours},
+    }
+
+
+def cinder(host):
+    volume = {
+        "id": VOLUME,
+        "name": "data",
+        "status": "error_extending",
+        "os-vol-tenant-attr:tenant_id": OURS,
+    }
+    backup = {"id": BACKUP, "name": "nightly", "status": "error"}
+    well = {"id": str(uuid.uuid4()), "name": "weekly", "status": "available"}
+    return {
+        f"/{OURS}/volumes/detail": {"volumes": [volume]},
+        f"/{OURS}/volumes/{VOLUME}": {"volume": volume},
+        f"/{OURS}/snapshots/detail": {"snapshots": []},
+        f"/{OURS}/backups/detail": {"backups": [well, backup]},
+        f"/{OURS}/backups/{BACKUP}": {"backup": backup},
+        f"/{OURS}/groups/detail": {"groups": []},
+        f"/{OURS}/group_snapshots/detail": {"group_snapshots": []},
+    }
+
+
+def heat(host):
+    stack = {
+        "id": STACK,
+        "stack_name": "shop",
+        "stack_status": "CREATE_FAILED",
+        "parameters": {"OS::project_id": OURS},
+    }
+    return {
+        f"/{OURS}/stacks/detail": {"stacks": [stack]},
+        f"/{OURS}/stacks/shop/{STACK}": {"stack": stack},
+    }
+
+
+SERVICES = {
+    "nova": ("compute", "/v2.1", nova),
+    "cinder": ("block-storage", "/v3", cinder),
+    "heat": ("orchestration", "/v1", heat),
+}
+
+
+class World:
+    """A cloud, its services by name, and their faults."""
+
+    def __init__(self, stack, tmp_path):
+        url = f"sqlite:///{tmp_path}/faults.sqlite"
+        stack.callback(close, make_store(url))
+        file = write_configuration(
+            tmp_path / "x.conf", url, profiles="nova,cinder,heat"
+        )
+        self.conf = parse(file)
+        self.apis = {}
+        catalog = {}
+        for name, (kind, prefix, bodies) in SERVICES.items():
+            catalog[kind] = self._serve(stack, name, prefix, bodies)
+        self.identity = Identity(catalog)
+        self.address = stack.enter_context(served(self.identity))
+
+    def _serve(self, stack, name, prefix, bodies):
+        api = Api({})
+        inner = FaultMiddleware(api, self.conf)
+        guarded = keystone.filter_factory({})(inner)
+
+        def application(environ, start_response):
+            path = environ["PATH_INFO"]
+            if not path.startswith(prefix):
+                return answer(start_response, {}, "404 Not Found")
+            environ["SCRIPT_NAME"] = prefix
+            environ["PATH_INFO"] = path.removeprefix(prefix)
+            return guarded(environ, start_response)
+
+        host = stack.enter_context(served(application))
+        api.bodies = bodies(host)
+        self.apis[name] = api
+        # Some catalogs have the project behind the version.
+        return f"{host}{prefix}/{OURS}" if name == "cinder" else host + prefix
+
+    def fail(self, service, instance_id, message):
+        record(instance_id, message, "Traceback ...", service, conf=self.conf)
+
+    def openstack(self, *arguments, user="alice"):
+        return openstack(self.address, *arguments, user=user, project=OURS)
+
+    def list(self, *arguments, user="alice"):
+        ended = self.openstack(
+            "fault", "list", "-f", "json", *arguments, user=user
+        )
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+
+@pytest.fixture
+def world(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield World(stack, tmp_path)
+
+
+@pytest.fixture
+def failed(world):
+    """A cloud in which some things have failed."""
+    world.fail("nova", SERVER, "No host was found.")
+    world.fail("nova", FOREIGN, "Somebody else's server failed.")
+    world.fail("cinder", VOLUME, "The volume could not be extended.")
+    world.fail("cinder", BACKUP, "The backup could not be made.")
+    world.fail("heat", STACK, "A resource could not be created.")
+    return world
+
+
+def test_the_list_has_what_failed_in_all_services(failed):
+    rows = failed.list()
+
+    assert {
+        (row["Resource"], row["Name"], row["Message"]) for row in rows
+    } == {
+        ("server", "web", "No host was found."),
+        ("volume", "data", "The volume could not be extended."),
+        ("volume-backup", "nightly", "The backup could not be made."),
+        ("stack", "shop", "A resource could not be created."),
+    }
+    assert [row["Created"] for row in rows] == sorted(
+        (row["Created"] for row in rows), reverse=True
+    )
+
+
+def test_the_list_of_an_administrator_has_all_projects_when_asked(failed):
+    ours = failed.list("--resource", "server", user="admin")
+    everybodys = failed.list(
+        "--resource", "server", "--all-projects", "--long", user="admin"
+    )
+
+    assert [row["Name"] for row in ours] == ["web"]
+    assert {row["Project"] for row in everybodys} == {OURS, THEIRS}
+    assert {row["Details"] for row in everybodys} == {"Traceback ..."}
+
+
+def test_a_member_reads_no_details(failed):
+    rows = failed.list("--long", "--service", "nova")
+
+    assert [row["Details"] for row in rows] == [""]
+
+
+def test_the_list_can_be_of_one_service_and_of_a_time(failed):
+    assert {row["Service"] for row in failed.list("--service", "cinder")} == {
+        "cinder"
+    }
+    assert len(failed.list("--since", "1h")) == 4
+    assert failed.list("--since", "2099-01-01T00:00") == []
+
+
+def test_a_service_that_is_down_is_said_and_the_others_are_listed(failed):
+    failed.identity.catalog["orchestration"] = "http://127.0.0.1:1/v1"
+
+    ended = failed.openstack("fault", "list", "-f", "json")
+    strict = failed.openstack("fault", "list", "--strict")
+
+    assert ended.returncode == 0
+    assert len(json.loads(ended.stdout)) == 3
+    assert ended.stderr.startswith("stack: ")
+    assert strict.returncode == 1
+
+
+def test_a_next_page_at_another_address_is_not_asked(failed):
+    """It would be given the token."""
+    page = failed.apis["nova"].bodies["/servers/detail"]
+    page["servers_links"][0]["href"] = "http://127.0.0.2/v2.1/servers"
+
+    ended = failed.openstack("fault", "list", "--resource", "server")
+
+    assert "its next page is elsewhere, at 127.0.0.2" in ended.stderr
+
+
+def test_show_has_a_fault_whole_by_id_and_by_name(failed):
+    for name in (VOLUME, "data"):
+        ended = failed.openstack(
+            "fault", "show", "volume", name, "-f", "json", user="admin"
+        )
+        shown = json.loads(ended.stdout)
+        assert shown["Message"] == "The volume could not be extended."
+        assert shown["Details"] == "Traceback ..."
+        assert shown["ID"] == VOLUME
+
+
+def test_show_fills_the_placeholders_of_a_path(failed):
+    ended = failed.openstack("fault", "show", "stack", STACK, "-f", "json")
+
+    assert json.loads(ended.stdout)["Name"] == "shop"
+
+
+def test_show_says_what_has_no_fault_and_ends_with_1(world):
+    ended = world.openstack("fault", "show", "server", "web")
+
+    assert ended.returncode == 1
+    assert (
+        ended.stderr == "The server web has no fault; its status is ERROR.\n"
+    )
+
+
+def test_where_there_is_no_filter_it_is_said(world):
+    api = world.apis["nova"]
+    del api.bodies["/servers/detail"]["servers_links"]
+    with served(_without_prefix(api, "/v2.1")) as bare:
+        world.identity.catalog["compute"] = f"{bare}/v2.1"
+        shown = world.openstack("fault", "show", "server", SERVER)
+        listed = world.openstack("fault", "list", "--service", "nova")
+
+    assert "No filter answers for nova, so it is not known." in shown.stderr
+    assert "server: no filter answers for it" in listed.stderr
+
+
+def _without_prefix(application, prefix):
+    def inner(environ, start_response):
+        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(prefix)
+        return application(environ, start_response)
+
+    return inner
+
+
+def test_show_says_when_there_is_no_such_thing(world):
+    missing = world.openstack("fault", "show", "server", "nosuch")
+    absent = world.openstack("fault", "show", "image", "any")
+
+    assert missing.stderr == "nova: no servers are called 'nosuch'\n"
+    assert absent.stderr == "This cloud has no glance.\n"
+    assert (missing.returncode, absent.returncode) == (1, 1)
+
+
+def test_names_cannot_drive_the_terminal_nor_leave_the_path(failed):
+    volume = failed.apis["cinder"].bodies[f"/{OURS}/volumes/detail"]["volumes"]
+    volume[0]["name"] = "a\x1b]0;x\x07b"
+
+    listed = failed.openstack("fault", "list", "--resource", "volume")
+    failed.openstack("fault", "show", "volume", "../../admin?x=1")
+
+    assert "\x1b" not in listed.stdout
+    asked = [
+        urllib.parse.unquote(path) for path in failed.apis["cinder"].asked
+    ]
+    assert f"/{OURS}/volumes/../../admin?x=1" in asked
+
+
+def test_every_shipped_profile_tells_the_program_where_to_look():
+    found = resource.resources()
+
+    words = [one.word for one in found]
+    assert len(words) == len(set(words))
+    assert len({one.service.name for one in found}) == 13
+
+
+def test_nothing_of_a_server_is_imported():
+    code = (
+        "import sys; from fault_middleware.client import commands, plugin;"
+        "print(*sys.modules, sep='\\n')"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    servers = ("sqlalchemy", "oslo_messaging", "oslo_db", "oslo_policy")
+    assert [name for name in loaded if name.split(".")[0] in servers] == []
+    assert "fault_middleware.store" not in loaded
