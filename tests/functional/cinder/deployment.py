@@ -26,6 +26,13 @@ quota_snapshots = -1
 quota_gigabytes = -1
 quota_backups = -1
 quota_backup_gigabytes = -1
+# What an hour brings comes within minutes, and the log tells of each time.
+periodic_interval = 1
+backend_stats_polling_interval = 3
+backup_driver_stats_polling_interval = 10
+message_reap_interval = 3
+reservation_clean_interval = 3
+default_log_levels = amqp=WARN, sqlalchemy=WARN, stevedore=WARN, oslo_service.periodic_task=DEBUG
 
 [good]
 volume_driver = tests.functional.cinder.driver.Driver

@@ -3,9 +3,11 @@
 
 A name holds ``fail-STEP``, and perhaps how: ``unexpected``, an exception that is not Cinder's;
 ``chained``, Cinder's own exception that was raised from another one; ``once``, at the first try.
+With ``slow-STEP``, the step takes some seconds.
 """
 
 import os
+import time
 from pathlib import Path
 
 from cinder import exception
@@ -139,6 +141,9 @@ def _folder():
 def _step(step, resource):
     """Fail, or not, as the name of the resource says."""
     name = resource.name if "group" in step else resource["display_name"]
+    if f"slow-{step}" in (name or ""):
+        (_folder() / f"slow-{resource['id']}").touch()
+        time.sleep(4)
     if f"fail-{step}" not in (name or ""):
         return
     if "once" in name:

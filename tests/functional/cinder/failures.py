@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can fail in Cinder, each provoked through its API by the user who would do so."""
 
+from pathlib import Path
+
 from tests.functional.cinder.deployment import VERSION
 from tests.functional.cloud import Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN, MEMBER
@@ -20,9 +22,13 @@ class Volumes(Cloud):
     """Cinder's API."""
 
     def volume(self, name: str, **others) -> Resource:
+        return self.settle(self.begin_volume(name, **others))
+
+    def begin_volume(self, name: str, **others) -> Resource:
+        """A volume that may not be there yet."""
         given = {"size": 1, "name": name, "volume_type": "good", **others}
         made = self.call("POST", "/volumes", {"volume": given})["volume"]
-        return self.settle(Resource("volumes", made["id"]))
+        return Resource("volumes", made["id"])
 
     def snapshot(self, volume: Resource, name: str = "well") -> Resource:
         given = {"volume_id": volume.id, "name": name, "force": True}
@@ -36,9 +42,13 @@ class Volumes(Cloud):
         return self.settle(Resource("snapshots", answer["snapshot"]["id"]))
 
     def backup(self, volume: Resource, name: str = "well") -> Resource:
+        return self.settle(self.begin_backup(volume, name))
+
+    def begin_backup(self, volume: Resource, name: str) -> Resource:
+        """A backup that may not be there yet."""
         given = {"volume_id": volume.id, "name": name}
         made = self.call("POST", "/backups", {"backup": given})["backup"]
-        return self.settle(Resource("backups", made["id"]))
+        return Resource("backups", made["id"])
 
     def attach(self, volume: Resource) -> Resource:
         given = {
@@ -73,6 +83,10 @@ class Volumes(Cloud):
         body = {"group": {**given, "availability_zone": "nova"}}
         made = self.call("POST", "/groups", body)["group"]
         return self.settle(Resource("groups", made["id"]))
+
+    def slow_step_of(self, volume: Resource) -> Path:
+        """What is there when a slow step of a volume has begun."""
+        return self.deployment.folder / f"slow-{volume.id}"
 
     def is_up(self) -> bool:
         """Whether all services have reported, and the scheduler knows both back ends."""
