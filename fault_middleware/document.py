@@ -57,19 +57,22 @@ class Document:
 
         validator = jsonschema.Draft202012Validator(schema)
         for error in validator.iter_errors(self.data):
-            place = tuple(error.absolute_path)
-            if error.validator == "additionalProperties":
-                known = error.schema["properties"]
-                for key in error.instance:
-                    if key not in known:
-                        self.mistake(
-                            (*place, key), "is not a key that is known here"
-                        )
-            elif error.validator == "required":
-                self.mistake(place, error.message)
-            else:
-                hint = error.schema.get("description", "")
-                self.mistake(place, f"{error.message}. {hint}")
+            self._note(error)
+
+    def _note(self, error: Any) -> None:
+        """Note one error of jsonschema's, in words that help."""
+        place = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = error.schema["properties"]
+            for key in error.instance:
+                if key not in known:
+                    what = "is not a key that is known here"
+                    self.mistake((*place, key), what)
+        elif error.validator == "required":
+            self.mistake(place, error.message)
+        else:
+            hint = error.schema.get("description", "")
+            self.mistake(place, f"{error.message}. {hint}")
 
     def close(self) -> None:
         """Be done with the document.
@@ -107,14 +110,18 @@ def _name(place: Place) -> str:
     """A place as people write it: ``routes[0].path``."""
     name = ""
     for part in place:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}"
+        if isinstance(part, int):
+            name += f"[{part}]"
+        else:
+            name += f".{part}"
     return name.lstrip(".") or "the document"
 
 
 def _describe(file: str, exc: yaml.YAMLError) -> str:
     """What a parser complains of, in one line."""
     line = 1
-    what = str(exc).splitlines()[0]
+    lines = str(exc).splitlines()
+    what = lines[0]
     if isinstance(exc, yaml.MarkedYAMLError):
         what = exc.problem or what
         if exc.problem_mark is not None:

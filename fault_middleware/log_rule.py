@@ -111,8 +111,11 @@ class TextPlace:
     pattern: re.Pattern[str]
 
     def find(self, sighting: Seen) -> str | None:
-        match = self.pattern.search(message_of(sighting.record))
-        return None if match is None else _agreed([match[1]])
+        text = message_of(sighting.record)
+        match = self.pattern.search(text)
+        if match is None:
+            return None
+        return _agreed([match[1]])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -150,17 +153,19 @@ class LogRule:
         """Whether this very record is meant, of a logger and level that are."""
         if self.needs_user and not text_at(sighting.context, "user_id"):
             return False
-        if self.text is not None and not self.text.search(
-            message_of(sighting.record)
-        ):
-            return False
-        if self.exceptions is not None and not _is_raised(
-            self.exceptions, sighting
-        ):
-            return False
-        return self.functions is None or _runs(
-            self.functions, sighting.calls(self.modules)
-        )
+        if self.text is not None:
+            text = message_of(sighting.record)
+            if not self.text.search(text):
+                return False
+        if self.exceptions is not None:
+            names = sighting.exception_names
+            if not _matches_one(self.exceptions, names):
+                return False
+        if self.functions is None:
+            return True
+        calls = sighting.calls(self.modules)
+        functions = [call.function for call in calls]
+        return _matches_one(self.functions, functions)
 
     def find(self, sighting: Seen) -> str | None:
         """The instance of a record that matches; AmbiguousError where several are as good."""
@@ -179,7 +184,13 @@ def make_fault(
     :param words: what the service's profile says of exceptions
     """
     kind, message = _message(rule, failure, words)
-    details = "\n\n".join(filter(None, (failure.text, failure.trace)))
+    if not failure.causes:
+        # Without an exception, it says that something failed, but not why.
+        kind = Kind.SYMPTOM
+    elif words.is_symptom(failure.causes[-1].names):
+        kind = Kind.SYMPTOM
+    parts = [part for part in (failure.text, failure.trace) if part]
+    details = "\n\n".join(parts)
     return fault.make(
         service,
         failure.instance_id,
@@ -224,24 +235,19 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
 def _message(
     rule: LogRule, failure: Failure, words: Vocabulary
 ) -> tuple[Kind, str]:
-    """What the owner reads, and how much it tells of the cause.
+    """What the owner reads, and how much that tells of the cause.
 
     The nearer to the cause the better: so the exception that it began with is asked first.
     """
-    # Without an exception, it says that something failed, but not why.
-    is_symptom = not failure.causes or words.is_symptom(
-        failure.causes[-1].names
-    )
     for found in reversed(failure.causes):
-        if rule.safe.fullmatch(found.kind) or rule.safe.fullmatch(found.name):
-            return (Kind.SYMPTOM if is_symptom else Kind.TEXT), found.text
+        if _matches_one(rule.safe, (found.kind, found.name)):
+            return Kind.TEXT, found.text
     sentence = _sentence(failure, words)
     if sentence is not None:
-        return (Kind.SYMPTOM if is_symptom else Kind.TEXT), sentence
+        return Kind.TEXT, sentence
     if failure.causes:
-        return (Kind.SYMPTOM if is_symptom else Kind.NAME), failure.causes[
-            -1
-        ].name
+        first = failure.causes[-1]
+        return Kind.NAME, first.name
     return Kind.SYMPTOM, UNKNOWN
 
 
@@ -261,34 +267,38 @@ def _package(logger: str) -> str:
 
 def _build_place(data: Mapping[str, Any], modules: re.Pattern[str]) -> Place:
     if "record" in data:
-        return RecordPlace(tuple(texts(data["record"])))
+        paths = texts(data["record"])
+        return RecordPlace(tuple(paths))
     if "context" in data:
-        return ContextPlace(tuple(texts(data["context"])))
+        paths = texts(data["context"])
+        return ContextPlace(tuple(paths))
     if "local" in data:
+        paths = texts(data["local"])
         functions = globs(data.get("function", "*"))
-        return LocalPlace(tuple(texts(data["local"])), functions, modules)
+        return LocalPlace(tuple(paths), functions, modules)
     pattern = _pattern(data["text"])
     if pattern is None or pattern.groups != 1:
         raise ValueError(f"{data['text']!r} needs one group, which is the id")
     return TextPlace(pattern)
 
 
-def _runs(wanted: re.Pattern[str], calls: Sequence[Call]) -> bool:
-    return any(wanted.fullmatch(call.function) for call in calls)
-
-
-def _is_raised(wanted: re.Pattern[str], sighting: Seen) -> bool:
-    return any(wanted.fullmatch(name) for name in sighting.exception_names)
+def _matches_one(wanted: re.Pattern[str], names: Sequence[str]) -> bool:
+    """Whether a pattern matches the whole of one of some names."""
+    for name in names:
+        if wanted.fullmatch(name):
+            return True
+    return False
 
 
 def _agreed(ids: Sequence[str]) -> str | None:
     """The one id that there is."""
-    distinct = set(ids)
+    distinct = sorted(set(ids))
+    if not distinct:
+        return None
     if len(distinct) > 1:
-        raise AmbiguousError(
-            f"{len(distinct)} ids: {', '.join(sorted(distinct)[:3])}"
-        )
-    return distinct.pop() if distinct else None
+        some = ", ".join(distinct[:3])
+        raise AmbiguousError(f"{len(distinct)} ids: {some}")
+    return distinct[0]
 
 
 def _ids(root: object, paths: Sequence[str]) -> list[str]:
@@ -303,8 +313,12 @@ def _ids(root: object, paths: Sequence[str]) -> list[str]:
 
 
 def _optional_globs(value: str | list[str] | None) -> re.Pattern[str] | None:
-    return None if value is None else globs(value)
+    if value is None:
+        return None
+    return globs(value)
 
 
 def _pattern(value: str | None) -> re.Pattern[str] | None:
-    return None if value is None else re.compile(value)
+    if value is None:
+        return None
+    return re.compile(value)

@@ -80,7 +80,7 @@ class RuleError(ValueError):
     :ivar place: the keys that lead to what is wrong, within the data of the rules
     """
 
-    def __init__(self, place: tuple[str | int, ...], what: str) -> None:
+    def __init__(self, place: Place, what: str) -> None:
         self.place = place
         super().__init__(what)
 
@@ -101,23 +101,28 @@ def make(shipped: Mapping[str, Any], added: Mapping[str, Any]) -> RuleBook:
     :raises RuleError: when one of those that were added cannot be used
     """
     parts = _Parts(shipped["parts"])
-    disabled = added.get("extend", {}).get("disabledRules", [])
-    rules = [
-        *_compile_rules(shipped["rules"], parts),
-        *_compile_rules(added.get("rules", []), parts),
-    ]
-    by_id = {rule.id: rule for rule in rules}
+    rules = list(_compile_rules(shipped["rules"], parts))
+    rules += _compile_rules(added.get("rules", []), parts)
+    extend = added.get("extend", {})
+    kept = _without(extend.get("disabledRules", []), rules)
+    own = _compile_exceptions(shipped["allowlists"], parts)
+    more = _compile_exceptions(added.get("allowlists", []), parts)
+    exceptions = own.with_more(more)
+    return RuleBook(kept, exceptions)
+
+
+def _without(disabled: Sequence[str], rules: Sequence[Rule]) -> list[Rule]:
+    """The rules but those that the deployer disabled; RuleError for an id that none has."""
+    ids = {rule.id for rule in rules}
     for number, name in enumerate(disabled):
-        if name not in by_id:
+        if name not in ids:
             place = ("extend", "disabledRules", number)
             raise RuleError(place, f"there is no rule {name!r}")
     kept = []
     for rule in rules:
         if rule.id not in disabled:
             kept.append(rule)
-    own = _compile_exceptions(shipped["allowlists"], parts)
-    more = _compile_exceptions(added.get("allowlists", []), parts)
-    return RuleBook(kept, own.with_more(more))
+    return kept
 
 
 class _Parts:
@@ -129,7 +134,10 @@ class _Parts:
     def fill(self, regex: str) -> str:
         """The regex with its parts put in; what is not the name of a part stays."""
         filled = _PART.sub(self._text, regex)
-        return filled if filled == regex else self.fill(filled)
+        if filled == regex:
+            return filled
+        # A part may name others.
+        return self.fill(filled)
 
     def keywords(self, given: str | list[str]) -> frozenset[str]:
         """The keywords of a rule: a list, or the name of one."""
@@ -138,8 +146,10 @@ class _Parts:
             return frozenset(self._parts[name])
         return frozenset(map(str.lower, given))
 
-    def _text(self, name: re.Match[str]) -> str:
-        part = self._parts.get(name[1], name[0])
+    def _text(self, placeholder: re.Match[str]) -> str:
+        """The part that ``<name>`` names, or ``<name>`` itself."""
+        name = placeholder[1]
+        part = self._parts.get(name, placeholder[0])
         if isinstance(part, list):
             return _any_of(part)
         return part
@@ -152,24 +162,28 @@ def _any_of(words: Iterable[str]) -> str:
     """
     by_letter: dict[str, list[str]] = {}
     for word in words:
-        by_letter.setdefault(word[0], []).append(word[1:])
-    return "|".join(
-        f"{letter}(?:{'|'.join(rests)})" for letter, rests in by_letter.items()
-    )
+        letter = word[0]
+        rests = by_letter.setdefault(letter, [])
+        rests.append(word[1:])
+    alternatives = []
+    for letter, rests in by_letter.items():
+        any_rest = "|".join(rests)
+        alternatives.append(f"{letter}(?:{any_rest})")
+    return "|".join(alternatives)
 
 
 def _compile_rules(
     data: Iterable[Mapping[str, Any]], parts: _Parts
 ) -> Iterator[Rule]:
     for number, rule in enumerate(data):
-        place = ("rules", number)
-        pattern, ignores_case = _compile(
-            parts.fill(rule["regex"]), (*place, "regex")
-        )
+        regex = parts.fill(rule["regex"])
+        place: Place = ("rules", number, "regex")
+        pattern, ignores_case = _compile(regex, place)
         group = rule.get("secretGroup", 0)
         if group > pattern.groups:
             what = f"the regex has {pattern.groups} groups, so there is no group {group}"
-            raise RuleError((*place, "secretGroup"), what)
+            place = ("rules", number, "secretGroup")
+            raise RuleError(place, what)
         yield Rule(
             id=rule["id"],
             keywords=parts.keywords(rule["keywords"]),
@@ -192,8 +206,10 @@ def _compile_exceptions(
             patterns = matches
         for position, regex in enumerate(allowlist.get("regexes", [])):
             place = ("allowlists", number, "regexes", position)
-            patterns.append(_compile_one(parts.fill(regex), place))
-        stopwords += map(str.lower, allowlist.get("stopwords", []))
+            pattern = _compile_one(parts.fill(regex), place)
+            patterns.append(pattern)
+        for word in allowlist.get("stopwords", []):
+            stopwords.append(word.lower())
     return Exceptions(secrets, matches, stopwords)
 
 
@@ -203,14 +219,19 @@ def _compile(regex: str, place: Place) -> tuple[re.Pattern[str], bool]:
     Python finds a pattern without regard to case several times as slowly. So one that has no
     upper-case letters, but the flag for that, is found in the text in lower case.
     """
-    flags = _LEADING_FLAGS.match(regex)
-    if not flags or "i" not in flags[1] or _UPPER_CASE.search(regex):
-        return _compile_one(regex, place), False
-    others = flags[1].replace("i", "")
-    rest = regex[flags.end() :]
+    leading = _LEADING_FLAGS.match(regex)
+    flags = ""
+    if leading is not None:
+        flags = leading[1]
+    if "i" not in flags or _UPPER_CASE.search(regex):
+        pattern = _compile_one(regex, place)
+        return pattern, False
+    rest = _LEADING_FLAGS.sub("", regex, count=1)
+    others = flags.replace("i", "")
     if others:
         rest = f"(?{others}){rest}"
-    return _compile_one(rest, place), True
+    pattern = _compile_one(rest, place)
+    return pattern, True
 
 
 def _compile_one(regex: str, place: Place) -> re.Pattern[str]:

@@ -55,11 +55,15 @@ def clean(text: str) -> str:
     if len(text) <= _LONGEST:
         return _masked(text)
     half = _LONGEST // 2
-    head = _masked(text[:half])[:-_MARGIN]
-    tail = _masked(text[-half:])[_MARGIN:]
+    head = _masked(text[:half])
+    head = head[:-_MARGIN]
+    head = head[:_KEPT]
     # What was masked before the cut stays so, where only a part of the asterisks were left.
-    head = head[:_KEPT].rstrip(masking.MASK[0])
-    tail = _REST_OF_A_VALUE.sub("", tail[-_KEPT:], count=1)
+    head = head.rstrip(masking.MASK[0])
+    tail = _masked(text[-half:])
+    tail = tail[_MARGIN:]
+    tail = tail[-_KEPT:]
+    tail = _REST_OF_A_VALUE.sub("", tail, count=1)
     return head + _GAP + tail
 
 
@@ -88,7 +92,9 @@ def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
     """
     if isinstance(value, str):
         cleaned = clean(value)
-        return cleaned if limit is None else cut_bytes(cleaned, limit)
+        if limit is None:
+            return cleaned
+        return cut_bytes(cleaned, limit)
     if isinstance(value, list | dict) and depth == 0:
         return CUT
     if isinstance(value, dict):
@@ -135,7 +141,9 @@ def as_text(value: Any) -> str:
 def last_line(text: str) -> str:
     """What a traceback ends with."""
     lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    if not lines:
+        return ""
+    return lines[-1].strip()
 
 
 def printable(text: str) -> str:
@@ -145,16 +153,21 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1]
-        for character in text
-    )
+    shown = ""
+    for character in text:
+        if character.isprintable():
+            shown += character
+        else:
+            quoted = ascii(character)
+            shown += quoted[1:-1]
+    return shown
 
 
 def describe(exc: BaseException) -> str:
     """An exception in one line of at most 300 characters."""
-    first_line = str(exc).partition("\n")[0]
-    return printable(f"{type(exc).__name__}: {first_line}")[:300]
+    first_line, _, _ = str(exc).partition("\n")
+    line = printable(f"{type(exc).__name__}: {first_line}")
+    return line[:300]
 
 
 def _is_visible(text: str) -> bool:
@@ -177,13 +190,14 @@ def _clean_members(
     value: dict[str, Any], limit: int | None, depth: int
 ) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
-    says_secret = any(
-        _names_secret(value.get(member)) for member in ("name", "key")
-    )
+    labels = (value.get("name"), value.get("key"))
+    says_secret = any(map(_names_secret, labels))
     for name, part in value.items():
-        is_secret = _names_secret(name) or (says_secret and name == "value")
         part = clean_all(part, limit, depth)
-        cleaned[visible(name)] = _hide(part) if is_secret else part
+        is_secret_value = says_secret and name == "value"
+        if is_secret_value or _names_secret(name):
+            part = _hide(part)
+        cleaned[visible(name)] = part
     return cleaned
 
 
@@ -205,17 +219,22 @@ def _hide(value: Any) -> Any:
     if isinstance(value, str):
         return masking.MASK
     if isinstance(value, list):
-        return [_hide(part) for part in value]
+        return list(map(_hide, value))
     if isinstance(value, dict):
-        return {name: _hide(part) for name, part in value.items()}
+        hidden = {}
+        for name, part in value.items():
+            hidden[name] = _hide(part)
+        return hidden
     return value
 
 
 def _as_number(value: Any) -> Any:
     """A number, or its text where JSON or Python's own reader could not take it."""
-    is_long = isinstance(value, int) and value.bit_length() > _INTEGER_BITS
-    is_odd = isinstance(value, float) and not math.isfinite(value)
-    return _written(value) if is_long or is_odd else value
+    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+        return _written(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return _written(value)
+    return value
 
 
 def _written(value: Any) -> str:
@@ -223,9 +242,7 @@ def _written(value: Any) -> str:
     try:
         return str(value)
     except Exception:
-        # Python writes no more than 4,300 decimal digits.
-        return (
-            hex(value)
-            if isinstance(value, int)
-            else f"<{type(value).__name__}>"
-        )
+        if isinstance(value, int):
+            # Python writes no more than 4,300 decimal digits.
+            return hex(value)
+        return f"<{type(value).__name__}>"
