@@ -61,7 +61,9 @@ class Archive:
             that tell them apart it has ``count``, ``first`` and ``last``
         :param equal: columns, and the value that each must have; None for any value
         """
-        statement = _folded() if fold else _unfolded()
+        statement = _unfolded()
+        if fold:
+            statement = _folded()
         for name, value in equal.items():
             if value is not None:
                 statement = statement.where(_T.c[name] == value)
@@ -110,10 +112,10 @@ class Archive:
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove rows with one commit; how many there were."""
+        statement = _T.delete().where(_T.c.id.in_(ids))
         with self._store.writer.begin() as connection:
-            return connection.execute(
-                _T.delete().where(_T.c.id.in_(ids))
-            ).rowcount
+            result = connection.execute(statement)
+            return result.rowcount
 
     def now(self) -> datetime:
         """The time by the database's clock, in UTC: one clock for all who share the table."""
@@ -127,20 +129,17 @@ class Archive:
         """
         with self._store.writer.begin() as connection:
             now = _now(connection)
-            is_due = _LEASE.c.due <= now
-            is_wrong = _LEASE.c.due.is_(None) | (
-                _LEASE.c.due > now + _seconds(_LONGEST_LEASE)
-            )
-            taken = (
-                _LEASE.update()
-                .where(is_due | is_wrong)
-                .values(due=now + _seconds(seconds))
-            )
-            is_ours = connection.execute(taken).rowcount > 0
-            position: str | None = connection.scalar(
-                sa.select(_LEASE.c.position)
-            )
-            return position if is_ours else None
+            due = _LEASE.c.due
+            latest = now + _seconds(_LONGEST_LEASE)
+            may_be_taken = (due <= now) | (due > latest) | due.is_(None)
+            take = _LEASE.update().where(may_be_taken)
+            end = now + _seconds(seconds)
+            taken = connection.execute(take.values(due=end))
+            if not taken.rowcount:
+                return None
+            query = sa.select(_LEASE.c.position)
+            position: str | None = connection.scalar(query)
+            return position
 
     def advance(self, begin: str, end: str, seconds: float) -> bool:
         """Note that the purge went on from ``begin`` to ``end``, and for how long it is ours.
@@ -224,23 +223,24 @@ def _may_go(
     found: list[str] = []
     for row in reversed(rows):
         key = (row.service, row.instance_id)
-        # Or it may be, if newer ones of the instance were not looked at.
-        is_shown = key not in faults and not row.deleted
-        is_surplus = most is not None and faults.get(key, 0) >= most
-        is_old = before is not None and row.created < before
-        faults.setdefault(key, 0)
+        is_newest = key not in faults
+        newer_faults = faults.setdefault(key, 0)
         if not row.deleted:
             faults[key] += 1
-        if not is_shown and (is_surplus or is_old):
+        if is_newest and not row.deleted:
+            # It is shown, or may be, if newer ones of the instance were not looked at.
+            continue
+        is_surplus = most is not None and newer_faults >= most
+        is_old = before is not None and row.created < before
+        if is_surplus or is_old:
             found.append(row.id)
     found.reverse()
     return found
 
 
 def _now(connection: sa.Connection) -> datetime:
-    found: Any = connection.exec_driver_sql(
-        _CLOCKS[connection.dialect.name]
-    ).scalar()
+    clock = _CLOCKS[connection.dialect.name]
+    found: Any = connection.exec_driver_sql(clock).scalar()
     if isinstance(found, str):
         return datetime.fromisoformat(found)
     now: datetime = found

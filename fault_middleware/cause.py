@@ -9,6 +9,7 @@ cause.
 
 import enum
 from collections.abc import Iterable
+from datetime import datetime
 
 from fault_middleware.fault import Fault
 
@@ -53,13 +54,16 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     """
     rows = list(others)
     cleared = [row.created for row in rows if row.is_clearance]
+    cleared_until = max(cleared, default=datetime.min)
     candidates = [newest]
     for row in rows:
-        is_hidden = row.is_clearance or any(
-            row.created <= moment for moment in cleared
-        )
+        is_hidden = row.is_clearance or row.created <= cleared_until
         if row.request_id == newest.request_id and not is_hidden:
             candidates.append(row)
-    return min(
-        candidates, key=lambda row: (-(row.weight or 0), row.created, row.id)
-    )
+    return min(candidates, key=_order)
+
+
+def _order(row: Fault) -> tuple[int, datetime, str]:
+    """Sorts what tells most before what tells less, and of equals the first before the others."""
+    weight = row.weight or 0
+    return -weight, row.created, row.id

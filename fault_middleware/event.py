@@ -110,19 +110,16 @@ class Event:
 
     def obstacle(self, notification: Mapping[str, Any]) -> str | None:
         """The first member by which a notification is not of this kind; None where it is."""
-        kind, priority = (
-            notification.get("event_type"),
-            notification.get("priority"),
-        )
-        if not (isinstance(kind, str) and self.event_type.fullmatch(kind)):
+        kind = notification.get("event_type")
+        if not isinstance(kind, str) or not self.event_type.fullmatch(kind):
             return "event_type"
-        if not (
-            isinstance(priority, str) and priority.lower() in self.priorities
-        ):
+        priority = notification.get("priority")
+        if not isinstance(priority, str):
             return "priority"
-        if not self.publisher_id.fullmatch(
-            str(notification.get("publisher_id"))
-        ):
+        if priority.lower() not in self.priorities:
+            return "priority"
+        publisher = str(notification.get("publisher_id"))
+        if not self.publisher_id.fullmatch(publisher):
             return "publisher_id"
         for name, field, wanted in self.when:
             if not wanted.fullmatch(as_text(field.find(notification))):

@@ -143,20 +143,18 @@ class Store:
             return 0
         updated = clock.utcnow()
         with self.writer.begin() as connection:
-            insert = statements.insert(connection.dialect.name)
-            result = connection.execute(
-                insert, [statements.values_of(row, updated) for row in faults]
-            )
-            if connection.dialect.name != "mysql":
+            dialect = connection.dialect.name
+            insert = statements.insert(dialect)
+            values = [statements.values_of(row, updated) for row in faults]
+            result = connection.execute(insert, values)
+            if dialect != "mysql":
                 return max(result.rowcount, 0)
             # To SQLAlchemy's connections, MySQL also counts what was there.
-            is_new = _T.c.id.in_([row.id for row in faults]) & (
-                _T.c.updated == updated
-            )
-            return (
-                connection.scalar(sa.select(sa.func.count()).where(is_new))
-                or 0
-            )
+            ids = [row.id for row in faults]
+            query = sa.select(sa.func.count())
+            query = query.where(_T.c.id.in_(ids), _T.c.updated == updated)
+            new = connection.scalar(query)
+            return new or 0
 
     def probe(self, like: Fault | None = None) -> None:
         """Store a row and take it out again, or raise what the database does.
@@ -165,13 +163,12 @@ class Store:
         """
         row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
         if like is not None:
+            message = _noise_like(like.message)
             row = dataclasses.replace(
                 row,
-                message=_noise(
-                    min(len(like.message.encode()), fault.MESSAGE_CHARACTERS)
-                ),
-                details=_noise(len(like.details.encode())),
-                problem=_noise(len((like.problem or "").encode())),
+                message=message[: fault.MESSAGE_CHARACTERS],
+                details=_noise_like(like.details),
+                problem=_noise_like(like.problem or ""),
             )
         with self.writer.begin() as connection:
             connection.execute(
@@ -193,20 +190,18 @@ class Store:
     ) -> list[Fault]:
         """The newest row of each instance of a chunk; some may come twice."""
         if self.reader.dialect.name == "postgresql":
-            values = {"service": service, "ids": ids}
-            return self._read(statements.newest_of_array(with_details), values)
+            statement = statements.newest_of_array(with_details)
+            return self._read(statement, {"service": service, "ids": ids})
         # Few sizes, so few statements to prepare; the gap is filled with an id that is asked for
         # anyway.
-        size = min(CHUNK, 1 << (len(ids) - 1).bit_length())
-        padded = ids + ids[:1] * (size - len(ids))
-        named = {
-            f"id{number}": instance_id
-            for number, instance_id in enumerate(padded)
-        }
-        return self._read(
-            statements.newest_of(size, with_details),
-            {"service": service, **named},
-        )
+        power_of_two = 1 << (len(ids) - 1).bit_length()
+        size = min(CHUNK, power_of_two)
+        filling = ids[:1] * (size - len(ids))
+        values = {"service": service}
+        for number, instance_id in enumerate(ids + filling):
+            values[f"id{number}"] = instance_id
+        statement = statements.newest_of(size, with_details)
+        return self._read(statement, values)
 
     def _causes(
         self, service: str, newest: Sequence[Fault], with_details: bool = True
@@ -216,21 +211,26 @@ class Store:
         poor = [row for row in newest if cause.gives_way(row)]
         for begin in range(0, len(poor), statements.MOST_REQUESTS):
             some = poor[begin : begin + statements.MOST_REQUESTS]
-            values: dict[str, Any] = {"service": service}
-            for number, row in enumerate(some):
-                values[f"id{number}"] = row.instance_id
-                values[f"request{number}"] = row.request_id
-            found = self._read(
-                statements.of_requests(len(some), with_details), values
-            )
+            others = self._of_same_requests(service, some, with_details)
             for row in some:
-                others = [
+                own = [
                     other
-                    for other in found
+                    for other in others
                     if other.instance_id == row.instance_id
                 ]
-                shown[row.instance_id] = cause.nearest(row, others)
+                shown[row.instance_id] = cause.nearest(row, own)
         return list(shown.values())
+
+    def _of_same_requests(
+        self, service: str, rows: Sequence[Fault], with_details: bool
+    ) -> list[Fault]:
+        """What else happened to the instances of some rows under the rows' requests."""
+        values: dict[str, Any] = {"service": service}
+        for number, row in enumerate(rows):
+            values[f"id{number}"] = row.instance_id
+            values[f"request{number}"] = row.request_id
+        statement = statements.of_requests(len(rows), with_details)
+        return self._read(statement, values)
 
     def _read(
         self, statement: sa.ClauseElement, values: Mapping[str, Any]
@@ -276,6 +276,8 @@ def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _noise(size: int) -> str:
-    """So many ASCII characters, which a database that compresses cannot make fewer."""
-    return os.urandom(size // 2 + 1).hex()[:size]
+def _noise_like(text: str) -> str:
+    """As many bytes in ASCII characters, which a database that compresses cannot make fewer."""
+    size = len(text.encode())
+    noise = os.urandom(size // 2 + 1).hex()
+    return noise[:size]
