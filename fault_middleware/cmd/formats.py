@@ -177,7 +177,7 @@ class Table(base.ListFormatter, base.SingleFormatter):
     ) -> None:
         (cells,) = _converted([data], _cell)
         width = _width(parsed_args)
-        lines = layout.record(column_names, cells, width)
+        lines = layout.named_values(column_names, cells, width)
         _print(lines, stdout)
 
 

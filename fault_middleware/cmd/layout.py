@@ -41,13 +41,13 @@ def table(names: _Cells, rows: _Rows, width: int) -> Iterator[str]:
         stack = _Stack(widths, width)
         yield from stack.lines(names, rows)
         return
-    yield from record(names, rows[0], width)
-    for row in rows[1:]:
-        yield ""
-        yield from record(names, row, width)
+    for number, row in enumerate(rows):
+        if number > 0:
+            yield ""
+        yield from named_values(names, row, width)
 
 
-def record(names: _Cells, cells: _Cells, width: int) -> Iterator[str]:
+def named_values(names: _Cells, cells: _Cells, width: int) -> Iterator[str]:
     """A line for each value, with its name; a long value goes on in the next lines."""
     longest = max(names, key=len)
     margin = len(longest) + len(_GAP)
@@ -77,8 +77,9 @@ def wrap(text: str, width: int, keep_words: bool = False) -> list[str]:
     lines = []
     for line in text.split("\n"):
         unindented = line.lstrip()
+        own_indent = len(line) - len(unindented)
         # What is wrapped stays below its beginning, but keeps half of the line to itself.
-        indent = min(len(line) - len(unindented), width // 2)
+        indent = min(own_indent, width // 2)
         wrapper.subsequent_indent = " " * indent
         lines += wrapper.wrap(line) or [""]
     return lines
@@ -136,18 +137,23 @@ def _framed(names: _Cells, rows: _Rows, room: int) -> str:
 
 def _column_widths(names: _Cells, rows: _Rows) -> list[int]:
     widths = []
-    for name, *cells in zip(names, *rows, strict=True):
-        longest = max(cells, key=len)
-        widths.append(max(len(name), len(longest)))
+    for column in zip(names, *rows, strict=True):
+        longest = max(column, key=len)
+        widths.append(len(longest))
     return widths
 
 
 def _has_line_breaks(rows: _Rows) -> bool:
     """Whether a cell before the last column has several lines."""
-    return any("\n" in "".join(row[:-1]) for row in rows)
+    for row in rows:
+        for cell in row[:-1]:
+            if "\n" in cell:
+                return True
+    return False
 
 
 def _has_wide_letters(text: str) -> bool:
-    return any(
-        unicodedata.east_asian_width(character) in "WF" for character in text
-    )
+    for character in text:
+        if unicodedata.east_asian_width(character) in "WF":
+            return True
+    return False

@@ -105,7 +105,9 @@ def _print_members(instance: Mapping[str, Any]) -> None:
     members = dict(instance)
     for name, value in members.pop("fault").items():
         members[f"fault.{name}"] = value.rstrip()
-    for line in layout.record(list(members), list(members.values()), _width()):
+    for line in layout.named_values(
+        list(members), list(members.values()), _width()
+    ):
         print(line)
     print()
 

@@ -83,12 +83,14 @@ def _unused(
     file: PasteFile, roots: list[Section], chains: list[Chain]
 ) -> Iterator[Finding]:
     """The filters that no request passes."""
-    if any(_ends_with_filter(file, chain) for chain in chains):
-        return  # which is said of its place
     passed = set[Section | None]()
     for chain in chains:
-        passed.update(step.section for step in chain.steps)
-    names = ", ".join(f"[{root.title}]" for root in roots)
+        if _ends_with_filter(file, chain):
+            return  # which is said of its place
+        for step in chain.steps:
+            passed.add(step.section)
+    titles = [f"[{root.title}]" for root in roots]
+    names = ", ".join(titles)
     for section in file.filters:
         if section not in passed and not _is_used_by_name(section, passed):
             yield findings.filter_unused(file.name, section.name, names)
@@ -106,10 +108,12 @@ def _names_another(option: Option, name: str) -> bool:
     """Whether an option of the service names another paste file."""
     if option.name == "config_file" and option.section != "paste_deploy":
         return False
-    if Path(option.value).is_absolute():
-        return Path(option.value).resolve() != Path(name).resolve()
+    theirs = Path(option.value)
+    ours = Path(name)
+    if theirs.is_absolute():
+        return theirs.resolve() != ours.resolve()
     # Services look for it in several folders, and some in that of their code.
-    return Path(option.value).name != Path(name).name
+    return theirs.name != ours.name
 
 
 def _roots(file: PasteFile, services: list[str]) -> list[Section]:
@@ -144,31 +148,35 @@ def _used(case: Case, file: PasteFile, roots: list[Section]) -> list[Chain]:
 def _sections(file: PasteFile, chains: list[Chain]) -> Iterator[Finding]:
     """Whether paste finds the sections of the pipelines, and what they name."""
     elsewhere: list[str] = []
-    broken: dict[str, Finding] = {}
+    broken: dict[Step, Finding] = {}
     for chain in chains:
         for step in chain.steps:
-            if step.section is None:
-                if not is_absolute(step.name) and not _ends_with_filter(
-                    file, chain
-                ):
-                    missing = findings.section_missing(
-                        file.name, step.name, str(chain)
-                    )
-                    broken.setdefault(step.name, missing)
-                continue
             try:
-                error = factories.check(file, step.section)
+                finding = _step(file, chain, step)
             except factories.ElsewhereError as exc:
                 elsewhere.append(str(exc))
                 continue
-            if error:
-                title = step.section.title
-                broken[title] = findings.section_broken(
-                    file.name, title, error
-                )
+            if finding is not None:
+                broken.setdefault(step, finding)
     yield from broken.values()
     if elsewhere:
         yield findings.code_elsewhere(", ".join(dict.fromkeys(elsewhere)))
+
+
+def _step(file: PasteFile, chain: Chain, step: Step) -> Finding | None:
+    """What is wrong with one step of a chain.
+
+    :raises ElsewhereError: when its code is not installed here
+    """
+    section = step.section
+    if section is not None:
+        error = factories.check(file, section)
+        if not error:
+            return None
+        return findings.section_broken(file.name, section.title, error)
+    if is_absolute(step.name) or _ends_with_filter(file, chain):
+        return None
+    return findings.section_missing(file.name, step.name, str(chain))
 
 
 def _ends_with_filter(file: PasteFile, chain: Chain) -> bool:
@@ -202,9 +210,9 @@ def _authtoken(
     before: tuple[Step, ...],
     after: tuple[Step, ...],
 ) -> Iterator[Finding]:
-    if setup.settings.credentials == "headers" or chain.key.startswith(
-        "noauth"
-    ):
+    if setup.settings.credentials == "headers":
+        return
+    if chain.key.startswith("noauth"):
         return
     if _has(after, _AUTHTOKEN):
         yield findings.filter_before_authtoken(str(chain))
@@ -231,12 +239,11 @@ def _neighbours(
     for step in before:
         if step.name in answering:
             yield findings.filter_bypassed(str(chain), step.name)
-    served = _SERVED.search(chain.steps[-1].about)
-    if (
-        served
-        and served[1] in profile.shipped()
-        and served[1] not in setup.services
-    ):
-        yield findings.profile_other(
-            served[1], ", ".join(setup.services), str(chain)
-        )
+    application = chain.steps[-1]
+    served = _SERVED.search(application.about)
+    if served is None:
+        return
+    service = served[1]
+    if service in profile.shipped() and service not in setup.services:
+        services = ", ".join(setup.services)
+        yield findings.profile_other(service, services, str(chain))
