@@ -36,6 +36,9 @@ routes:
   - path: /faults
     list: instances
     query: {{fields: error, all: ["yes", "1"]}}
+  - path: /lost/{{id}}
+    object: ""
+    when: {{state: "lost*"}}
   - path: /bare/{{id}}
     object: ""
     fault: {{key: error, created: "%Y-%m-%dT%H:%M:%SZ"}}
@@ -280,6 +283,24 @@ def test_the_owner_of_an_action_and_its_time_to_the_end_of_the_last_second(
     (instance,) = route.instances(json.dumps({"id": "A", **ACTION, **changed}))
 
     assert route.parent_lookup(instance) == other
+
+
+@pytest.mark.parametrize(
+    ("state", "may"),
+    [
+        ("lost", True),
+        ("lost for ever", True),
+        ("found", False),
+        (None, False),
+        (7, False),
+        (["lost"], False),
+    ],
+)
+def test_an_instance_may_have_to_say_that_it_failed(state, may):
+    route = routes()["/lost/{id}"]
+    (instance,) = route.instances(json.dumps({"id": "A", "state": state}))
+
+    assert route.may_have_fault(instance) is may
 
 
 def test_what_belongs_to_nothing_has_no_fault_elsewhere():
