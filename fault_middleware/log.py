@@ -127,7 +127,7 @@ class Handler(logging.Handler):
             return
         sighting = Sighting(record)
         for profile, rule in rules:
-            seen = sighting.handling() if rule.takes_handled else sighting
+            seen = rule.see(sighting)
             if rule.matches(seen):
                 outcome = self._record(profile, rule, seen)
                 if outcome is not None:

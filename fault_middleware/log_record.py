@@ -54,7 +54,7 @@ class Sighting:
 
     def __init__(self, record: logging.LogRecord) -> None:
         self.record = record
-        self.context = (
+        self.context: object = (
             vars(record).get("context") or oslo_context.get_current()
         )
         self._calls: dict[re.Pattern[str], list[Call]] = {}
@@ -67,6 +67,21 @@ class Sighting:
         record = copy.copy(self.record)
         record.exc_info = handled
         return Sighting(record)
+
+    def within(
+        self, paths: Sequence[str], modules: re.Pattern[str]
+    ) -> "Sighting":
+        """The same with the request that local variables hold, where the thread serves none."""
+        if text_at(self.context, "user_id"):
+            return self
+        for call in self.calls(modules):
+            for path in paths:
+                context = follow(call.values, path)
+                if text_at(context, "request_id"):
+                    found = Sighting(self.record)
+                    found.context = context
+                    return found
+        return self
 
     @property
     def exception(self) -> BaseException | None:

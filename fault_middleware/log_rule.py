@@ -11,11 +11,18 @@ from fault_middleware import cause, fault
 from fault_middleware.cause import Kind
 from fault_middleware.fault import Fault
 from fault_middleware.field import texts
-from fault_middleware.log_record import Call, Failure, message_of, text_at
+from fault_middleware.log_record import (
+    Call,
+    Failure,
+    Sighting,
+    message_of,
+    text_at,
+)
 from fault_middleware.vocabulary import Vocabulary, globs, safe_globs
 from fault_middleware.wording import UNKNOWN
 
 LEVELS = {
+    "info": logging.INFO,
     "warning": logging.WARNING,
     "error": logging.ERROR,
     "critical": logging.CRITICAL,
@@ -127,6 +134,7 @@ class LogRule:
     :ivar functions: matches a function of the service that was running; None for any
     :ivar text: is found in the record's own text; None for any
     :ivar takes_handled: whether the exception that is being handled counts where a record has none
+    :ivar contexts: local variables in which a request's context is, where the thread has none
     :ivar safe: matches the exceptions whose texts owners may read
     :ivar places: where the instance's id is, in order of preference; none to ignore the record
     """
@@ -140,8 +148,18 @@ class LogRule:
     modules: re.Pattern[str]
     needs_user: bool
     takes_handled: bool
+    contexts: tuple[str, ...]
     places: tuple[Place, ...]
     safe: re.Pattern[str]
+
+    def see(self, sighting: Sighting) -> Sighting:
+        """A record that is being logged, with what the rule looks for around it."""
+        seen = sighting
+        if self.takes_handled:
+            seen = seen.handling()
+        if self.contexts:
+            seen = seen.within(self.contexts, self.modules)
+        return seen
 
     def matches_source(self, logger: str, level: int) -> bool:
         """Whether records of a logger and level may be meant."""
@@ -227,6 +245,7 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
         modules=own_modules,
         needs_user=data.get("user", "required") == "required",
         takes_handled=data.get("handled", False),
+        contexts=tuple(texts(data.get("context", []))),
         places=tuple(places),
         safe=safe_globs(data.get("safe_exceptions", [])),
     )

@@ -42,6 +42,13 @@ logs:
     handled: true
     record:
       instance_id: [{local: volume.id}]
+  - logger: worker
+    level: warning
+    user: any
+    context: task.context
+    modules: tests.unit.test_log
+    record:
+      instance_id: [{local: volume.id}]
   - logger: slow.*
     level: warning
     modules: tests.unit.test_log
@@ -75,7 +82,7 @@ def handler(configure, tmp_path, store):
     )
     yield made
     context.RequestContext(overwrite=True)
-    for name in ("slow", "terse", "volumes"):
+    for name in ("slow", "terse", "volumes", "worker"):
         logging.getLogger(name).removeHandler(made)
     deployment.writer.get().end()
     close(deployment.store)
@@ -143,6 +150,25 @@ def test_where_a_rule_says_so_the_exception_that_is_being_handled_counts(
     assert "no space on 10.1.2.3" in rows(store)[0]["details"]
 
 
+def test_a_thread_without_a_request_may_hold_its_context_in_a_variable(
+    handler, store
+):
+    def work(task, volume):
+        context.RequestContext(overwrite=True)
+        logging.getLogger("worker").warning("attempt 1 failed")
+
+    asked = context.RequestContext(
+        user_id="alice", project_id="p2", request_id=REQUEST, overwrite=False
+    )
+
+    work({"context": asked}, {"id": VOLUME})
+
+    wait_until(lambda: rows(store))
+    row = rows(store)[0]
+    assert (row["request_id"], row["project_id"]) == (REQUEST, "p2")
+    assert row["details"] == "attempt 1 failed"
+
+
 def test_elsewhere_a_record_without_an_exception_has_none(handler, store):
     log_without_exception(LOG)
     logging.getLogger("terse").error("of no volume, and handling nothing")
@@ -179,6 +205,34 @@ def test_a_warning_counts_where_a_rule_says_so(handler, store):
 
     wait_until(lambda: rows(store))
     assert handler.level == logging.WARNING
+
+
+def test_information_counts_where_a_rule_says_so(
+    configure, tmp_path, handler, store
+):
+    profile = tmp_path / "zones.yaml"
+    profile.write_text(
+        PROFILE.replace("level: warning", "level: info").replace(
+            "service: volumes", "service: zones"
+        )
+    )
+    informed = log.Handler(deployment=deploy(configure(profiles=str(profile))))
+    logger = logging.getLogger("slow.manager")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(informed)
+
+    def change(volume):
+        logger.info("attempt 1 failed")
+
+    try:
+        change({"id": VOLUME})
+        wait_until(lambda: rows(store))
+    finally:
+        logger.removeHandler(informed)
+        logger.setLevel(logging.NOTSET)
+        informed.deployment.writer.get().end()
+        close(informed.deployment.store)
+    assert [row["service"] for row in rows(store)] == ["zones"]
 
 
 def test_the_same_record_of_two_handlers_is_one_fault(handler, store):

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands for BIND's rndc: it refuses what the name of a zone tells.
+
+A name holds ``fail-STEP``, of addzone, delzone and showzone.  A zone that it removes has a file in
+the folder in which it runs, for the name server.
+"""
+
+import sys
+from pathlib import Path
+
+
+def main(arguments):
+    asked = " ".join(arguments)
+    for step in ("addzone", "delzone", "showzone"):
+        if step in arguments and f"fail-{step}" in asked:
+            return f"rndc: '{step}' failed: permission denied at 10.1.2.3"
+    if "delzone" in arguments:
+        Path(f"deleted-{arguments[-1].strip()}").touch()
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

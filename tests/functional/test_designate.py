@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What fails in the real Designate reaches the owner of the zone, and nobody else.
+
+Needs designate in the same virtualenv (``tox -e designate``).
+"""
+
+import contextlib
+import importlib.util
+import time
+
+import pytest
+
+from tests.fixtures import (
+    close,
+    lose_connections,
+    make_store,
+    new_database,
+    require,
+    wait_until,
+)
+from tests.functional.cloud import assert_shown, faults_of
+from tests.functional.designate.deployment import served
+from tests.functional.designate.failures import FAILURES, Zones
+
+# What the exceptions hold and no owner may read.
+SECRETS = ("10.1.2.3", "rndc", "953", "PoolTarget")
+
+
+@pytest.fixture(scope="module")
+def cloud(broker, mariadb, postgresql, tmp_path_factory):
+    """The API of a Designate whose processes have the driver and the log handler."""
+    if importlib.util.find_spec("designate") is None:
+        require(
+            "designate", "designate is not installed; tox -e designate has it"
+        )
+    folder = tmp_path_factory.mktemp("designate") / "run"
+    with new_database(mariadb) as own, new_database(postgresql) as faults:
+        store = make_store(faults)
+        utf8 = f"{own}?charset=utf8mb4"
+        host = broker.new_host("designate")
+        with served(
+            folder, database=utf8, faults=faults, broker=host
+        ) as deployment:
+            found = Zones(deployment)
+            wait_until(lambda: found.is_up(), 180)
+            yield found, store
+        close(store)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
+    api, store = cloud
+    before = faults_of(store)
+
+    zone = failure.provoke(api)
+
+    assert_shown(api, zone, failure, SECRETS)
+    assert not faults_of(store) - before - {zone.id}
+
+
+def test_a_list_shows_the_same(cloud):
+    api, _ = cloud
+    zone = api.zone("fail-addzone-listed")
+    wait_until(lambda: "fault" in api.show(zone))
+    time.sleep(1)
+
+    listed = api.call("GET", "/zones")["zones"]
+
+    shown = {found["id"]: found.get("fault") for found in listed}
+    assert shown[zone.id] == api.show(zone)["fault"]
+
+
+def test_the_deletion_of_a_zone_ends_its_fault(cloud):
+    api, store = cloud
+    zone = api.zone("fail-addzone-ending")
+    wait_until(lambda: zone.id in faults_of(store))
+    time.sleep(1)
+
+    api.delete(zone)
+
+    wait_until(lambda: zone.id not in faults_of(store))
+
+
+def test_a_deletion_that_fails_is_of_a_zone_that_designate_shows_no_more(
+    cloud,
+):
+    api, store = cloud
+    zone = api.zone("fail-delzone")
+    before = faults_of(store)
+
+    api.delete(zone)
+
+    time.sleep(3)
+    assert api.status(zone) == "gone"
+    assert faults_of(store) == before
+
+
+def test_what_works_leaves_no_fault(cloud):
+    api, store = cloud
+    before = faults_of(store)
+
+    zone = api.zone("well")
+    records = api.records(zone, "www")
+    api.settle(records)
+    assert api.status(records) == api.status(zone) == "ACTIVE"
+    api.delete(records)
+    api.delete(zone)
+
+    time.sleep(5)
+    assert faults_of(store) == before
+
+
+def test_what_its_user_did_wrong_is_not_a_fault(cloud):
+    api, store = cloud
+    before = faults_of(store)
+    zone = api.zone("mistaken")
+
+    body = {"name": "mistaken.example.", "email": "a@b.example"}
+    assert api.refused("POST", "/zones", body)
+    assert api.refused("POST", "/zones", {"name": "no dot"})
+    assert api.refused("POST", f"{zone.path}/recordsets", {"type": "A"})
+    assert faults_of(store) == before
+
+
+def test_a_sick_cloud_blames_nobody(cloud, broker, mariadb):
+    api, store = cloud
+    zone = api.zone("bystander")
+    before = faults_of(store)
+
+    with contextlib.ExitStack() as ending:
+        broker.control("stop_app")
+        ending.callback(broker.control, "start_app")
+        time.sleep(5)
+    lose_connections(mariadb)
+    time.sleep(5)
+
+    assert faults_of(store) == before
+    assert "fault" not in api.show(zone)
