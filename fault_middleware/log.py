@@ -29,10 +29,12 @@ LOG = logging.getLogger(__name__)
 
 # Our own records are nobody's fault.
 _OWN_LOGGERS = "fault_middleware"
-# How many records may be looked at in a moment, and how many a second after that. Each takes up to
-# 0.3 ms, so a service that logs without end gives us a thirtieth of a processor.
+# How many records may be looked at in a moment, and how many a second after that. Most take less
+# than these seconds of a processor. One that takes longer, for a traceback without end, counts as
+# several: so a service that logs without end gives us a thirtieth of a processor.
 _BURST = 500
 _PER_SECOND = 100
+_SECONDS_OF_ONE = 0.0003
 # Names of loggers are few; a service that makes them up does not fill the memory.
 _MOST_SOURCES = 2000
 # Seconds until a configuration that could not be read is tried again.
@@ -117,6 +119,7 @@ class Handler(logging.Handler):
     def _take(
         self, rules: Sequence[_Meant], record: logging.LogRecord
     ) -> None:
+        """Look at a record that may be meant, unless there are too many of them."""
         assert self._deployment is not None  # noqa: S101 emit() has looked
         metrics = self._deployment.metrics
         writer = self._deployment.writer.get()
@@ -125,6 +128,18 @@ class Handler(logging.Handler):
         if writer.is_full or not self._allowance.take():
             metrics.log_records.inc(Outcome.TOO_MANY)
             return
+        begin = time.thread_time()
+        try:
+            self._look(rules, record)
+        finally:
+            self._allowance.charge(time.thread_time() - begin)
+
+    def _look(
+        self, rules: Sequence[_Meant], record: logging.LogRecord
+    ) -> None:
+        """Find the rule that means a record, and do what it says."""
+        assert self._deployment is not None  # noqa: S101 emit() has looked
+        metrics = self._deployment.metrics
         sighting = Sighting(record)
         for profile, rule in rules:
             seen = rule.see(sighting)
@@ -180,9 +195,10 @@ class Handler(logging.Handler):
         is_ours = record.name.partition(".")[0] == _OWN_LOGGERS
         if is_ours or time.monotonic() < self._try_again:
             return False
+        # First, since to load may log too.
+        self._try_again = time.monotonic() + _SECONDS_TO_RETRY
         self._load()
         if self._deployment is None:
-            self._try_again = time.monotonic() + _SECONDS_TO_RETRY
             LOG.error("The log handler records nothing: %s", self._complaint)
         return self._deployment is not None
 
@@ -238,6 +254,10 @@ class Allowance:
             return False
         self._left -= 1
         return True
+
+    def charge(self, seconds: float) -> None:
+        """Take more, if the one that was taken last took so long of a processor."""
+        self._left -= max(seconds / _SECONDS_OF_ONE - 1, 0)
 
 
 def attach(deployment: Deployment) -> None:

@@ -118,11 +118,13 @@ class TextPlace:
     pattern: re.Pattern[str]
 
     def find(self, sighting: Seen) -> str | None:
+        found = []
         text = message_of(sighting.record)
-        match = self.pattern.search(text)
-        if match is None:
-            return None
-        return _agreed([match[1]])
+        for match in self.pattern.finditer(text):
+            # What a user has chosen may stand in the text too.
+            if match[1] and fault.UUID.fullmatch(match[1]):
+                found.append(match[1].lower())
+        return _agreed(found)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

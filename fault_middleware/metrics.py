@@ -2,14 +2,16 @@
 """What happened, counted for Prometheus.
 
 Counting raises nothing, since the service must not notice: where prometheus_client cannot write a
-file, the log says once that not everything is counted.
+file, the log says once that not everything is counted.  Nor does a fork in the middle of counting
+leave a lock behind that nobody releases.
 """
 
 import contextlib
 import functools
 import logging
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import prometheus_client as prometheus
@@ -71,8 +73,9 @@ class _Series(Generic[_Kind]):
         help: str,
         **arguments: Any,
     ) -> None:
+        self._gate = _gate()
         self._series: _Kind | None = None
-        with _RaisingNothing():
+        with _RaisingNothing(), self._gate:
             self._series = kind(
                 name, help, namespace=_PREFIX, registry=registry, **arguments
             )
@@ -88,7 +91,7 @@ class Counter(_Series[prometheus.Counter]):
         """Add to it."""
         if self._series is not None:
             with _RaisingNothing():
-                self._series.inc(amount)
+                self._gate.count(self._series.inc, amount)
 
 
 class Gauge(_Series[prometheus.Gauge]):
@@ -103,7 +106,7 @@ class Gauge(_Series[prometheus.Gauge]):
         """Set it."""
         if self._series is not None:
             with _RaisingNothing():
-                self._series.set(value)
+                self._gate.count(self._series.set, value)
 
 
 class Counters(_Series[prometheus.Counter], Generic[_Label]):
@@ -126,8 +129,11 @@ class Counters(_Series[prometheus.Counter], Generic[_Label]):
         """Add to the counter of a label."""
         if self._series is not None:
             with _RaisingNothing():
-                series = self._series.labels(label.label)
-                series.inc(amount)
+                self._gate.count(self._add, label, amount)
+
+    def _add(self, label: _Label, amount: float) -> None:
+        assert self._series is not None  # noqa: S101 inc() has looked
+        self._series.labels(label.label).inc(amount)
 
 
 class Gauges(_Series[prometheus.Gauge], Generic[_Label]):
@@ -147,15 +153,18 @@ class Gauges(_Series[prometheus.Gauge], Generic[_Label]):
         )
         for label in labels:
             if self._series is not None:
-                with _RaisingNothing():
+                with _RaisingNothing(), self._gate:
                     self._series.labels(label.label)
 
     def set(self, label: _Label, value: float) -> None:
         """Set the gauge of a label."""
         if self._series is not None:
             with _RaisingNothing():
-                series = self._series.labels(label.label)
-                series.set(value)
+                self._gate.count(self._put, label, value)
+
+    def _put(self, label: _Label, value: float) -> None:
+        assert self._series is not None  # noqa: S101 set() has looked
+        self._series.labels(label.label).set(value)
 
 
 class Metrics:
@@ -255,7 +264,8 @@ class Metrics:
     def counts(self) -> list[str]:
         """Every counter and gauge as ``name=value``, or ``name[label]=value`` if not 0."""
         try:
-            metrics = list(self.registry.collect())
+            with _gate():
+                metrics = list(self.registry.collect())
         except Exception as exc:  # of a file that processes share
             return [f"unknown: {describe(exc)}"]
         told = []
@@ -270,6 +280,47 @@ class Metrics:
                 )
                 told.append(f"{name}{labels}={sample.value:g}")
         return told
+
+
+class _Gate:
+    """Lets one thread count at a time, and no process fork meanwhile.
+
+    prometheus_client has locks. A fork would copy one that another thread holds, and who counts in
+    the new process would wait for ever; so would a signal handler that counts in the middle of
+    counting.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._is_counting = False
+        os.register_at_fork(
+            before=self._lock.acquire,
+            after_in_parent=self._lock.release,
+            after_in_child=self._lock.release,
+        )
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def count(self, change: Callable[..., None], *arguments: object) -> None:
+        """Change a metric; not where this very thread is about to change one."""
+        with self._lock:
+            if self._is_counting:
+                return
+            self._is_counting = True
+            try:
+                change(*arguments)
+            finally:
+                self._is_counting = False
+
+
+@functools.cache
+def _gate() -> _Gate:
+    """The one of this process: Python keeps what it calls at a fork for ever."""
+    return _Gate()
 
 
 class _RaisingNothing:

@@ -214,7 +214,8 @@ def _is_plain_json(headers: Headers) -> bool:
     if values.get("content-encoding", "identity").lower() != "identity":
         return False
     length = values.get("content-length", "0")
-    return length.isdecimal() and int(length) <= LIMIT
+    # Python reads no more than 4,300 digits.
+    return length.isdecimal() and len(length) < 20 and int(length) <= LIMIT
 
 
 def _is_utf8(parameter: str) -> bool:

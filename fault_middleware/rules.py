@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from oslo_config import cfg
-from oslo_policy import _checks, policy
+from oslo_policy import _checks, _external, policy
 
 from fault_middleware.credentials import Credentials
 
@@ -239,6 +239,8 @@ def _is_known(
     """Whether all that a check compares is known."""
     if not isinstance(check, policy.Check):
         return True  # it compares nothing
+    if isinstance(check, _external.HttpCheck):
+        return False  # an error of the server is a no to oslo.policy as well
     if not set(_TARGET_KEY.findall(check.match)) <= set(target):
         return False
     if isinstance(check, _checks.RoleCheck):

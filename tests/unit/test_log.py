@@ -430,6 +430,42 @@ def test_errors_without_end_are_not_all_looked_at(handler, store):
     assert taken + int(found["log_records_total[too many]"]) == 5000
 
 
+def test_records_that_take_long_count_as_several(handler, store):
+    def fall(depth):
+        return fall(depth - 1) if depth else climb(700)
+
+    def climb(depth):
+        return fall(0) if depth == 1 else again(depth - 1)
+
+    def again(depth):
+        return climb(depth)
+
+    try:
+        fall(0)
+    except RecursionError as exc:
+        given = (type(exc), exc, exc.__traceback__)
+    for _ in range(200):
+        record = LOG.makeRecord(
+            LOG.name, logging.ERROR, "f", 1, "it failed", (), given
+        )
+        record.resource = f"[volume-{VOLUME}] "
+        handler.handle(record)
+
+    found = dict(line.rsplit("=", 1) for line in counts(handler))
+    assert int(found["log_records_total[taken]"]) < 150
+    assert int(found["log_records_total[too many]"]) > 50
+
+
+@pytest.mark.parametrize(
+    "odd", [{"name": None}, {"levelno": None}, {"name": [], "msg": 7}]
+)
+def test_a_record_that_is_not_one_harms_nobody(handler, odd):
+    """As somebody may make it of what came from another process."""
+    handler.handle(logging.makeLogRecord({"name": "volumes", **odd}))
+
+    assert "errors_total[log]=1" in handler.deployment.metrics.counts()
+
+
 def test_while_the_database_is_away_the_service_goes_on(handler, store):
     with store.writer.begin() as connection:
         connection.exec_driver_sql(

@@ -178,6 +178,20 @@ def test_a_text_names_an_instance_by_a_pattern_only(sightings):
     assert build({"text": "volume (\\S+) of"}).find(sightings[0]) == VOLUME
 
 
+def test_a_text_that_names_two_instances_or_none_blames_nobody(sightings):
+    """A user may have chosen a part of it."""
+    for text in (
+        f"volume {VOLUME} of volume {OTHER} of it failed",
+        "volume my-name of it failed",
+    ):
+        logging.getLogger("manager").error(text)
+
+    rule = build({"text": "volume (\\S+) of"})
+    with pytest.raises(AmbiguousError):
+        rule.find(sightings[0])
+    assert rule.find(sightings[1]) is None
+
+
 def test_what_no_user_began_is_nobodys_fault(sightings):
     context.RequestContext(overwrite=True)
     log_failure(volume={"id": VOLUME})

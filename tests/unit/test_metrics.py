@@ -141,6 +141,7 @@ def run(script, folder):
         cwd=ROOT,
         capture_output=True,
         text=True,
+        timeout=120,
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout + ended.stderr
@@ -254,3 +255,49 @@ def test_a_process_that_was_forked_finds_it_by_itself(tmp_path):
     out = run(COUNT.format(first=FORKED.strip()), tmp_path)
 
     assert 'fault_middleware_failing{part="broker"} 0.0' in out
+
+
+BUSY = """
+metrics.received.inc()
+    import signal, threading
+    sys.setswitchinterval(1e-5)
+    def count():
+        while True:
+            metrics.drop(Reason.UNREADABLE, "text")
+    for _ in range(2):
+        threading.Thread(target=count, daemon=True).start()
+    for _ in range(40):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            metrics.drop(Reason.REFUSED, "text")
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if status:
+            os._exit(print("a child hung", flush=True) or 0)
+    os._exit(print("all children counted", flush=True) or 0)
+"""
+
+
+def test_a_process_that_is_forked_while_others_count_counts_too(tmp_path):
+    """A lock that a thread of its parent had would be locked for ever."""
+    out = run(COUNT.format(first=BUSY.strip()), tmp_path)
+
+    assert "all children counted" in out
+
+
+INTERRUPTED = """
+metrics.received.inc()
+    import signal
+    signal.signal(signal.SIGALRM, lambda *_: metrics.retries.inc())
+    signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+    for _ in range(20_000):
+        metrics.retries.inc()
+    os._exit(print("counted to the end", flush=True) or 0)
+"""
+
+
+def test_a_signal_handler_counts_in_the_middle_of_counting(tmp_path):
+    out = run(COUNT.format(first=INTERRUPTED.strip()), tmp_path)
+
+    assert "counted to the end" in out

@@ -770,6 +770,7 @@ class Judge(socketserver.ThreadingMixIn, http.server.HTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.asked = []
         self.mute = False
+        self.status = 200
         self.done = threading.Event()
 
 
@@ -779,7 +780,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(body)
         if self.server.mute:
             self.server.done.wait()
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.end_headers()
         self.wfile.write(b"True" if INSTANCE in body else b"False")
 
@@ -814,6 +815,19 @@ def test_a_rule_may_ask_a_server(make, judge):
 
     assert seen == [ALL, MESSAGE, ALL]
     assert len(judge.asked) == 2
+
+
+@pytest.mark.parametrize("rule", ["not {}", "not ({} or role:admin)"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_not_makes_no_yes_of_what_a_server_says(make, judge, rule, status):
+    """oslo.policy takes an error of the server for the same no."""
+    judge.status = status
+    server = f"http://127.0.0.1:{judge.server_port}/"
+    policy = make(f'"fault_middleware:show:details": "{rule.format(server)}"')
+
+    viewer = policy.viewer(keystone("member"))
+
+    assert viewer.sees({"instance_id": "other"}) == MESSAGE
 
 
 @pytest.mark.parametrize(

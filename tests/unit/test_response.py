@@ -125,6 +125,7 @@ def test_a_new_body_takes_with_it_what_spoke_of_the_old_one(server):
         ("200 OK", [JSON, ("Content-Encoding", "gzip")]),
         ("200 OK", [JSON, ("Content-Length", str(response.LIMIT + 1))]),
         ("200 OK", [JSON, ("Content-Length", "nonsense")]),
+        ("200 OK", [JSON, ("Content-Length", "9" * 5000)]),
     ],
 )
 def test_another_answer_is_handed_on_as_the_very_same_object(
