@@ -65,11 +65,103 @@ HARMLESS = [
     "pass=2 of 3",
     "passwords=3 tokens=5",
     "libvirt cookie: 12",
+    # What the configuration of a switch or a target looks like.
+    "user admin password expired 3 days ago",
+    "user root password authentication is disabled",
+    "username cinder secret store unreachable",
+    "enable secret rotation in barbican.conf",
+    "snmp-server community is not set on switch sw1",
+    "cinder-rtstool create failed: target already exists",
+    "CHAP authentication failed for initiator iqn.1993-08.org.debian:01:abc",
+    "password for user trove: authentication failed",
+    "password set to expire in 30 days",
+    '{"payload": "hello", "content_type": "text/plain"}',
+    '{"token": {"expires_at": "2026-01-01T00:00:00Z", "methods": ["password"]}}',
+    "-object secret,id=masterKey0,format=raw,file=/var/lib/libvirt/master-key.aes",
+    "Invalid input for field/attribute flavorRef. Value: 42. '42' is too short",
     # Source code in a traceback.
     "    password = kwargs['password']",
+    "requests.get(url, auth=('admin', password))",
+    "simple_bind_s('cn=admin,dc=x', password)",
     "    token = CONF.keystone_authtoken.memcache",
 ]
+FORMS = [
+    "password={}",
+    "password='{}'",
+    "{{'user': 'u', 'db_password': '{}', 'n': 1}}",
+    '{{"adminPass": "{}", "n": 1}}',
+    '{{"a": "{{\\"password\\": \\"{}\\", \\"z\\": 1}}"}}',
+    "a: 1\npassword: {}\nb: 2",
+    "[x]\npassword = {}\ny = 1",
+    "mysql+pymysql://u:{}@host/db",
+    "cmd --password {} --x",
+    "['cmd', '--password', '{}', '--x']",
+    "mysql -uroot -p{} db",
+    "['mysql', '-uroot', '-p{}', 'db']",
+    "X-Auth-Token: {}\nAccept: */*",
+    "{{'X-Auth-Token': '{}', 'Accept': '*/*'}}",
+    "ALTER USER 'u'@'h' IDENTIFIED BY '{}'",
+    "<password>{}</password>",
+    "| adminPass | {} |",
+    "curl -u admin:{} http://h",
+    "host=h password={} dbname=d",
+]
 MORE_SECRETS = [
+    # Storage: CHAP, targets, LUKS, libvirt, Ceph.
+    "'provider_auth': 'CHAP user1 S3cr3t'",
+    "CHAP 3xBzLk9Qpe S3cr3tS3cr3t is not accepted",
+    "incominguser user1 S3cr3t",
+    "['cinder-rtstool', 'create', '/dev/vg/v', 'iqn.2010-10.org.x:v', 'u', 'S3cr3t', 'False']",
+    "cinder-rtstool add-initiator iqn.2010-10.org.x:v u S3cr3t iqn.2004.x",
+    "['qemu-img', 'create', '--object', 'secret,id=s0,data=S3cr3t', '-f', 'luks']",
+    "virsh secret-set-value 457eb676-33da-42ec-9a8c-9293d545c337 S3cr3t",
+    "virsh secret-set-value --secret 457eb676 --base64 S3cr3t",
+    "rbd --id u --key S3cr3t= ls",
+    "echo S3cr3t | cryptsetup luksFormat /dev/sda -",
+    'vmware_soap_session="S3cr3t"; Path=/',
+    "swift_hash_path_suffix = S3cr3t",
+    "snmp_priv_key=S3cr3t",
+    # Keystone, LDAP, Barbican, clients of HTTP.
+    '{"access": {"token": {"id": "S3cr3t0123456789"}}}',
+    "{'token': {'id': 'S3cr3t0123456789'}}",
+    "ldap.simple_bind_s('cn=admin,dc=x', 'S3cr3t')",
+    "userPassword: {SSHA}S3cr3tabcdef",
+    '{"payload": "S3cr3t", "payload_content_type": "text/plain"}',
+    "requests.get('https://h', auth=('admin', 'S3cr3t'))",
+    "HTTPBasicAuth('admin', 'S3cr3t')",
+    "Invalid input for field/attribute adminPass. Value: S3cr3t. 'S3cr3t' is too long",
+    # Networks: keepalived, HAProxy, IPsec, switches.
+    "authentication {\n auth_type PASS\n auth_pass S3cr3t\n}",
+    "  stats auth admin:S3cr3t",
+    '1.2.3.4 5.6.7.8 : PSK "S3cr3t"',
+    "enable secret S3cr3t",
+    "username admin privilege 15 secret 5 S3cr3t",
+    "neighbor 1.2.3.4 password S3cr3t",
+    "snmp-server community S3cr3t RO",
+    # Commands.
+    "SSHPASS=S3cr3t sshpass -e ssh u@h",
+    "etcdctl --user root:S3cr3t get x",
+    "openssl passwd -6 S3cr3t",
+    "racadm -r h -u root -p S3cr3t getsysinfo",
+    "7z a -pS3cr3t x.7z f",
+    "net user Administrator S3cr3t /add",
+    "echo 'S3cr3t' | su - root",
+    "echo S3cr3t | kinit admin",
+    "<AdministratorPassword><Value>S3cr3t</Value></AdministratorPassword>",
+    "DB password set to S3cr3t",
+    # What is left alone for its shape, with a secret that has almost that shape.
+    "password='$S3cr3t1'",
+    "password = :S3cr3tS3cr3t",
+    "access_tokens: 9S3cr3t084c7d659a2feaa0c55ad015",
+    "approle_secret_id = S3cr3t00-4e5f-6789-abcd-ef0123456789",
+    # Brackets within a secret.
+    "[x]\npassword = a1]S3cr3t\ny = 1",
+    "admin_password = a1[S3cr3t",
+    "  rabbit_password: a1;{S3cr3t}",
+    "['cmd', '--password=a1]S3cr3t', '--x']",
+    "['docker', 'run', '-e', 'DB_PASSWORD=a1;S3cr3t', 'mysql']",
+    "['mysql', '-uroot', '-pa1;S3cr3t', 'db']",
+    "password for root: S3cr3t",
     "postgresql://u:S3cr3t@h1,h2:5432/db",
     "https://u:S3cr3t@h/x?y=a@b",
     "mongodb://u:S3cr3t@a,v:S3cr3t@b/db",
@@ -507,3 +599,13 @@ class TestAFileOfRules:
             ConfigurationError, match=r"this process has .*a already"
         ):
             masking_file.use(str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_password_of_letters_and_digits_is_taken_for_something_else(form):
+    source = random.Random(5)
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    for begin in ("", "v2", "v1", "tokens", "None", "a"):
+        for _ in range(30):
+            password = f"{begin}7{''.join(source.choices(letters, k=10))}x"
+            assert password not in masking.mask(form.format(password))
