@@ -350,6 +350,18 @@ def test_masking_takes_time_in_proportion_to_the_text(seed):
             )
 
 
+@pytest.mark.parametrize("unit", ["otp=", "password=", "token=a"])
+@pytest.mark.parametrize("end", ["(", "["])
+def test_what_is_called_at_the_end_of_a_long_text_takes_no_longer(unit, end):
+    short = (unit * 4000)[:4000]
+    for _attempt in range(5):  # one that nothing disturbs is enough
+        growth = seconds(short * 8 + end) / max(seconds(short + end), 0.001)
+        if growth < 24:  # 8 where it is linear, 64 where it is quadratic
+            break
+    else:
+        pytest.fail(f"eight times the text takes {growth:.0f} times as long")
+
+
 @pytest.mark.parametrize(
     "make_finder", [masking.plain_finder, masking.fast_finder]
 )
