@@ -162,7 +162,9 @@ class Handler(logging.Handler):
         if found is None:
             return Outcome.NO_INSTANCE
         assert self._deployment is not None  # noqa: S101 emit() has looked
-        failure = log_record.read(sighting, found, rule.modules)
+        failure = log_record.read(
+            sighting, found, rule.modules, rule.request_paths
+        )
         rows = functools.partial(_rows, profile, rule, failure)
         name = f"a record of {failure.logger} about {failure.instance_id}"
         has_room = self._deployment.writer.get().put(

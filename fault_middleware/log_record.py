@@ -140,11 +140,15 @@ class Failure:
 
 
 def read(
-    sighting: Sighting, instance_id: str, modules: re.Pattern[str]
+    sighting: Sighting,
+    instance_id: str,
+    modules: re.Pattern[str],
+    request_paths: Sequence[str] = ("request_id",),
 ) -> Failure:
     """What the record says of the instance, in texts that outlive it.
 
     :param modules: matches the names of the service's own modules
+    :param request_paths: where the context has the id of the request, in order of preference
     """
     record = sighting.record
     exc = sighting.exception
@@ -163,7 +167,7 @@ def read(
         ),
         causes=tuple(chain.describe(cause) for cause in causes),
         trace=_ends(chain.trace(exc)) if exc is not None else "",
-        request_id=text_at(sighting.context, "request_id"),
+        request_id=_first_text(sighting.context, request_paths),
         project_id=text_at(sighting.context, "project_id"),
     )
 
@@ -227,6 +231,14 @@ def text_at(root: object, path: str) -> str | None:
     """The text that a path leads to, unless it is empty or something else."""
     value = follow(root, path)
     return value if isinstance(value, str) and value else None
+
+
+def _first_text(root: object, paths: Sequence[str]) -> str | None:
+    for path in paths:
+        found = text_at(root, path)
+        if found is not None:
+            return found
+    return None
 
 
 def follow(root: object, path: str) -> object:

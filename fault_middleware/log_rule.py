@@ -138,6 +138,7 @@ class LogRule:
     :ivar takes_handled: whether the exception that is being handled counts where a record has none
     :ivar contexts: local variables in which a request's context is, where the thread has none
     :ivar safe: matches the exceptions whose texts owners may read
+    :ivar request_paths: where the context has the id of the request, in order of preference
     :ivar places: where the instance's id is, in order of preference; none to ignore the record
     """
 
@@ -153,6 +154,7 @@ class LogRule:
     contexts: tuple[str, ...]
     places: tuple[Place, ...]
     safe: re.Pattern[str]
+    request_paths: tuple[str, ...]
 
     def see(self, sighting: Sighting) -> Sighting:
         """A record that is being logged, with what the rule looks for around it."""
@@ -233,9 +235,9 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
     if ("record" in data) == ("ignore" in data):
         raise ValueError("needs exactly one of record, ignore")
     own_modules = globs(data.get("modules", list(modules)))
-    given = data.get("record", {}).get("instance_id", [])
+    recorded = data.get("record", {})
     places = []
-    for place in given:
+    for place in recorded.get("instance_id", []):
         places.append(_build_place(place, own_modules))
     return LogRule(
         loggers=globs(data["logger"]),
@@ -250,6 +252,7 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
         contexts=tuple(texts(data.get("context", []))),
         places=tuple(places),
         safe=safe_globs(data.get("safe_exceptions", [])),
+        request_paths=tuple(texts(recorded.get("request_id", "request_id"))),
     )
 
 

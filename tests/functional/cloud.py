@@ -158,3 +158,16 @@ def assert_shown(
     assert not [secret for secret in secrets if secret in json.dumps(fault)]
     full = cloud.show(resource, ADMIN)["fault"]
     assert failure.root in f"{full['message']}\n{full['details']}"
+
+
+def assert_told(cloud: Cloud, resource: Resource, failure: Failure) -> None:
+    """Administrators, whose API it is, read what failed, and why.
+
+    What they read begins with what ``failure`` says; a service may add which resource.
+    """
+    wait_until(lambda: "fault" in cloud.show(resource, ADMIN))
+    # What comes after the first record of a failure must not hide it.
+    time.sleep(1)
+    fault = cloud.show(resource, ADMIN)["fault"]
+    assert fault["message"].startswith(failure.says)
+    assert failure.root in f"{fault['message']}\n{fault['details']}"

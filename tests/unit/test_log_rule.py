@@ -290,3 +290,21 @@ def test_an_object_is_read_without_running_its_code():
         log_record.follow(types.SimpleNamespace(volume=Model()), "volume.id")
         is None
     )
+
+
+def test_a_rule_says_where_the_id_of_the_request_is(sightings):
+    record = {
+        "instance_id": [LOCAL_VOLUME],
+        "request_id": ["global_request_id", "request_id"],
+    }
+    rule = build(record=record)
+    # A service asks another one, for which it makes a context of its own.
+    context.RequestContext(global_request_id=REQUEST, overwrite=True)
+    log_failure(volume={"id": VOLUME})
+
+    failure = log_record.read(
+        sightings[0], VOLUME, rule.modules, rule.request_paths
+    )
+
+    assert failure.request_id == REQUEST
+    assert failure.request_id != sightings[0].context.request_id

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recovery that fails in the real Masakari says why to those who asked for it.
+
+Needs masakari in the same virtualenv (``tox -e masakari``).
+"""
+
+import importlib.util
+import time
+
+import pytest
+
+from tests.fixtures import close, make_store, new_database, require
+from tests.functional.cloud import Resource, assert_told, faults_of
+from tests.functional.deployment import ADMIN, MEMBER
+from tests.functional.masakari.deployment import served
+from tests.functional.masakari.failures import FAILURES, Recoveries
+
+
+@pytest.fixture(scope="module")
+def cloud(broker, mariadb, postgresql, tmp_path_factory):
+    """The API of a Masakari whose engine has the driver and the log handler."""
+    if importlib.util.find_spec("masakari") is None:
+        require(
+            "masakari", "masakari is not installed; tox -e masakari has it"
+        )
+    folder = tmp_path_factory.mktemp("masakari") / "run"
+    with new_database(mariadb) as own, new_database(postgresql) as faults:
+        store = make_store(faults)
+        utf8 = f"{own}?charset=utf8mb4"
+        host = broker.new_host("masakari")
+        with served(
+            folder, database=utf8, faults=faults, broker=host
+        ) as deployment:
+            yield Recoveries(deployment), store
+        close(store)
+
+
+@pytest.fixture(scope="module")
+def provoked(cloud):
+    """The recoveries that fail, by the names of the failures; Masakari has ended them all."""
+    api, _ = cloud
+    made = {failure.name: failure.provoke(api) for failure in FAILURES}
+    for resource in made.values():
+        api.settle(resource, 90)
+    return made
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_administrators_read_what_failed_and_why(cloud, provoked, failure):
+    api, _ = cloud
+
+    resource = provoked[failure.name]
+
+    assert api.status(resource) == "failed"
+    assert_told(api, resource, failure)
+    # Masakari shows recoveries to nobody else.
+    status, _ = api.deployment.request("GET", resource.path, MEMBER)
+    assert status == 403
+
+
+def test_nothing_else_has_a_fault(cloud, provoked):
+    _, store = cloud
+
+    assert faults_of(store) == {resource.id for resource in provoked.values()}
+
+
+def test_a_recovery_that_goes_well_has_no_fault(cloud):
+    api, store = cloud
+    before = faults_of(store)
+
+    host = api.host()
+    well = [api.lose_server(api.server("well", host), host)]
+    well.append(api.lose_process(api.host()))
+    host = api.host()
+    api.server("well", host)
+    well.append(api.lose_host(host))
+
+    for found in well:
+        assert api.status(api.settle(found, 60)) == "finished"
+    api.deployment.programs["masakari-engine"].restart()
+    time.sleep(1)
+    assert faults_of(store) == before
+
+
+def test_the_second_try_that_goes_well_ends_the_fault(cloud):
+    api, store = cloud
+    host = api.host()
+
+    recovery = api.lose_server(api.server("fail-stop once", host), host)
+
+    assert api.status(api.settle(recovery, 60)) == "finished"
+    assert recovery.id in faults_of(store)
+    assert "fault" not in api.show(recovery, ADMIN)
+
+
+def test_what_masakari_leaves_alone_on_purpose_is_not_a_fault(cloud):
+    api, store = cloud
+    before = faults_of(store)
+    host = api.host()
+
+    paused = api.lose_server(api.server("paused", host), host)
+    # Masakari recovers nothing but nova-compute.
+    other = api.notify(
+        "PROCESS", host, event="STOPPED", process_name="libvirtd"
+    )
+
+    assert api.status(api.settle(paused)) == "ignored"
+    assert api.status(api.settle(other)) == "finished"
+    time.sleep(1)
+    assert faults_of(store) == before
+
+
+def test_a_request_that_is_refused_is_not_a_fault(cloud):
+    api, store = cloud
+    before = faults_of(store)
+    taken, segment = api.segment(), api.segment()
+    name = api.show(taken, ADMIN)["name"]
+
+    change = {"segment": {"name": name}}
+    assert api.refused("PUT", segment.path, change, ADMIN)
+    assert api.refused("POST", "/notifications", {"notification": {}}, ADMIN)
+    nowhere = Resource("segments", "5e000000-0000-4000-8000-000000000001")
+    assert api.refused("DELETE", nowhere.path, None, ADMIN)
+
+    time.sleep(1)
+    assert faults_of(store) == before
+    assert "fault" not in api.show(segment, ADMIN)
