@@ -93,26 +93,17 @@ class Cloud:
         :raises RefusedError: when the service refuses, or does not answer
         """
         things = self._list(resource, all_projects=all_projects)
-        remarks = []
+        remarks: list[str] = []
         if resource.lists_faults:
             found = list(things)
         else:
-            bad = [
-                one.thing for one in things if resource.has_failed(one.thing)
-            ]
-            if len(bad) > MOST_SHOWS:
-                remarks.append(
-                    f"{len(bad)} have failed, of which {MOST_SHOWS} are shown"
-                )
-            found = self._show_all(resource, bad[:MOST_SHOWS])
+            found = self._show_failed(resource, things, remarks)
         if found and not any(shown.is_filtered for shown in found):
             remarks.append("no filter answers for it, so faults are not known")
         wanted = []
         for one in found:
-            # Some services show everything to administrators, whatever they are asked.
-            project_id = resource.project_of(one.thing) or self._project_id
-            is_ours = all_projects or project_id == self._project_id
-            if is_ours and one.fault is not None:
+            is_wanted = all_projects or self._is_ours(one)
+            if is_wanted and one.fault is not None:
                 wanted.append(one)
         return Answer(resource, tuple(wanted), tuple(remarks))
 
@@ -141,11 +132,26 @@ class Cloud:
             raise RefusedError(f"{resource.word} {id_or_name!r} has just gone")
         return shown
 
-    def _show_all(
-        self, resource: Resource, things: list[Mapping[str, Any]]
+    def _is_ours(self, shown: Shown) -> bool:
+        """Whether a thing belongs to the project.
+
+        Some services show everything to administrators, whatever they are asked.
+        """
+        project_id = shown.resource.project_of(shown.thing)
+        return project_id in ("", self._project_id)
+
+    def _show_failed(
+        self, resource: Resource, things: Iterator[Shown], remarks: list[str]
     ) -> list[Shown]:
+        """What has a bad status, each as its show has it."""
+        bad = [one.thing for one in things if resource.has_failed(one.thing)]
+        if len(bad) > MOST_SHOWS:
+            remarks.append(
+                f"{len(bad)} have failed, of which {MOST_SHOWS} are shown"
+            )
+            bad = bad[:MOST_SHOWS]
         with concurrent.futures.ThreadPoolExecutor(SHOWS_AT_A_TIME) as pool:
-            shown = pool.map(lambda thing: self._show(resource, thing), things)
+            shown = pool.map(lambda thing: self._show(resource, thing), bad)
             return [one for one in shown if one is not None]
 
     def _show(
