@@ -15,7 +15,17 @@ VARIABLE = "FAULT_MIDDLEWARE_FAILURES"
 
 
 def read(path: Path) -> Run | None:
-    """The run that the plugin wrote to a file; None where it wrote nothing."""
+    """The run that the plugin wrote to a file; None where it wrote nothing.
+
+    A task of the playbook could write there too: what is not the plugin's is not read at all.
+    """
+    try:
+        return _read(path)
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def _read(path: Path) -> Run | None:
     failures: list[tuple[Failure, bool]] = []
     last_task = None
     counts: Mapping[str, Any] | None = None

@@ -913,3 +913,20 @@ def test_drivers_may_still_import_by_the_former_name():
 
     assert former.AnsiblePlaybookError is AnsiblePlaybookError
     assert former.run_playbook is run_playbook
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1",
+        "null",
+        "[]",
+        '{"event": "failure"}',
+        '{"event": "end", "hosts": 1}',
+    ],
+)
+def test_what_a_task_writes_into_the_plugins_file_is_not_read(tmp_path, line):
+    file = tmp_path / "events"
+    file.write_text(f'{{"event": "task", "name": "first"}}\n{line}\n')
+
+    assert events.read(file) is None
