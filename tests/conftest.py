@@ -6,7 +6,9 @@ import pytest
 
 pytest_plugins = ["tests.fixtures"]
 # What it asserts is shown as in a test.
-pytest.register_assert_rewrite("tests.functional.cloud")
+pytest.register_assert_rewrite(
+    "tests.functional.cloud", "tests.functional.people"
+)
 
 # Other work on the machine makes no test fail.
 hypothesis.settings.register_profile(

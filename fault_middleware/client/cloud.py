@@ -101,10 +101,10 @@ class Cloud:
         if found and not any(shown.is_filtered for shown in found):
             remarks.append("no filter answers for it, so faults are not known")
         wanted = []
-        for one in found:
-            is_wanted = all_projects or self._is_ours(one)
-            if is_wanted and one.fault is not None:
-                wanted.append(one)
+        for shown in found:
+            is_wanted = all_projects or self._is_ours(shown)
+            if is_wanted and shown.fault is not None:
+                wanted.append(shown)
         return Answer(resource, tuple(wanted), tuple(remarks))
 
     def find(self, resource: Resource, id_or_name: str) -> Shown:
@@ -118,10 +118,11 @@ class Cloud:
             if shown is not None:
                 return shown
         found = []
-        for one in self._list(resource, all_projects=False):
-            names = (resource.id_of(one.thing), resource.name_of(one.thing))
+        for listed in self._list(resource, all_projects=False):
+            thing = listed.thing
+            names = (resource.id_of(thing), resource.name_of(thing))
             if id_or_name in names:
-                found.append(one.thing)
+                found.append(thing)
         if len(found) != 1:
             number = len(found) or "no"
             raise RefusedError(
@@ -144,15 +145,18 @@ class Cloud:
         self, resource: Resource, things: Iterator[Shown], remarks: list[str]
     ) -> list[Shown]:
         """What has a bad status, each as its show has it."""
-        bad = [one.thing for one in things if resource.has_failed(one.thing)]
+        bad = []
+        for listed in things:
+            if resource.has_failed(listed.thing):
+                bad.append(listed.thing)
         if len(bad) > MOST_SHOWS:
             remarks.append(
                 f"{len(bad)} have failed, of which {MOST_SHOWS} are shown"
             )
             bad = bad[:MOST_SHOWS]
         with concurrent.futures.ThreadPoolExecutor(SHOWS_AT_A_TIME) as pool:
-            shown = pool.map(lambda thing: self._show(resource, thing), bad)
-            return [one for one in shown if one is not None]
+            answers = pool.map(lambda thing: self._show(resource, thing), bad)
+            return [shown for shown in answers if shown is not None]
 
     def _show(
         self, resource: Resource, thing: Mapping[str, Any]

@@ -42,7 +42,7 @@ class ListFaults(command.Lister):
         """The parser of the arguments."""
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         words = sorted(resource.word for resource in resources())
-        services = sorted({one.service.name for one in resources()})
+        services = sorted({resource.service.name for resource in resources()})
         parser.add_argument(
             "--service",
             action="append",
@@ -124,7 +124,7 @@ class ShowFault(command.ShowOne):
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Ask the service of the thing."""
         (resource,) = [
-            one for one in resources() if one.word == parsed_args.resource
+            kind for kind in resources() if kind.word == parsed_args.resource
         ]
         cloud = _cloud(self.app.client_manager)
         try:
@@ -181,8 +181,8 @@ def _ask(
     begin = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         asked = {
-            pool.submit(cloud.failed, one, all_projects=all_projects): one
-            for one in wanted
+            pool.submit(cloud.failed, kind, all_projects=all_projects): kind
+            for kind in wanted
         }
         done = concurrent.futures.as_completed(asked)
         for number, future in enumerate(done, 1):
@@ -228,13 +228,13 @@ def _rows(
 ) -> list[dict[str, str]]:
     """The table, the newest first; what has no time comes last."""
     found = []
-    for one in shown:
-        fault = one.fault
+    for failed in shown:
+        fault = failed.fault
         if fault is None:
             continue
         created = clock.parse_time(fault.created)
         if since is None or (created is not None and created >= since):
-            found.append((created or datetime.min, _row(one, fault)))
+            found.append((created or datetime.min, _row(failed, fault)))
     found.sort(key=lambda pair: pair[0], reverse=True)
     return [row for _, row in found]
 

@@ -27,6 +27,7 @@ from tests.functional.cloud import (
     database_away,
     faults_of,
 )
+from tests.functional.people import assert_listed
 
 # What the exceptions of the driver hold and no owner may read.
 SECRETS = (
@@ -202,3 +203,15 @@ def test_an_hour_of_periodic_tasks_leaves_no_fault(cloud):
 
     wait_until(lambda: all(has_run(api, *task) for task in HOUR), 240)
     assert faults_of(store) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("create", "volume"), ("backup", "volume-backup")]
+)
+def test_the_program_that_people_use_lists_what_failed(cloud, name, word):
+    api, _ = cloud
+    (failure,) = [kind for kind in FAILURES if kind.name == name]
+    resource = failure.provoke(api)
+    wait_until(lambda: "fault" in api.show(resource))
+
+    assert_listed(api.deployment, word, resource.id, failure.says)

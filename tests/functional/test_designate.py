@@ -21,6 +21,7 @@ from tests.fixtures import (
 from tests.functional.cloud import assert_shown, faults_of
 from tests.functional.designate.deployment import served
 from tests.functional.designate.failures import FAILURES, Zones
+from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.
 SECRETS = ("10.1.2.3", "rndc", "953", "PoolTarget")
@@ -136,3 +137,12 @@ def test_a_sick_cloud_blames_nobody(cloud, broker, mariadb):
 
     assert faults_of(store) == before
     assert "fault" not in api.show(zone)
+
+
+def test_the_program_that_people_use_lists_what_failed(cloud):
+    api, _ = cloud
+    failure = FAILURES[0]
+    resource = failure.provoke(api)
+    wait_until(lambda: "fault" in api.show(resource))
+
+    assert_listed(api.deployment, "zone", resource.id, failure.says)

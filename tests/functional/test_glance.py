@@ -25,6 +25,7 @@ from tests.functional.cloud import assert_shown, faults_of
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.glance.deployment import LARGEST, QUOTA, served
 from tests.functional.glance.failures import DISK, FAILURES, Images
+from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.
 SECRETS = ("10.1.2.3", "/run/", "127.0.0.1")
@@ -206,3 +207,12 @@ def test_a_sick_cloud_blames_nobody(cloud, broker, mariadb):
 
     assert DISK not in str(api.show(image))
     assert faults_of(store) == before
+
+
+def test_the_program_that_people_use_lists_what_failed(cloud):
+    api, _ = cloud
+    failure = FAILURES[0]
+    resource = failure.provoke(api)
+    wait_until(lambda: "fault" in api.show(resource))
+
+    assert_listed(api.deployment, "image", resource.id, failure.says)

@@ -28,6 +28,7 @@ from tests.functional.heat.failures import (
     scaled,
     template,
 )
+from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.
 SECRETS = ("hunter2", "node7", "[SQL", "Traceback")
@@ -147,3 +148,12 @@ def test_a_sick_cloud_blames_nobody(cloud, broker, mariadb):
     wait_until(lambda: api.stack("after", template(part=part())).id, 60)
     assert faults_of(store) == before
     assert "fault" not in api.show(stack)
+
+
+def test_the_program_that_people_use_lists_what_failed(cloud):
+    api, _ = cloud
+    failure = FAILURES[0]
+    resource = failure.provoke(api)
+    wait_until(lambda: "fault" in api.show(resource))
+
+    assert_listed(api.deployment, "stack", resource.id, failure.says)

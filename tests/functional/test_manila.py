@@ -26,6 +26,7 @@ from tests.functional.cloud import (
 )
 from tests.functional.manila.deployment import served
 from tests.functional.manila.failures import FAILURES, Shares
+from tests.functional.people import assert_listed
 
 # What the exceptions of the driver hold and no owner may read.
 SECRETS = (
@@ -143,3 +144,12 @@ def test_a_sick_cloud_blames_nobody(cloud, broker, wire):
     assert "model server went away" in said
     assert faults_of(store) == before
     assert all("fault" not in api.show(share) for share in shares)
+
+
+def test_the_program_that_people_use_lists_what_failed(cloud):
+    api, _ = cloud
+    failure = FAILURES[0]
+    resource = failure.provoke(api)
+    wait_until(lambda: "fault" in api.show(resource))
+
+    assert_listed(api.deployment, "share", resource.id, failure.says)

@@ -14,6 +14,7 @@ from tests.functional.cloud import Resource, assert_told, faults_of
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.masakari.deployment import served
 from tests.functional.masakari.failures import FAILURES, Recoveries
+from tests.functional.people import assert_listed
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +126,16 @@ def test_a_request_that_is_refused_is_not_a_fault(cloud):
     time.sleep(1)
     assert faults_of(store) == before
     assert "fault" not in api.show(segment, ADMIN)
+
+
+def test_the_program_that_people_use_lists_what_failed(cloud, provoked):
+    api, _ = cloud
+    failure = FAILURES[0]
+
+    assert_listed(
+        api.deployment,
+        "notification",
+        provoked[failure.name].id,
+        failure.says,
+        ADMIN,
+    )

@@ -315,9 +315,9 @@ def test_names_cannot_drive_the_terminal_nor_leave_the_path(failed):
 def test_every_shipped_profile_tells_the_program_where_to_look():
     found = resource.resources()
 
-    words = [one.word for one in found]
+    words = [kind.word for kind in found]
     assert len(words) == len(set(words))
-    assert len({one.service.name for one in found}) == 13
+    assert len({kind.service.name for kind in found}) == 13
 
 
 def test_nothing_of_a_server_is_imported():
