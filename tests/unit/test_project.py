@@ -19,7 +19,8 @@ def requirements():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     extras = [
-        setup["options.extras_require"][name] for name in ("test", "mysql")
+        setup["options.extras_require"][name]
+        for name in ("client", "test", "mysql")
     ]
     text = "\n".join([setup["options"]["install_requires"], *extras])
     return dict(
