@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from oslo_db import exception as db_exception
 
 from fault_middleware import fault
 from fault_middleware.metrics import Metrics
 from fault_middleware.recorder import Recorder
+from fault_middleware.refusal import Refusal, judge
 from fault_middleware.store import Store
 from tests import services
 from tests.fixtures import (
@@ -250,6 +252,67 @@ def fill_table(store):
     """Store rows until the database refuses one: in a file there may be room on a full disk."""
     for number in range(1000):
         store.record([make(30_000 + number)])
+
+
+# What a server says by itself, and what becomes of a row then.
+SAID_BY_MARIADB = {
+    1021: Refusal.AWAY,  # the disk is full
+    1114: Refusal.AWAY,  # the table is full
+    1290: Refusal.AWAY,  # --read-only
+    1205: Refusal.AWAY,  # a lock
+    1142: Refusal.AWAY,  # no right
+    3675: Refusal.AWAY,  # the disk is full, in MySQL 8
+    1366: Refusal.OF_THE_ROW,  # a character
+    1406: Refusal.OF_THE_ROW,  # too long
+    1644: Refusal.UNKNOWN,  # of a trigger
+}
+SAID_BY_POSTGRESQL = {
+    "53100": Refusal.AWAY,  # the disk is full
+    "25006": Refusal.AWAY,  # read-only
+    "55P03": Refusal.AWAY,  # a lock
+    "42501": Refusal.AWAY,  # no right
+    "57014": Refusal.AWAY,  # cancelled
+    "22001": Refusal.OF_THE_ROW,  # too long
+    "23502": Refusal.OF_THE_ROW,  # not null
+    "P0001": Refusal.UNKNOWN,  # of a trigger
+}
+
+
+def refused_with(url, *sql):
+    """What is judged of an error that a real database raises."""
+    store = make_store(url)
+    try:
+        with store.writer.begin() as connection:
+            for statement in sql:
+                connection.exec_driver_sql(statement)
+    except (db_exception.DBError, sa.exc.DBAPIError) as exc:
+        return judge(exc)
+    finally:
+        close(store)
+    return None
+
+
+@pytest.mark.parametrize("number", SAID_BY_MARIADB)
+def test_what_the_error_of_mariadb_says_counts(mariadb, number):
+    signal = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}"
+    with new_database(mariadb) as url:
+        assert refused_with(url, signal) is SAID_BY_MARIADB[number]
+
+
+@pytest.mark.parametrize("state", SAID_BY_POSTGRESQL)
+def test_what_the_error_of_postgresql_says_counts(postgresql, state):
+    signal = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$"
+    with new_database(postgresql) as url:
+        assert refused_with(url, signal) is SAID_BY_POSTGRESQL[state]
+
+
+@pytest.mark.parametrize("pragma", ["max_page_count = 1", "query_only = 1"])
+def test_what_the_error_of_sqlite_says_counts(sqlite_url, pragma):
+    large = "CREATE TABLE more AS SELECT hex(randomblob(90000)) AS large"
+
+    refusal = refused_with(sqlite_url, f"PRAGMA {pragma}", large)
+
+    assert refusal is Refusal.AWAY
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from tests.fixtures import (
     Service,
     close,
     make_store,
+    new_database,
     parse,
     read_data,
     write_configuration,
@@ -308,6 +309,28 @@ def test_the_services_own_details_are_hidden_on_every_path_that_shows_them(
     assert not world.sees(
         app, {"X-Auth-Token": "member"}, path.format(INSTANCE)
     )
+
+
+def test_neither_an_error_nor_a_library_tells_the_texts_of_a_refused_row(
+    mariadb, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    with new_database(mariadb) as url:
+        store = make_store(url)
+        with store.writer.begin() as connection:
+            connection.exec_driver_sql(
+                "CREATE TRIGGER no BEFORE INSERT ON instance_faults FOR EACH"
+                " ROW SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1366"
+            )
+        row = fault.make("trove", INSTANCE, message="a text of no use")
+
+        with pytest.raises(Exception, match="1366") as raised:
+            store.record([row])
+        close(store)
+
+    assert "a text of no use" not in str(raised.value)
+    assert "1366" in caplog.text
+    assert "a text of no use" not in caplog.text
 
 
 def test_our_own_log_holds_no_secrets_and_no_payloads(

@@ -232,6 +232,26 @@ MORE_SECRETS = [
     "the password is S3cr3tX9",
     "root:$6$saltsalt$S3cr3tabcdefgh:19000:0:99999:7:::",
     'Authorization: Digest username="u", realm="r", response="S3cr3t"',
+    # What no other rule than one hides.
+    "tls.key LS0tLS1CRUdJTiBSU0EgUFJJVkFURSS3cr3tAbcd",
+    "jdbc:oracle:thin:scott/S3cr3t@//db:1521/x",
+    "{'Authorization': 'S3cr3t opaque', 'a': 1}",
+    "X-Auth-Token: a b S3cr3t",
+    "got gAAAAABmS3cr3t" + "aB3_" * 30,
+    "got eyJhbGciOiJIUzI1NiJ9.eyJS3cr3tzdWIiOiJhIn0.c2lnbmF0dXJl",
+    "got s.S3cr3tabcdefghijklmnopqr",
+    "kubeadm join h:6443 with s3cr3t.0123456789abcdef",
+    "- name: DB_PASSWORD\n  value: S3cr3t",
+    "admin_pass =\n    S3cr3t",
+    "set_admin_password('S3cr3t')",
+    "<name>db_password</name><value>S3cr3t</value>",
+    "snmpget -v3 -A one -X S3cr3t h",
+    "smbclient -U u%S3cr3t //h/x",
+    "mysqladmin -u root password 'a S3cr3t'",
+    "kubectl create secret generic x --from-literal=a=S3cr3t",
+    "ALTER ROLE x WITH PASSWORD 'a, S3cr3t'",
+    "SELECT PASSWORD('S3cr3t')",
+    "ALTER ROLE x PASSWORD $$a, S3cr3t$$",
 ]  # fmt: skip
 
 

@@ -240,6 +240,23 @@ def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(
     assert "dbaas.x.error m-1" in caplog.text
 
 
+def test_who_may_publish_forges_no_line_of_the_log(recorder, caplog):
+    forged = "\r\n2026-11-26 12:00:00 CRITICAL keystone root logged in\x1b[31m"
+
+    recorder.extract(
+        {
+            "event_type": f"dbaas.{forged}.error",
+            "priority": "info",
+            "message_id": f"m{forged}",
+            "payload": {"instance_id": "no id"},
+        }
+    )
+
+    (line,) = caplog.messages
+    assert line.isprintable()
+    assert "\\r\\n2026" in line
+
+
 def test_that_nothing_can_be_stored_is_said_before_the_first_fault_comes(
     recorder, store, caplog
 ):

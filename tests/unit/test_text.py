@@ -128,6 +128,29 @@ def test_a_secret_that_the_cut_divides_is_not_stored_by_half(before_the_end):
     assert cleaned.endswith(" z z")
 
 
+def test_half_a_token_is_not_kept_where_masking_made_the_beginning_shorter():
+    begin = f"user_data='{'A' * 9000}'\n"
+    # What is looked at of the beginning ends within the token.
+    filler = "x " * ((40 * 1024 - len(begin) - 12) // 2)
+    token = "ghp_" + "aB3dE" * 8
+
+    cleaned = clean(begin + filler + token + " y" * 30_000)
+
+    assert "ghp_" not in cleaned
+
+
+def test_half_a_password_is_not_kept_where_masking_made_the_end_shorter():
+    end = f"\nuser_data='{'A' * 9000}'\nlast line"
+    # What is looked at of the end begins within the password.
+    rest = "!aB3(dE5) and S3cr3t!'"
+    filler = "x" * (40 * 1024 - len(rest) - len(end))
+
+    cleaned = clean("y " * 30_000 + "password='aB3" + rest + filler + end)
+
+    assert "S3cr3t" not in cleaned
+    assert cleaned.endswith("\nlast line")
+
+
 def test_a_long_text_keeps_both_ends():
     lines = [f"line {n} of the log" for n in range(20_000)]
 
