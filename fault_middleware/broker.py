@@ -32,6 +32,8 @@ class RabbitLink:
         # Of kombu, whose object stays the same when it connects again.
         self._drain = self._link.connection.drain_events
         self._link.connection.drain_events = self._drain_all
+        # Now, and not when messages are in hand, as said above.
+        _ = self.heartbeat, self.frames
 
     @property
     def heartbeat(self) -> float:
@@ -39,14 +41,14 @@ class RabbitLink:
         return float(self._link.heartbeat_timeout_threshold)
 
     @property
-    def is_open(self) -> bool:
-        """Whether there is a connection."""
-        return bool(self._link.connection.connected)
-
-    @property
-    def frames(self) -> int:
-        """How many frames have come through the open connection, heartbeats too."""
-        return int(self._link.connection.connection.bytes_recv)
+    def frames(self) -> int | None:
+        """How many frames have come, heartbeats too; None while there is no connection."""
+        channel = self._link.channel
+        # Of the channel, as kombu would connect when it is asked for its connection.
+        connection = None if channel is None else channel.connection
+        if connection is None or not connection.connected:
+            return None
+        return int(connection.bytes_recv)
 
     def _drain_all(self, timeout: float | None = None) -> None:
         """Wait for a message, and read what is behind it: faster than a wait for each."""
@@ -94,6 +96,8 @@ class Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging
         batch_timeout: float | None = None,
     ) -> list[Any]:
         """A batch; empty if nothing came for half a second."""
+        # Before a batch is in hand, which an error would lose.
+        self._note()
         pause = (batch_timeout or 0) - _NEXT
         batch: list[Any] = self.reader.poll(timeout=_IDLE)
         while 0 < len(batch) < batch_size:
@@ -101,7 +105,6 @@ class Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging
             if not more:
                 break
             batch += more
-        self._note()
         return batch
 
     def silence(self) -> str | None:
@@ -118,15 +121,15 @@ class Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging
         return None
 
     def _note(self) -> None:
-        """Note, when a read has ended, whether there is a connection, and something came."""
+        """Note whether there is a connection, and whether something has come through it."""
         now = time.monotonic()
         if self._link is None:
             self._connected = now
             return
-        if not self._link.is_open:
+        frames = self._link.frames
+        if frames is None:
             return
         self._connected = now
-        frames = self._link.frames
         if frames != self._frames:
             self._frames = frames
             self._heard = now
