@@ -38,9 +38,9 @@ _WRONG_URL = (
     "[ as %5B and ] as %5D"
 )
 _KAFKA = (
-    "is not for listening: oslo.messaging's driver for Kafka takes a notification for done before "
-    "it is stored, and would lose some. Let the services store their faults themselves, with "
-    "[oslo_messaging_notifications] driver = fault_middleware"
+    "transport_url: the consumer does not listen to Kafka. oslo.messaging's driver takes a "
+    "notification for done before it is stored, so some would be lost. Let the services store "
+    "their faults themselves, with [oslo_messaging_notifications] driver = fault_middleware"
 )
 
 #: Notifications as profiles read them.
@@ -107,7 +107,7 @@ def listening_url(
     """
     url = transport_url(conf, settings)
     if url.transport == "kafka":
-        raise ConfigurationError(f"transport_url: {url.transport} {_KAFKA}")
+        raise ConfigurationError(_KAFKA)
     return url
 
 
