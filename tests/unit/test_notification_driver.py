@@ -17,7 +17,7 @@ import pytest
 from oslo_context import context as oslo_context
 
 from fault_middleware.deploy import deploy
-from fault_middleware.driver import Driver
+from fault_middleware.notification_driver import Driver
 from tests.fixtures import (
     INSTANCE,
     PROJECT,
@@ -462,7 +462,7 @@ def test_a_configuration_that_is_mended_ends_the_alarm(world, tmp_path):
     """Of the process before, in a folder that processes share."""
     script = (
         "import sys, prometheus_client\nfrom oslo_config import cfg\n"
-        "from fault_middleware.driver import Driver\n"
+        "from fault_middleware.notification_driver import Driver\n"
         "cfg.CONF([], default_config_files=sys.argv[1:])\n"
         "from fault_middleware.metrics import Metrics\n"
         "Driver()\n"
@@ -508,7 +508,7 @@ import sys
 {before}
 import logging, os
 from oslo_config import cfg
-from fault_middleware.driver import Driver
+from fault_middleware.notification_driver import Driver
 logging.basicConfig(level=logging.INFO)
 cfg.CONF([], default_config_files=[sys.argv[1]])
 one, two = {notifications!r}
