@@ -4,7 +4,7 @@
 Most requests are not shows, and cost one comparison of the path.  For the others the steps are:
 match, call the application, find the instances and their faults, learn who asks, render, and
 splice.  An error in one of our own steps is logged, and the response goes out as the application
-made it.
+made it, but for details that the policy may keep from whoever asks.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from fault_middleware.fault import Fault
 from fault_middleware.instances import ShownInstances
 from fault_middleware.metrics import Metrics, Site
-from fault_middleware.policy import Policy, Viewer, Visibility
+from fault_middleware.policy import Policy, Visibility
 from fault_middleware.profile import RouteTable
 from fault_middleware.response import Response
 from fault_middleware.route import Instance, ShowRequest
@@ -31,6 +31,8 @@ LIST_SECONDS = 2.0
 #: A header of a response in which every fault is shown that there is. A show without it has no
 #: filter in front of it, or its database did not answer.
 HEADER = ("X-Instance-Faults", "shown")
+
+_NOTHING = Visibility(show=False, details=False)
 
 _Found = TypeVar("_Found")
 
@@ -88,10 +90,12 @@ class FaultFilter:
         response.call(self._application, environ)
         if not response.is_held:
             return response.passed_on
-        with self._metrics.guard(
-            Site.FILTER, f"no fault is shown in {request.path!r}"
-        ):
+        try:
             self._complete(request, response, environ)
+        except Exception as exc:
+            text = f"no fault is shown in {request.path!r}"
+            self._metrics.error(Site.FILTER, text, exc)
+            self._withhold(request, response)
         return response.finish()
 
     def _complete(
@@ -109,35 +113,56 @@ class FaultFilter:
         except _NoAnswerError:
             # Go on: the policy still applies to the service's own fault.
             is_known = False
-        body = self._body(request, instances, faults, environ)
+        if faults or instances.has_own_fault:
+            shown = self._see(request, instances, faults, environ)
+            are_rendered = self._render(request, instances, shown)
+            is_known = is_known and are_rendered
+        body = instances.encode()
         if body is not None:
             response.replace(body)
         if is_known:
             response.add(HEADER)
 
-    def _body(
+    def _withhold(self, request: ShowRequest, response: Response) -> None:
+        """Leave the response as it came, but for the details of the service's own faults.
+
+        Nothing is known of the caller, who may be one from whom the policy keeps them.
+        """
+        with self._metrics.guard(
+            Site.FILTER, f"the body of {request.path!r} stays as it is"
+        ):
+            instances = ShownInstances(request.route, response.body)
+            form = request.route.form
+            if instances.has_own_fault:
+                for instance in instances:
+                    own = form.withheld(instance.members, _NOTHING)
+                    instances.splice(instance, own)
+            body = instances.encode()
+            if body is not None:
+                response.replace(body)
+
+    def _render(
         self,
         request: ShowRequest,
         instances: ShownInstances,
-        faults: Mapping[str, Fault],
-        environ: WSGIEnvironment,
-    ) -> bytes | None:
-        """The body with the faults in it; None where nothing is to be changed."""
-        if not faults and not instances.has_own_fault:
-            return None
-
-        viewer = self._policy.viewer(environ)
-        shown = self._see(request, instances, faults, viewer)
-        if request.route.many:
-            shown = self._with_long_texts(request, shown)
-
+        shown: list[_Shown],
+    ) -> bool:
+        """Show each instance's fault; whether all could be shown."""
         form = request.route.form
+        are_rendered = True
         for part in shown:
-            instances.splice(
-                part.instance,
-                form.render(part.instance.members, part.fault, part.visible),
-            )
-        return instances.encode()
+            members = part.instance.members
+            try:
+                view = form.render(members, part.fault, part.visible)
+                instances.splice(part.instance, view)
+            except Exception as exc:
+                # What is wrong with one row is no reason to hide the others of a list.
+                are_rendered = False
+                text = f"the fault of instance {part.instance.id} is not shown"
+                self._metrics.error(Site.FILTER, text, exc)
+                own = form.withheld(members, part.visible)
+                instances.splice(part.instance, own)
+        return are_rendered
 
     def _find(
         self, request: ShowRequest, instances: ShownInstances
@@ -192,13 +217,14 @@ class FaultFilter:
         request: ShowRequest,
         instances: ShownInstances,
         faults: Mapping[str, Fault],
-        viewer: Viewer,
+        environ: WSGIEnvironment,
     ) -> list[_Shown]:
         """The instances with a fault, ours or the service's own, as the caller may see it.
 
         The details of a fault that the service wrote are under the policy, whatever the path and
         the query say. Who sees the rest of it the service has decided.
         """
+        viewer = self._policy.viewer(environ)
         shown = []
         for instance in instances:
             fault = faults.get(instance.id)
@@ -209,6 +235,8 @@ class FaultFilter:
             if fault is not None or request.route.form.key in instance.members:
                 target = request.policy_target(instance, fault)
                 shown.append(_Shown(instance, fault, viewer.sees(target)))
+        if request.route.many:
+            return self._with_long_texts(request, shown)
         return shown
 
     def _with_long_texts(

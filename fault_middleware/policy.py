@@ -240,9 +240,17 @@ class Policy:
 def _states(path: str) -> Iterator[tuple[Any, ...]]:
     """The state of a file; of a folder, that of each file in it as well."""
     yield _state(path)
-    if os.path.isdir(path):
-        for name in sorted(os.listdir(path)):
-            yield _state(os.path.join(path, name))
+    if not os.path.isdir(path):
+        return
+    try:
+        names = sorted(os.listdir(path))
+    except (
+        OSError
+    ) as exc:  # it went away just now, or is not ours to look into
+        yield path, exc.errno
+        return
+    for name in names:
+        yield _state(os.path.join(path, name))
 
 
 def _state(path: str) -> tuple[Any, ...]:

@@ -57,9 +57,17 @@ class Form(abc.ABC):
             if fault.is_clearance:
                 return None
             return self._ours(fault, visible)
-        existing = instance.get(self.key)
-        theirs = self._theirs(existing, visible)
-        return clean_all(theirs, depth=_DEPTH)
+        theirs = self._read(instance.get(self.key))
+        return clean_all(self._without_details(theirs, visible), depth=_DEPTH)
+
+    def withheld(
+        self, instance: Mapping[str, Any], visible: Visibility
+    ) -> Any:
+        """The service's own fault, but for details that the caller may not see.
+
+        For where :meth:`render` fails, so nothing else is done to it: it is not masked either.
+        """
+        return self._without_details(instance.get(self.key), visible)
 
     @abc.abstractmethod
     def needs_long_texts(self, visible: Visibility) -> bool:
@@ -69,12 +77,20 @@ class Form(abc.ABC):
     def _ours(self, fault: Fault, visible: Visibility) -> dict[str, Any] | str:
         """A fault of the table in this form."""
 
+    @property
     @abc.abstractmethod
-    def _theirs(self, existing: Any, visible: Visibility) -> Any:
-        """The service's own fault, without what the caller may not see."""
+    def _hides_in_texts(self) -> bool:
+        """Whether texts of the service's own fault may be JSON with details in it."""
 
-    def _hides_theirs(self, visible: Visibility) -> bool:
-        return not visible.details and self.existing_details != "keep"
+    def _read(self, existing: Any) -> Any:
+        """The service's own fault, as clients are to read it."""
+        return existing
+
+    def _without_details(self, existing: Any, visible: Visibility) -> Any:
+        """The service's own fault, without what the caller may not see."""
+        if visible.details or self.existing_details == "keep":
+            return existing
+        return _without(self.details, existing, in_texts=self._hides_in_texts)
 
     def _wins(
         self, fault: Fault, instance: Mapping[str, Any], visible: Visibility
@@ -146,17 +162,12 @@ class FaultForm(Form):
         view["message"] = fault.message
         if visible.details:
             view[self.details] = fault.details
-        if self._is_text:
+        if self.value == "text":
             return json.dumps(view)
         return view
 
-    def _theirs(self, existing: Any, visible: Visibility) -> Any:
-        if not self._hides_theirs(visible):
-            return existing
-        return _without(self.details, existing, in_texts=self._is_text)
-
     @property
-    def _is_text(self) -> bool:
+    def _hides_in_texts(self) -> bool:
         return self.value == "text"
 
 
@@ -180,15 +191,16 @@ class ProblemForm(Form):
             view[self.details] = fault.details
         return view
 
-    def _theirs(self, existing: Any, visible: Visibility) -> Any:
-        if isinstance(existing, Mapping):
-            lifted = problem.lift(existing)
-            if lifted is not None:
-                existing = lifted.to_dict()
-        if not self._hides_theirs(visible):
-            return existing
+    @property
+    def _hides_in_texts(self) -> bool:
         # What is not quite a problem has one in a text perhaps, with its traceback.
-        return _without(self.details, existing, in_texts=True)
+        return True
+
+    def _read(self, existing: Any) -> Any:
+        if not isinstance(existing, Mapping):
+            return existing
+        lifted = problem.lift(existing)
+        return existing if lifted is None else lifted.to_dict()
 
 
 def build(data: Mapping[str, Any]) -> Form:

@@ -761,6 +761,21 @@ def test_a_folder_that_is_a_file_is_a_policy_that_cannot_be_read(
     )
 
 
+def test_a_folder_that_cannot_be_looked_into_is_no_error_of_a_request(
+    folder, tmp_path, monkeypatch
+):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", refuse)
+        patched.setattr(os, "walk", lambda path: iter(()))
+        seen = sight(folder, keystone("member"))
+    assert seen == MESSAGE
+
+    assert sight(folder, keystone("admin")) == ALL
+
+
 class Judge(socketserver.ThreadingMixIn, http.server.HTTPServer):
     """A server that rules ask: it says yes for one instance, and nothing at all while ``mute``."""
 

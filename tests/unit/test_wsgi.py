@@ -39,6 +39,7 @@ from tests.fixtures import (
 SHOW = f"/p1/instances/{INSTANCE}"
 LIST = "/p1/instances/detail"
 ADMIN = {"X-Roles": "admin"}
+MEMBER = {"X-Roles": "member"}
 OWN = {
     "message": "own",
     "created": "2026-01-01T00:00:00",
@@ -215,11 +216,15 @@ def own_functions():
 @pytest.fixture(scope="module")
 def called(conf):
     """Those that a show and a list with a fault of the service's own do call."""
+    return functions_called(conf, ADMIN)
+
+
+def functions_called(conf, headers):
     wrapped = webtest.TestApp(FaultMiddleware(Service(with_faults()), conf))
     codes = set()
     sys.setprofile(lambda frame, event, arg: codes.add(frame.f_code))
-    wrapped.get(SHOW, headers=ADMIN)
-    wrapped.get(LIST, headers=ADMIN)
+    wrapped.get(SHOW, headers=headers)
+    wrapped.get(LIST, headers=headers)
     sys.setprofile(None)
     return [
         (owner, name)
@@ -264,6 +269,61 @@ def test_an_error_in_any_function_of_ours_leaves_the_response_as_it_is(
                         else shown["instances"]
                     ):
                         assert "details" not in one.get("fault", {})
+
+
+def test_an_error_in_any_function_of_ours_shows_no_member_the_services_own_details(
+    conf, monkeypatch
+):
+    service = Service(with_faults())
+    wrapped = webtest.TestApp(FaultMiddleware(service, conf))
+    called = functions_called(conf, MEMBER)
+    with monkeypatch.context() as patched:
+        # What is called then is what finds a fault in a body, and takes its details out.
+        patched.setattr(filter.FaultFilter, "_complete", raise_injected)
+        needed = functions_called(conf, MEMBER)
+    others = [function for function in called if function not in needed]
+    assert len(others) > 25
+
+    for owner, name in others:
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, raise_injected)
+            one = wrapped.get(SHOW, headers=MEMBER).json["instance"]
+            many = wrapped.get(LIST, headers=MEMBER).json["instances"]
+        for instance in (one, *many[:2]):
+            assert instance["fault"]["message"] in ("own", "boom")
+            assert "details" not in instance["fault"]
+
+
+def test_a_row_that_cannot_be_shown_hides_no_other_and_lets_no_details_out(
+    tmp_path,
+):
+    url = f"sqlite:///{tmp_path}/faults.sqlite"
+    made = make_store(url)
+    made.record([fault.make("trove", INSTANCE, message="unreadable")])
+    made.record([fault.make("trove", "y", message="boom")])
+    with made.writer.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE instance_faults SET message = x'ff' WHERE instance_id != 'y'"
+        )
+    file = write_configuration(
+        tmp_path / "x.conf", url, consumer="external", credentials="headers"
+    )
+    wrapped = webtest.TestApp(
+        FaultMiddleware(
+            Service(with_faults()), {"oslo_config_file": str(file)}
+        )
+    )
+
+    answer = wrapped.get(LIST, headers=MEMBER)
+
+    first, second, third = answer.json["instances"]
+    without_details = {"message": "own", "created": OWN["created"]}
+    assert first["fault"] == second["fault"] == without_details
+    assert third["fault"]["message"] == "boom"
+    assert filter.HEADER[0] not in answer.headers
+    seen_by_admin = wrapped.get(LIST, headers=ADMIN).json["instances"]
+    assert seen_by_admin[0]["fault"] == OWN
+    close(made)
 
 
 def test_what_is_no_error_is_not_swallowed(conf, monkeypatch):
