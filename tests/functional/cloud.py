@@ -3,14 +3,24 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from fault_middleware.store import Store
-from tests.fixtures import rows, wait_until
+from tests.fixtures import (
+    close,
+    make_store,
+    new_database,
+    require,
+    rows,
+    wait_until,
+)
 from tests.functional.deployment import ADMIN, AWAY, MEMBER, Deployment
 from tests.services import Broker, Relay
 
@@ -97,6 +107,44 @@ class Failure:
     provoke: Callable[[Any], Resource]
     root: str
     says: str
+
+
+def need(service: str, *packages: str) -> None:
+    """Skip the test where the service is not installed, or a package that it needs."""
+    for name in (service, *packages):
+        if importlib.util.find_spec(name) is None:
+            text = f"{name} is not installed; tox -e {service} has it"
+            require(service, text)
+
+
+@contextlib.contextmanager
+def running(
+    service: str,
+    served: Callable[..., AbstractContextManager[Deployment]],
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: Broker,
+) -> Iterator[tuple[Deployment, Store]]:
+    """A service with the filter, the driver and the log handler, and the table of its faults.
+
+    :param served: of the module ``deployment`` that the service has in ``tests/functional``
+    :param folder: for its files
+    :param database: the service's own, in MariaDB
+    :param faults: the server that the table gets a database in
+    """
+    need(service)
+    with new_database(faults) as table:
+        store = make_store(table)
+        with served(
+            folder / "run",
+            database=f"{database}?charset=utf8mb4",
+            faults=table,
+            broker=broker.new_host(service),
+        ) as deployment:
+            yield deployment, store
+        close(store)
 
 
 def faults_of(store: Store) -> set[str]:

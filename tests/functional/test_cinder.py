@@ -4,20 +4,11 @@
 Needs cinder in the same virtualenv (``tox -e cinder``).
 """
 
-import importlib.util
 import time
 
 import pytest
 
-from tests.fixtures import (
-    close,
-    lose_connections,
-    make_store,
-    new_database,
-    relayed,
-    require,
-    wait_until,
-)
+from tests.fixtures import lose_connections, new_database, relayed, wait_until
 from tests.functional.cinder.deployment import served
 from tests.functional.cinder.failures import FAILURES, Volumes
 from tests.functional.cloud import (
@@ -26,6 +17,7 @@ from tests.functional.cloud import (
     broker_away,
     database_away,
     faults_of,
+    running,
 )
 from tests.functional.people import assert_listed
 
@@ -62,21 +54,19 @@ def wire(mariadb):
 @pytest.fixture(scope="module")
 def cloud(broker, wire, postgresql, tmp_path_factory):
     """The API of a Cinder whose processes have the driver and the log handler."""
-    if importlib.util.find_spec("cinder") is None:
-        require("cinder", "cinder is not installed; tox -e cinder has it")
-    folder = tmp_path_factory.mktemp("cinder") / "run"
-    with new_database(postgresql) as faults:
-        store = make_store(faults)
-        utf8 = f"{wire.url}?charset=utf8mb4"
-        host = broker.new_host("cinder")
-        with served(
-            folder, database=utf8, faults=faults, broker=host
-        ) as deployment:
-            found = Volumes(deployment)
-            wait_until(found.is_up, 180)
-            found.prepare()
-            yield found, store
-        close(store)
+    folder = tmp_path_factory.mktemp("cinder")
+    with running(
+        "cinder",
+        served,
+        folder,
+        database=wire.url,
+        faults=postgresql,
+        broker=broker,
+    ) as (deployment, store):
+        found = Volumes(deployment)
+        wait_until(found.is_up, 180)
+        found.prepare()
+        yield found, store
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)

@@ -5,23 +5,15 @@ Needs glance and its client in the same virtualenv (``tox -e glance``).
 """
 
 import contextlib
-import importlib.util
+import importlib
 import json
 import time
 
 import jsonschema
 import pytest
 
-from tests.fixtures import (
-    close,
-    lose_connections,
-    make_store,
-    new_database,
-    require,
-    rows,
-    wait_until,
-)
-from tests.functional.cloud import assert_shown, faults_of
+from tests.fixtures import lose_connections, new_database, rows, wait_until
+from tests.functional.cloud import assert_shown, faults_of, running
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.glance.deployment import LARGEST, QUOTA, served
 from tests.functional.glance.failures import DISK, FAILURES, Images
@@ -36,20 +28,21 @@ FULL_THERE = b"fail-full slow" + b"x" * 99
 @pytest.fixture(scope="module")
 def cloud(broker, mariadb, postgresql, tmp_path_factory):
     """The API of a Glance that has the driver and the log handler."""
-    if importlib.util.find_spec("glance") is None:
-        require("glance", "glance is not installed; tox -e glance has it")
-    folder = tmp_path_factory.mktemp("glance") / "run"
-    with new_database(mariadb) as own, new_database(postgresql) as faults:
-        store = make_store(faults)
-        utf8 = f"{own}?charset=utf8mb4"
-        host = broker.new_host("glance")
-        with served(
-            folder, database=utf8, faults=faults, broker=host
-        ) as deployment:
-            found = Images(deployment)
-            wait_until(lambda: found.is_up(), 180)
-            yield found, store
-        close(store)
+    folder = tmp_path_factory.mktemp("glance")
+    with (
+        new_database(mariadb) as own,
+        running(
+            "glance",
+            served,
+            folder,
+            database=own,
+            faults=postgresql,
+            broker=broker,
+        ) as (deployment, store),
+    ):
+        found = Images(deployment)
+        wait_until(found.is_up, 180)
+        yield found, store
 
 
 @pytest.fixture

@@ -5,20 +5,12 @@ Needs heat in the same virtualenv (``tox -e heat``).
 """
 
 import contextlib
-import importlib.util
 import time
 
 import pytest
 
-from tests.fixtures import (
-    close,
-    lose_connections,
-    make_store,
-    new_database,
-    require,
-    wait_until,
-)
-from tests.functional.cloud import assert_shown, faults_of
+from tests.fixtures import lose_connections, new_database, wait_until
+from tests.functional.cloud import assert_shown, faults_of, running
 from tests.functional.heat.deployment import served
 from tests.functional.heat.failures import (
     FAILURES,
@@ -37,21 +29,22 @@ SECRETS = ("hunter2", "node7", "[SQL", "Traceback")
 @pytest.fixture(scope="module")
 def cloud(broker, mariadb, postgresql, tmp_path_factory):
     """The API of a Heat whose processes have the driver and the log handler."""
-    if importlib.util.find_spec("heat") is None:
-        require("heat", "heat is not installed; tox -e heat has it")
-    folder = tmp_path_factory.mktemp("heat") / "run"
-    with new_database(mariadb) as own, new_database(postgresql) as faults:
-        store = make_store(faults)
-        utf8 = f"{own}?charset=utf8mb4"
-        host = broker.new_host("heat")
-        with served(
-            folder, database=utf8, faults=faults, broker=host
-        ) as deployment:
-            found = Stacks(deployment)
-            wait_until(lambda: found.is_up(), 180)
-            fill_disk(own)
-            yield found, store
-        close(store)
+    folder = tmp_path_factory.mktemp("heat")
+    with (
+        new_database(mariadb) as own,
+        running(
+            "heat",
+            served,
+            folder,
+            database=own,
+            faults=postgresql,
+            broker=broker,
+        ) as (deployment, store),
+    ):
+        found = Stacks(deployment)
+        wait_until(found.is_up, 180)
+        fill_disk(own)
+        yield found, store
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)

@@ -4,25 +4,18 @@
 Needs manila in the same virtualenv (``tox -e manila``).
 """
 
-import importlib.util
 import time
 
 import pytest
 
-from tests.fixtures import (
-    close,
-    make_store,
-    new_database,
-    relayed,
-    require,
-    wait_until,
-)
+from tests.fixtures import new_database, relayed, wait_until
 from tests.functional.cloud import (
     assert_shown,
     back_end_away,
     broker_away,
     database_away,
     faults_of,
+    running,
 )
 from tests.functional.manila.deployment import served
 from tests.functional.manila.failures import FAILURES, Shares
@@ -50,21 +43,19 @@ def wire(mariadb):
 @pytest.fixture(scope="module")
 def cloud(broker, wire, postgresql, tmp_path_factory):
     """The API of a Manila whose processes have the driver and the log handler."""
-    if importlib.util.find_spec("manila") is None:
-        require("manila", "manila is not installed; tox -e manila has it")
-    folder = tmp_path_factory.mktemp("manila") / "run"
-    with new_database(postgresql) as faults:
-        store = make_store(faults)
-        utf8 = f"{wire.url}?charset=utf8mb4"
-        host = broker.new_host("manila")
-        with served(
-            folder, database=utf8, faults=faults, broker=host
-        ) as deployment:
-            found = Shares(deployment)
-            found.prepare()
-            wait_until(found.is_up, 180)
-            yield found, store
-        close(store)
+    folder = tmp_path_factory.mktemp("manila")
+    with running(
+        "manila",
+        served,
+        folder,
+        database=wire.url,
+        faults=postgresql,
+        broker=broker,
+    ) as (deployment, store):
+        found = Shares(deployment)
+        found.prepare()
+        wait_until(found.is_up, 180)
+        yield found, store
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)

@@ -4,13 +4,12 @@
 Needs masakari in the same virtualenv (``tox -e masakari``).
 """
 
-import importlib.util
 import time
 
 import pytest
 
-from tests.fixtures import close, make_store, new_database, require
-from tests.functional.cloud import Resource, assert_told, faults_of
+from tests.fixtures import new_database
+from tests.functional.cloud import Resource, assert_told, faults_of, running
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.masakari.deployment import served
 from tests.functional.masakari.failures import FAILURES, Recoveries
@@ -20,20 +19,19 @@ from tests.functional.people import assert_listed
 @pytest.fixture(scope="module")
 def cloud(broker, mariadb, postgresql, tmp_path_factory):
     """The API of a Masakari whose engine has the driver and the log handler."""
-    if importlib.util.find_spec("masakari") is None:
-        require(
-            "masakari", "masakari is not installed; tox -e masakari has it"
-        )
-    folder = tmp_path_factory.mktemp("masakari") / "run"
-    with new_database(mariadb) as own, new_database(postgresql) as faults:
-        store = make_store(faults)
-        utf8 = f"{own}?charset=utf8mb4"
-        host = broker.new_host("masakari")
-        with served(
-            folder, database=utf8, faults=faults, broker=host
-        ) as deployment:
-            yield Recoveries(deployment), store
-        close(store)
+    folder = tmp_path_factory.mktemp("masakari")
+    with (
+        new_database(mariadb) as own,
+        running(
+            "masakari",
+            served,
+            folder,
+            database=own,
+            faults=postgresql,
+            broker=broker,
+        ) as (deployment, store),
+    ):
+        yield Recoveries(deployment), store
 
 
 @pytest.fixture(scope="module")

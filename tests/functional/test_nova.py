@@ -7,21 +7,13 @@ Needs nova and openstack-placement in the same virtualenv (``tox -e nova``).
 import concurrent.futures
 import contextlib
 import dataclasses
-import importlib.util
 import time
 
 import pytest
 import sqlalchemy as sa
 
-from tests.fixtures import (
-    close,
-    make_store,
-    new_database,
-    relayed,
-    require,
-    wait_until,
-)
-from tests.functional.cloud import faults_of
+from tests.fixtures import close, make_store, new_database, relayed, wait_until
+from tests.functional.cloud import faults_of, need
 from tests.functional.deployment import ADMIN, AWAY
 from tests.functional.nova import deployment as nova
 from tests.functional.nova import failures
@@ -53,9 +45,7 @@ class Stand:
 @pytest.fixture(scope="module")
 def stand(broker, mariadb, postgresql, tmp_path_factory):
     """A Nova whose processes have the driver and the log handler."""
-    for name in ("nova", "placement"):
-        if importlib.util.find_spec(name) is None:
-            require("nova", f"{name} is not installed; tox -e nova has it")
+    need("nova", "placement")
     folder = tmp_path_factory.mktemp("nova") / "run"
     with contextlib.ExitStack() as stack:
         relay = stack.enter_context(relayed(mariadb))
