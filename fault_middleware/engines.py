@@ -5,13 +5,13 @@ who wait for as long as a large table takes.
 
 import math
 import re
-import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from oslo_db.sqlalchemy import engines
 
+from fault_middleware import bounds
 from fault_middleware.options import DATABASE_GROUP, ConfigurationError
 
 _URLS = ("connection", "slave_connection")
@@ -83,7 +83,7 @@ def reader(options: Mapping[str, Any], timeout: float) -> sa.Engine:
         pool_timeout=timeout,
         hide_parameters=True,
     )
-    _bound(engine, timeout)
+    bounds.bound(engine, timeout)
     return engine
 
 
@@ -162,7 +162,7 @@ class Lookup:
 def writer(options: Mapping[str, Any]) -> sa.Engine:
     """An engine by oslo.db, as the options say; whoever writes decides how long to try."""
     engine = _by_oslo(options, _WRITE_TIMEOUT)
-    _bound(engine, _WRITE_TIMEOUT)
+    bounds.bound(engine, _WRITE_TIMEOUT)
     return engine
 
 
@@ -219,40 +219,3 @@ def _defaults(backend: str, seconds: float | None) -> dict[str, str]:
         if seconds is not None:
             defaults["options"] = f"-c statement_timeout={milliseconds}"
     return defaults
-
-
-def _bound(engine: sa.Engine, seconds: float) -> None:
-    """Bound the wait for an answer in psycopg, whose library waits for ever for a mute server."""
-    if engine.dialect.driver != "psycopg":
-        return
-    import psycopg
-
-    class Connection(psycopg.Connection[Any]):
-        def wait(
-            self, gen: Generator[Any, Any, Any], *args: Any, **options: Any
-        ) -> Any:
-            return super().wait(
-                self._until(gen, time.monotonic() + seconds), *args, **options
-            )
-
-        def _until(
-            self, gen: Generator[Any, Any, Any], end: float
-        ) -> Generator[Any, Any, Any]:
-            try:
-                state = next(gen)
-                while True:
-                    ready = yield state
-                    if time.monotonic() > end:
-                        self.close()
-                        raise psycopg.OperationalError(
-                            f"no answer within {seconds} s"
-                        )
-                    state = gen.send(ready)
-            except StopIteration as exc:
-                return exc.value
-
-    @sa.event.listens_for(engine, "do_connect")
-    def connect(
-        dialect: Any, record: Any, arguments: Any, parameters: Any
-    ) -> Any:
-        return Connection.connect(*arguments, **parameters)

@@ -290,6 +290,7 @@ class Relay:
         self._lock = threading.Lock()
         self._passing = threading.Event()
         self._passing.set()
+        self._pause = 0.0
         self.url = ""
         self.trips = 0
         self.port = 0
@@ -308,6 +309,10 @@ class Relay:
     def unmute(self) -> None:
         """Hand on again, also what was held."""
         self._passing.set()
+
+    def drip(self, seconds: float) -> None:
+        """Hand on what servers say byte for byte, with a pause behind each; 0 for at once."""
+        self._pause = seconds
 
     def cut(self) -> None:
         """Close every connection."""
@@ -359,9 +364,19 @@ class Relay:
                     with self._lock:
                         self.trips += 1
                 spoke[0] = not is_client
+                if not is_client:
+                    data = self._hand_on_slowly(data, sink)
                 sink.sendall(data)
         for end in (source, sink):
             end.close()
+
+    def _hand_on_slowly(self, data: bytes, sink: socket.socket) -> bytes:
+        """Hand on byte for byte; returns what is left when that is over."""
+        while self._pause and data:
+            sink.sendall(data[:1])
+            data = data[1:]
+            time.sleep(self._pause)
+        return data
 
 
 def _find(program: str, *folders: Path) -> str:

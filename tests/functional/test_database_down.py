@@ -124,6 +124,18 @@ def test_a_mute_server(world, connected):
     check_failure_and_recovery(world, mend)
 
 
+@pytest.mark.parametrize("connected", [False, True])
+def test_a_server_that_answers_byte_for_byte(world, connected):
+    if connected:
+        assert world.show()[1]
+    world.relay.drip(LOOKUP_TIMEOUT / 4)
+
+    def mend():
+        world.relay.drip(0)
+
+    check_failure_and_recovery(world, mend)
+
+
 def test_no_free_connection(make_world):
     one = "[fault_middleware_database]\nmax_pool_size = 1\nmax_overflow = 0\n"
     world = make_world(one)
