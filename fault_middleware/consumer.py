@@ -6,15 +6,11 @@ that cannot be done before the process ends.  The consumer runs in a thread of t
 in a process of its own (``fault-middleware-consumer``); the code is the same.
 """
 
-import contextlib
 import dataclasses
-import importlib
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 # In the main thread, and not when the first request comes: eventlet, which both bring along, makes
 # Python 3.11 and 3.12 hang at exit now and then if another thread was the first to import it, or
@@ -25,7 +21,12 @@ from oslo_utils import eventletutils  # noqa: F401
 from fault_middleware.health import Part
 from fault_middleware.listener import Handler, Listener, Notifications
 from fault_middleware.metrics import Metrics, Site
-from fault_middleware.process import PerProcess, starts_no_threads
+from fault_middleware.process import (
+    PerProcess,
+    call_in_uwsgi_workers,
+    is_in_uwsgi,
+    starts_no_threads,
+)
 from fault_middleware.recorder import Recorder
 from fault_middleware.retention import Retention
 
@@ -58,10 +59,6 @@ _UWSGI_WITHOUT_THREADS = (
 
 class SilentBrokerError(Exception):
     """Nothing is heard of the broker."""
-
-
-# uWSGI's own module, which is there in its processes alone.
-_UWSGI: Any = sys.modules.get("uwsgi")
 
 
 @dataclasses.dataclass(slots=True)
@@ -106,14 +103,8 @@ class Consumer:
         self._retention = retention
         self._metrics = metrics
         self._state = PerProcess(_State)
-        if _UWSGI is not None:
-            # The one server that tells its workers, so that they need not wait for a request.
-            with contextlib.suppress(
-                Exception
-            ):  # there is no such hook without a master
-                importlib.import_module("uwsgidecorators").postfork(
-                    self._on_uwsgi_fork
-                )
+        # Elsewhere a process listens from its first request on.
+        call_in_uwsgi_workers(self.ensure)
 
     @property
     def running(self) -> bool:
@@ -167,12 +158,6 @@ class Consumer:
             ending.start()
             ending.join(_LONGEST_STOP)
 
-    def _on_uwsgi_fork(self) -> None:
-        if (
-            _UWSGI is not None and _UWSGI.worker_id()
-        ):  # neither a mule nor a spooler
-            self.ensure()
-
     def _start(self, state: _State) -> None:
         with state.lock:
             if state.running or time.monotonic() - state.started < 1:
@@ -195,7 +180,7 @@ class Consumer:
             if state.running:
                 return
             state.running = True
-        if _UWSGI is not None:
+        if is_in_uwsgi():
             self._warn_of_a_still_thread()
         # A broker that is down keeps the listener waiting.
         self._metrics.health.starting(Part.BROKER)

@@ -18,6 +18,7 @@ import prometheus_client as prometheus
 from prometheus_client import multiprocess
 
 from fault_middleware.health import Health, Journal, Label, Part
+from fault_middleware.process import let_forks_wait_for
 from fault_middleware.text import describe
 
 LOG = logging.getLogger(__name__)
@@ -293,11 +294,7 @@ class _Gate:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._is_counting = False
-        os.register_at_fork(
-            before=self._lock.acquire,
-            after_in_parent=self._lock.release,
-            after_in_child=self._lock.release,
-        )
+        let_forks_wait_for(self._lock)
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -319,7 +316,7 @@ class _Gate:
 
 @functools.cache
 def _gate() -> _Gate:
-    """The one of this process: Python keeps what it calls at a fork for ever."""
+    """The one of all metrics; see :func:`let_forks_wait_for`."""
     return _Gate()
 
 

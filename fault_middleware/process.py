@@ -1,26 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that belong to one process: connections, threads, locks.
+"""Forks: what belongs to one process, and what happens when a server forks.
 
 A server may build the filter and fork afterwards, and no hook fires in every server behind the
-fork. So whether a process is a new one is told by its id, each time the value is asked for.
+fork. So whether a process is a new one is told by its id, each time a value is asked for.
 Only where Python is told of every fork, the id is remembered, for a request asks several times.
+
+- :class:`PerProcess` is for what we make: connections, threads, locks.
+- :func:`let_forks_wait_for` is for a lock around what others make, whose locks a fork would copy.
+- :func:`call_at_end` is for what a process does at its end, and its forks do not.
+- :func:`call_in_uwsgi_workers` is for what need not wait for a worker's first request.
 """
 
+import atexit
+import contextlib
 import functools
+import importlib
 import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 _Value = TypeVar("_Value")
 
 
+def is_in_uwsgi() -> bool:
+    """Whether uWSGI runs this process: only there is its own module."""
+    return "uwsgi" in sys.modules
+
+
 def starts_no_threads() -> bool:
     """Whether no thread would run here: under uWSGI, where eventlet has replaced threads."""
-    if (
-        "uwsgi" not in sys.modules
-    ):  # its own module, which is there in its processes alone
+    if not is_in_uwsgi():
         return False
     # Not above: it loads eventlet, where that is installed, which takes its time.
     from oslo_utils import eventletutils
@@ -50,7 +61,7 @@ def _remembered() -> _Remembered:
 
 def _source_of_id() -> Callable[[], int]:
     """What tells the id of this process at least cost."""
-    if "uwsgi" in sys.modules:
+    if is_in_uwsgi():
         # It forks in C, and tells Python of it only where py-call-osafterfork is set.
         return os.getpid
     return _remembered().get
@@ -97,3 +108,44 @@ class PerProcess(Generic[_Value]):
         value = self._make()
         self._made = (pid, value)
         return value
+
+
+def let_forks_wait_for(lock: "threading.RLock") -> None:
+    """Have no fork happen while a thread holds this lock, which is free in the new process.
+
+    For a lock that surrounds what has locks of its own: a fork would copy one of those while
+    another thread holds it, and in the new process nobody would ever release it. Python keeps
+    what it calls at a fork for ever, so this is for a lock that lives as long as the process.
+    """
+    os.register_at_fork(
+        before=lock.acquire,
+        after_in_parent=lock.release,
+        after_in_child=lock.release,
+    )
+
+
+def call_at_end(act: Callable[[], None]) -> None:
+    """Have something called when this process ends, but not when a fork of it does."""
+    pid = os.getpid()
+
+    def act_here() -> None:
+        # Not the remembered id: this is called once, and uWSGI's forks end here too.
+        if os.getpid() == pid:
+            act()
+
+    atexit.register(act_here)
+
+
+def call_in_uwsgi_workers(act: Callable[[], None]) -> None:
+    """Have something called in each worker of uWSGI, the one server that tells its workers."""
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if uwsgi is None:
+        return
+
+    def act_in_worker() -> None:
+        if uwsgi.worker_id():  # neither a mule nor a spooler
+            act()
+
+    # There is no such hook without a master.
+    with contextlib.suppress(Exception):
+        importlib.import_module("uwsgidecorators").postfork(act_in_worker)

@@ -5,15 +5,14 @@ The notification driver and the log handler hand over what they have found, and 
 thread stores it, with the code of the consumer.
 """
 
-import atexit
 import dataclasses
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from fault_middleware.fault import Fault
 from fault_middleware.metrics import Metrics, Reason, Site
+from fault_middleware.process import call_at_end
 from fault_middleware.recorder import Recorder
 
 # Characters that may wait in memory.
@@ -52,7 +51,6 @@ class Writer:
         self._batch_size = batch_size
         self._queue: deque[Work] = deque()
         self._size = 0
-        self._pid = os.getpid()
         # Its lock may be taken again by the thread that has it: a signal handler, too, may notify
         # or log, and it runs in the middle of whatever its thread is doing.
         self._changed = threading.Condition(threading.RLock())
@@ -62,7 +60,7 @@ class Writer:
             None, self._run, "fault-writer", daemon=True
         )
         self._thread.start()
-        atexit.register(self.end)
+        call_at_end(self.end)
 
     @property
     def is_writing(self) -> bool:
@@ -133,8 +131,6 @@ class Writer:
 
     def end(self) -> None:
         """Store what waits, for some seconds; nothing more can be put."""
-        if os.getpid() != self._pid:  # a fork has a thread of its own
-            return
         with self._changed:
             self._ending.set()
             self._changed.notify()

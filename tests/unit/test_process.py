@@ -3,11 +3,12 @@ import os
 import subprocess
 import sys
 import threading
+import types
 from concurrent import futures
 
 import pytest
 
-from fault_middleware.process import PerProcess
+from fault_middleware.process import PerProcess, call_in_uwsgi_workers
 
 
 def in_a_fork(act):
@@ -104,3 +105,52 @@ def test_what_cannot_be_made_is_tried_again():
     with pytest.raises(ZeroDivisionError):
         value.get()
     assert value.get() == 0.5
+
+
+END = """
+import os
+from fault_middleware.process import call_at_end
+call_at_end(lambda: os.write(1, b"ended "))
+if os.fork():
+    os.wait()
+"""
+
+
+def test_what_a_process_does_at_its_end_its_forks_do_not():
+    told = subprocess.run(
+        [sys.executable, "-c", END],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+    assert told == "ended "
+
+
+@pytest.mark.parametrize(("worker", "calls"), [(1, ["called"]), (0, [])])
+def test_uwsgi_calls_in_its_workers_and_not_in_a_mule(
+    monkeypatch, worker, calls
+):
+    after_fork = []
+    called = []
+    uwsgi = types.SimpleNamespace(worker_id=lambda: worker)
+    decorators = types.SimpleNamespace(postfork=after_fork.append)
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    monkeypatch.setitem(sys.modules, "uwsgidecorators", decorators)
+
+    call_in_uwsgi_workers(lambda: called.append("called"))
+    for act in after_fork:
+        act()
+
+    assert called == calls
+
+
+def test_where_uwsgi_has_no_master_nothing_is_called_and_nothing_raised(
+    monkeypatch,
+):
+    monkeypatch.setitem(sys.modules, "uwsgi", types.SimpleNamespace())
+    # What its import raises there.
+    monkeypatch.setitem(sys.modules, "uwsgidecorators", None)
+
+    call_in_uwsgi_workers(lambda: pytest.fail("called"))
