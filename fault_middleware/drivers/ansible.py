@@ -40,6 +40,8 @@ FAILURES = 20
 _ERROR = re.compile(
     r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
 )
+# Codes that ansible-playbook returns where tasks failed or found hosts unreachable.
+_TASKS_FAILED = (2, 4)
 # What makes the output complete, whatever ansible.cfg says: it is read where Ansible could not
 # load the plugin.
 _OUTPUT = {
@@ -223,7 +225,7 @@ def _fate(run: Run, stderr: str, returncode: int | None) -> str:
         reason = f"ansible-playbook returned {returncode}"
     if run.last_task:
         return f"stopped: {reason}"
-    if run.has_ended:
+    if run.has_ended or (returncode in _TASKS_FAILED and not error):
         return f"failed, and its output has a form that is not read: {reason}"
     if error and returncode == 4:
         return f"could not be parsed: {reason}"

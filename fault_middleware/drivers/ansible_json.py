@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the callback plugin ``json`` of Ansible printed, read again."""
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fault_middleware.drivers.ansible_recap import Counts
 from fault_middleware.drivers.failures import Failure
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Counts:
-    """How many tasks of a host failed, and found it unreachable, and count."""
-
-    failed: int
-    unreachable: int
 
 
 def read(text: str) -> tuple[list[Failure], dict[str, Counts]] | None:

@@ -12,14 +12,12 @@ import contextlib
 import dataclasses
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
-from fault_middleware.drivers import ansible_json
-from fault_middleware.drivers.ansible_json import Counts
+from fault_middleware.drivers import ansible_debug, ansible_json, ansible_recap
 from fault_middleware.drivers.failures import Failure, Run
 
 # The lines that are Ansible's own: what tasks print is inside of JSON, or indented.
@@ -43,15 +41,9 @@ _UNIXY = re.compile(
     re.MULTILINE,
 )
 _UNIXY_PART = re.compile(r"(msg|stdout|stderr): (.*)", re.DOTALL)
-_RECAP = re.compile(
-    r"^ {0,2}(?P<host>\S+) *: ok=\d+ +changed=\d+ +unreachable=(?P<unreachable>\d+)"
-    r" +failed=(?P<failed>\d+)",
-    re.MULTILINE,
-)
-_RECAP_BEGINS = re.compile(r"^(?:PLAY RECAP \*|- Play recap -)", re.M)
 # Core 2.19 shows the place in the playbook, with a few lines before it, for most failures.
 _ORIGIN = re.compile(
-    r"^Origin: .*\n\n(?: *\d+ .*\n)*? *\d+ +- name: (.*)\n *\^ column \d+$",
+    r"^Origin: .*\n\n(?: *\d+(?: .*)?\n)*? *\d+ +- name: (.*)\n *\^ column \d+$",
     re.M,
 )
 # What the log of Ansible has before each line.
@@ -90,25 +82,23 @@ def read(stdout: str, stderr: str) -> Run:
     """What is known of a run by its output; linear in it."""
     out = plain(stdout)
     err = plain(stderr)
-    recap = _recap(out)
-    ended = bool(_RECAP_BEGINS.search(out))
     document = ansible_json.read(out)
     if document:
-        failures, recap = document
-        return Run(_that_count(failures, recap), has_ended=True)
+        failures, counts = document
+        return Run(ansible_recap.that_count(failures, counts), has_ended=True)
+    recap = ansible_recap.read(out)
     stream = _read_stream(out)
     failures = stream.failures
+    last_task = stream.last_task
     if not failures:
-        failures = _read_stream(err).failures
-        _name_tasks(failures, stream.tasks, err)
+        failures = _read_apart(err, stream.tasks)
+        ansible_recap.keep_sure_items(failures, recap or {})
     if not failures:
         unixy = _read_unixy(out)
-        return Run(
-            _that_count(unixy.failures, recap),
-            stream.last_task or unixy.last_task,
-            ended,
-        )
-    return Run(_that_count(failures, recap), stream.last_task, ended)
+        failures = unixy.failures
+        last_task = last_task or unixy.last_task
+    counting = ansible_recap.that_count(failures, recap or {})
+    return Run(counting, last_task, has_ended=recap is not None)
 
 
 def plain(text: str) -> str:
@@ -117,48 +107,18 @@ def plain(text: str) -> str:
     return _STAMP.sub("", text)
 
 
-def _recap(out: str) -> dict[str, Counts]:
-    """What the recap counts for each host."""
-    begin = 0
-    for heading in _RECAP_BEGINS.finditer(out):
-        begin = heading.start()
-    recap = {}
-    for line in _RECAP.finditer(out, begin):
-        recap[line["host"]] = Counts(
-            int(line["failed"]), int(line["unreachable"])
-        )
-    return recap
-
-
-def _that_count(
-    failures: list[Failure], recap: Mapping[str, Counts]
-) -> list[Failure]:
-    """Those that were neither ignored nor rescued, of each host as many as the recap counts.
-
-    A host goes on after what is ignored or rescued, so its last failures are those that count.
-    """
-    left: Counter[tuple[str, bool]] = Counter()
-    for host, counts in recap.items():
-        left[host, False] = counts.failed
-        left[host, True] = counts.unreachable
-    chosen = []
-    for failure in reversed(failures):
-        kind = failure.host, failure.unreachable
-        if not failure.ignored and (left[kind] > 0 or not recap):
-            left[kind] -= 1
-            chosen.append(failure)
-    return chosen[::-1]
-
-
 def _read_stream(text: str) -> _Stream:
     """What the default callback wrote, and the lines of ``minimal`` and ``oneline``."""
     stream = _Stream([_Task()], [])
     latest: dict[str, Failure] = {}
     last: Failure | None = None
+    raw = ansible_debug.begin(text)
     for line, result in _read_lines(text):
         task = stream.tasks[-1]
         if line["banner"]:
-            name = None if line["banner"] == "PLAY" else line["name"]
+            # Behind a text that stands as it is, it may be a part of one.
+            is_sure = line["banner"] != "PLAY" and line.start() < raw
+            name = line["name"] if is_sure else None
             stream.tasks.append(_Task(name))
             latest = {}
             last = None
@@ -172,6 +132,15 @@ def _read_stream(text: str) -> _Stream:
             host = line["host"] or line["short"]
             last = latest[host] = _add(stream, latest.get(host), line, result)
     return stream
+
+
+def _read_apart(err: str, tasks: list[_Task]) -> list[Failure]:
+    """The failures that stand on the other stream than their tasks."""
+    failures = _read_stream(err).failures
+    if ansible_debug.begin(err) == len(err):
+        _name_tasks(failures, tasks, err)
+    # Else what a task wrote may look like another failure.
+    return failures
 
 
 def _add(
@@ -215,38 +184,48 @@ def _is_of(
 
 def _read_lines(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
     """The lines of Ansible's own, with the results behind those of failures."""
-    found: list[tuple[re.Match[str], Mapping[str, Any], str]] = []
-    for line in _LINE.finditer(text):
+    found: list[tuple[re.Match[str], Mapping[str, Any]]] = []
+    lines = list(_LINE.finditer(text))
+    ends = [line.start() for line in lines[1:]] + [len(text)]
+    for line, end in zip(lines, ends, strict=False):
         with contextlib.suppress(ValueError, RecursionError):
-            result = _result(line)
-            found.append((line, result, str(result.get("msg", "")).strip()))
+            below = ansible_debug.texts(text, line.end(), end)
+            found.append((line, {**_result(line), **below}))
     return _without_messages(text, found)
 
 
 def _without_messages(
-    text: str, found: list[tuple[re.Match[str], Mapping[str, Any], str]]
+    text: str, found: list[tuple[re.Match[str], Mapping[str, Any]]]
 ) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
     """Leave out lines that stand in the message of a failure.
 
-    Core 2.19 prints a message as it is, once, before the line that holds it as JSON. What looks
-    like a line of Ansible's in there is none. What comes last is not in a message.
+    Core 2.19 prints a message as it is, before the line that holds it as JSON. What looks like a
+    line of Ansible's in there is none. What comes last is not in a message.
     """
-    left = Counter(message for _, _, message in found)
     real = []
-    end = len(text)
-    for line, result, message in reversed(found):
-        left[message] -= 1
-        if line.start() >= end:
+    begin = end = len(text)
+    for line, result in reversed(found):
+        if begin <= line.start() < end:
             continue
         real.append((line, result))
-        if "\n" in message and not left[message]:
-            at = text.find(
-                message,
-                max(line.start() - len(message) - 8192, 0),
-                line.start(),
-            )
-            end = at if at >= 0 else end
+        message = str(result.get("msg", "")).strip()
+        if "\n" not in message:
+            continue
+        window = max(line.start() - len(message) - 8192, 0)
+        at = _last_copy(text, message, window, line.start())
+        if at >= 0:
+            begin, end = at, at + len(message)
     return real[::-1]
+
+
+def _last_copy(text: str, message: str, start: int, end: int) -> int:
+    """Where a message stands last, -1 for nowhere; linear, which ``str.rfind`` is not."""
+    last = -1
+    at = text.find(message, start, end)
+    while at >= 0:
+        last = at
+        at = text.find(message, at + len(message), end)
+    return last
 
 
 def _result(line: re.Match[str]) -> Mapping[str, Any]:

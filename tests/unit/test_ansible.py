@@ -52,6 +52,15 @@ def fatal(host="vdu1", **result):
     return f"fatal: [{host}]: FAILED! => {json.dumps(result)}\n"
 
 
+def debug(host, **result):
+    """A failure as the callback ansible.posix.debug prints it."""
+    names = [name for name in ("stdout", "stderr", "msg") if result.get(name)]
+    rest = {key: result[key] for key in result if key not in names}
+    below = [f"\n\n{name.upper()}:\n\n{result[name]}\n" for name in names]
+    shown = json.dumps(rest, indent=4)
+    return f"fatal: [{host}]: FAILED! => {shown}{''.join(below)}\n"
+
+
 def indented(result):
     return textwrap.indent(yaml.safe_dump(result), "    ")
 
@@ -145,6 +154,8 @@ HELD = {
     "yaml of the community": ("vdu2", "start", "broken: E1", "said"),
     "unixy": ("vdu2", "start", "broken: E1", "said"),
     "log": ("vdu2", "start", "broken: E1", "said"),
+    "debug": ("vdu2", "start", "broken: E1", "said"),
+    "debug, split": ("vdu2", None, "broken: E1", "said"),
     "minimal": ("vdu2", None, "", ""),
     "oneline": ("vdu2", None, "", ""),
 }
@@ -202,6 +213,8 @@ OUTPUTS = {
         "",
     ),
     "log": (stamped(PLAYS + fatal("vdu2", **RESULT) + ENDING), ""),
+    "debug": (PLAYS + debug("vdu2", **RESULT) + ENDING, ""),
+    "debug, split": (PLAYS + ENDING, debug("vdu2", **RESULT)),
     "minimal": (
         "vdu1 | SUCCESS => {}\nvdu2 | FAILED | rc=1 >>\nsaidE1broken\n",
         "",
@@ -287,7 +300,10 @@ def test_a_run_that_people_reported_is_not_misread(name):
         assert said in error.detail
 
 
-def test_the_place_in_the_playbook_names_a_task_where_streams_are_split():
+@pytest.mark.parametrize("before", ["4   tasks:\n", "3   tasks:\n4\n", ""])
+def test_the_place_in_the_playbook_names_a_task_where_streams_are_split(
+    before,
+):
     tasks = [
         banner(name) + "ok: [vdu1]\n"
         for name in ("once", "web : start", "more")
@@ -295,7 +311,7 @@ def test_the_place_in_the_playbook_names_a_task_where_streams_are_split():
     out = banner("p", "PLAY") + "".join(tasks) + recap(vdu1=0, vdu2=1)
     origin = (
         "[ERROR]: Task failed\nOrigin: /x.yml:5:7\n\n"
-        "4   tasks:\n5     - name: start\n        ^ column 7\n\n"
+        f"{before}5     - name: start\n        ^ column 7\n\n"
     )
 
     assert told(read(out, origin + fatal("vdu2", msg="x"))) == [
@@ -505,6 +521,68 @@ def test_text_that_looks_like_ansible_is_no_failure(name):
         ("vdu1", "real")
     ]
     assert "task 'real' failed: " in error.detail
+
+
+def test_a_message_that_looks_like_ansible_may_come_twice():
+    error_line = f"[ERROR]: Task failed: {FAKE}\nOrigin: /x.yml:1:1\n\n"
+    run = (
+        f"{banner('first')}{error_line}{fatal(msg=FAKE)}...ignoring\n"
+        f"{banner('real')}{error_line}{fatal(msg=FAKE)}"
+    )
+
+    error = read(run + recap(vdu1=1))
+
+    assert [one["task"] for one in error.failed] == ["real"]
+
+
+RAW = {
+    "in the failure": debug("vdu1", stdout=FAKE, msg="broken"),
+    "before the failure": debug("vdu2", stdout=FAKE, msg="broken")
+    + "...ignoring\n"
+    + debug("vdu1", msg="broken"),
+    "in the message of core 2.19": f"[ERROR]: Task failed: {FAKE}\n"
+    + debug("vdu1", msg=FAKE),
+}
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("name", RAW)
+def test_no_task_is_named_that_a_text_made_up(name, split):
+    out = banner("real"), banner("later") + "ok: [vdu2]\n" + recap(vdu1=1)
+
+    error = (
+        read("".join(out), RAW[name])
+        if split
+        else read(out[0] + RAW[name] + out[1])
+    )
+
+    assert {one["host"] for one in error.failed} == {"vdu1"}
+    assert {one["task"] for one in error.failed} <= {"real", None}
+    assert "'fake'" not in error.detail
+
+
+def test_items_of_a_loop_that_was_ignored_are_not_told_where_streams_are_split():
+    out = banner("ignored") + "...ignoring\n" + banner("real")
+    counts = recap(vdu1=1).replace("ignored=0", "ignored=1")
+    items = [
+        f"failed: [vdu1] (item={item}) => "
+        + json.dumps({"msg": f"no {item}", "item": item})
+        for item in ("harmless", "disk")
+    ]
+
+    error = read(out + counts, "\n".join(items) + "\n")
+
+    assert error.detail == "VDU1: a task failed on vdu1: item disk: no disk"
+
+
+@pytest.mark.parametrize("returncode", [2, 4])
+def test_where_tasks_failed_the_playbook_could_be_run(returncode):
+    dense = "task 1: start: vdu1 vdu2 FAILED vdu2\n"
+
+    assert read(dense, "", returncode).detail == (
+        "VDU1: the playbook failed, and its output has a form that is not read: "
+        f"ansible-playbook returned {returncode}"
+    )
 
 
 def test_colours_and_carriage_returns_do_not_matter():

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recap at the end of a run of Ansible: of each host, how many failures count."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from fault_middleware.drivers.failures import Failure
+
+_LINE = re.compile(
+    r"^ {0,2}(?P<host>\S+) *: ok=\d+ +changed=\d+ +unreachable=(?P<unreachable>\d+)"
+    r" +failed=(?P<failed>\d+)(?: +skipped=\d+)?"
+    r"(?: +rescued=(?P<rescued>\d+) +ignored=(?P<ignored>\d+))?",
+    re.MULTILINE,
+)
+_BEGINS = re.compile(r"^(?:PLAY RECAP \*|- Play recap -)", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counts:
+    """How many tasks of a host failed, and found it unreachable, and count.
+
+    :ivar passed_over: how many failures were rescued or ignored
+    """
+
+    failed: int
+    unreachable: int
+    passed_over: int = 0
+
+
+def read(out: str) -> dict[str, Counts] | None:
+    """What the last recap counts for each host; None where there is none."""
+    begin = None
+    for heading in _BEGINS.finditer(out):
+        begin = heading.start()
+    if begin is None:
+        return None
+    recap = {}
+    for line in _LINE.finditer(out, begin):
+        recap[line["host"]] = Counts(
+            int(line["failed"]),
+            int(line["unreachable"]),
+            int(line["rescued"] or 0) + int(line["ignored"] or 0),
+        )
+    return recap
+
+
+def that_count(
+    failures: list[Failure], recap: Mapping[str, Counts]
+) -> list[Failure]:
+    """Those that were neither ignored nor rescued, of each host as many as the recap counts.
+
+    A host goes on after what is ignored or rescued, so its last failures are those that count.
+    """
+    left: Counter[tuple[str, bool]] = Counter()
+    for host, counts in recap.items():
+        left[host, False] = counts.failed
+        left[host, True] = counts.unreachable
+    chosen = []
+    for failure in reversed(failures):
+        kind = failure.host, failure.unreachable
+        if not failure.ignored and (left[kind] > 0 or not recap):
+            left[kind] -= 1
+            chosen.append(failure)
+    return chosen[::-1]
+
+
+def keep_sure_items(
+    failures: list[Failure], recap: Mapping[str, Counts]
+) -> None:
+    """Leave the last item of loops that stand apart from their tasks, where some do not count.
+
+    Items of two tasks look like those of one there, and the last is surely of the one that counts.
+    """
+    for failure in failures:
+        counts = recap.get(failure.host)
+        if failure.is_loop and counts and counts.passed_over:
+            del failure.results[:-1]
