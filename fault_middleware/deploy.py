@@ -64,14 +64,14 @@ class Deployment:
 
     :ivar settings: the options of ``[fault_middleware]``, with those of a paste section on top
     :ivar profiles: the services that a filter serves
-    :ivar consumed: the services whose notifications are recorded: those of every filter that
-        shares the consumer
+    :ivar consumed_profiles: the services whose notifications are recorded; more than ``profiles``
+        where the configuration lists others, see :func:`_consumed_names`
     """
 
     conf: cfg.ConfigOpts
     settings: Settings
     profiles: tuple[Profile, ...]
-    consumed: tuple[Profile, ...]
+    consumed_profiles: tuple[Profile, ...]
     store: Store
     metrics: Metrics
 
@@ -79,7 +79,9 @@ class Deployment:
     def recorder(self) -> Recorder:
         """What stores the contents of notifications."""
         clears = self.settings.clear_on_success
-        return Recorder(self.consumed, self.store, self.metrics, clears)
+        return Recorder(
+            self.consumed_profiles, self.store, self.metrics, clears
+        )
 
     @functools.cached_property
     def writer(self) -> PerProcess[Writer]:
@@ -97,7 +99,7 @@ class Deployment:
     @property
     def queues(self) -> frozenset[Queue]:
         """The queues that the consumer reads; none if no profile has events."""
-        return frozenset(queues.queues(self.settings, self.consumed))
+        return frozenset(queues.queues(self.settings, self.consumed_profiles))
 
     @property
     def consumes(self) -> bool:
@@ -118,7 +120,7 @@ class Deployment:
             settings.transport_url,
             settings.exchanges,
             self.queues,
-            frozenset(_services(self.consumed)),
+            frozenset(_services(self.consumed_profiles)),
             settings.clear_on_success,
         )
 
@@ -129,7 +131,7 @@ class Deployment:
             listener.start,
             self.conf,
             self.settings,
-            self.consumed,
+            self.consumed_profiles,
             self.metrics,
         )
         return consumer.Consumer(
@@ -174,7 +176,7 @@ def deploy(
     settings = options.read_settings(conf, local or {}, source)
     if settings.masking_rules:
         masking_file.use(settings.masking_rules)
-    consumed = _consumed(conf, settings)
+    consumed_names = _consumed_names(conf, settings)
     database = options.read_database_options(conf)
     database_key = sorted(database.items())
     identity = _identity(conf)
@@ -185,7 +187,7 @@ def deploy(
         timeout = settings.lookup_timeout
         make_store = functools.partial(Store, database, timeout, metrics)
         store = _share(make_store, "store", identity, timeout, *database_key)
-        consumed_profiles = _load_profiles(consumed)
+        consumed_profiles = _load_profiles(consumed_names)
         profiles = _load_profiles(settings.profiles)
         made = Deployment(
             conf, settings, profiles, consumed_profiles, store, metrics
@@ -194,7 +196,7 @@ def deploy(
         return made
 
     return _share(
-        make, "deployment", identity, settings, consumed, *database_key
+        make, "deployment", identity, settings, consumed_names, *database_key
     )
 
 
@@ -217,14 +219,17 @@ def _known(conf: cfg.ConfigOpts) -> list[Deployment]:
     return found
 
 
-def _consumed(conf: cfg.ConfigOpts, settings: Settings) -> tuple[str, ...]:
+def _consumed_names(
+    conf: cfg.ConfigOpts, settings: Settings
+) -> tuple[str, ...]:
     """The names of the profiles whose notifications are recorded.
 
-    Filters of one service each share the consumer, which reads the notifications of all that the
-    configuration lists.
+    A filter may serve one service and share the consumer with the filters of others. So these are
+    the profiles that the configuration lists, and those of the filter's own paste section.
     """
     listed: list[str] = []
     place = conf.get_location("profiles", options.GROUP)
+    # The option's default is not a deployer's list, and does not count.
     if place is not None and place.location.is_user_controlled:
         listed = options.read_option(conf, options.GROUP, "profiles")
     return tuple(dict.fromkeys([*listed, *settings.profiles]))
@@ -239,8 +244,8 @@ def _compare_with_others(made: Deployment, source: str) -> None:
         both_consume = made.consumes and other.consumes
         if not both_consume or made.queues.isdisjoint(other.queues):
             continue
-        services = _services(made.consumed)
-        others = _services(other.consumed)
+        services = _services(made.consumed_profiles)
+        others = _services(other.consumed_profiles)
         if set(services) != set(others):
             raise ConfigurationError(
                 f"{source}: profiles: the filters for {','.join(others)} and "

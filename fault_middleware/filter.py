@@ -177,18 +177,18 @@ class FaultFilter:
         fault = self._look_up(self._store.newest, request.service, instance_id)
         if fault is None and request.route.parent_fields is not None:
             fault = self._find_at_parent(request, instances, instance_id)
-        return {} if fault is None else {instance_id: fault}
+        if fault is None:
+            return {}
+        # Not before: most shows have no fault, and their bodies are not parsed.
+        ids = [instance.id for instance in instances.candidates]
+        return {instance_id: fault} if instance_id in ids else {}
 
     def _find_many(
         self, request: ShowRequest, instances: ShownInstances
     ) -> Mapping[str, Fault]:
         if not request.wants_faults:
             return {}
-        ids = [
-            instance.id
-            for instance in instances
-            if request.route.may_have_fault(instance)
-        ]
+        ids = [instance.id for instance in instances.candidates]
         # Most callers may not see long texts, so they are read when that is known.
         newest_of_many = functools.partial(
             self._store.newest_of_many, with_details=False
@@ -228,10 +228,6 @@ class FaultFilter:
         shown = []
         for instance in instances:
             fault = faults.get(instance.id)
-            if fault is not None and not request.route.may_have_fault(
-                instance
-            ):
-                fault = None
             if fault is not None or request.route.form.key in instance.members:
                 target = request.policy_target(instance, fault)
                 shown.append(_Shown(instance, fault, viewer.sees(target)))

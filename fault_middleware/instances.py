@@ -30,6 +30,15 @@ class ShownInstances:
     def __iter__(self) -> Iterator[Instance]:
         return iter(self._instances)
 
+    @property
+    def candidates(self) -> list[Instance]:
+        """Those that may have a fault: a profile may say that only failed ones do (``when``)."""
+        return [
+            instance
+            for instance in self._instances
+            if self._route.may_have_fault(instance)
+        ]
+
     def splice(self, instance: Instance, fault: Any) -> None:
         """Let an instance show this as its fault; None for no fault."""
         key = self._route.form.key
