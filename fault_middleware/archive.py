@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fault_middleware import models
+from fault_middleware import clock, models
 from fault_middleware.store import Store
 
 # The most instances that a step of the retention looks at.
@@ -113,6 +113,26 @@ class Archive:
     def delete(self, ids: Sequence[str]) -> int:
         """Remove rows with one commit; how many there were."""
         statement = _T.delete().where(_T.c.id.in_(ids))
+        with self._store.writer.begin() as connection:
+            result = connection.execute(statement)
+            return result.rowcount
+
+    def delete_of_the_future(
+        self, instance_id: str, service: str | None
+    ) -> int:
+        """Remove the rows of an instance that a wrong clock has written; how many there were.
+
+        They are later than now, by our clock and by that of the database, and nothing that is
+        recorded now would be newer.
+
+        :param service: of the instance; None for any
+        """
+        now = max(self.now(), clock.utcnow())
+        statement = _T.delete().where(
+            _T.c.instance_id == instance_id, _T.c.created > now
+        )
+        if service is not None:
+            statement = statement.where(_T.c.service == service)
         with self._store.writer.begin() as connection:
             result = connection.execute(statement)
             return result.rowcount
@@ -239,8 +259,8 @@ def _may_go(
 
 
 def _now(connection: sa.Connection) -> datetime:
-    clock = _CLOCKS[connection.dialect.name]
-    found: Any = connection.exec_driver_sql(clock).scalar()
+    query = _CLOCKS[connection.dialect.name]
+    found: Any = connection.exec_driver_sql(query).scalar()
     if isinstance(found, str):
         return datetime.fromisoformat(found)
     now: datetime = found

@@ -177,7 +177,10 @@ class Record(Command):
 
 
 class Clear(Command):
-    """Hide the faults of an instance until the next one."""
+    """Hide the faults of an instance until the next one.
+
+    What a clock that was wrong has dated in the future is removed, since it would stay the newest.
+    """
 
     examples = ("fault clear 5f15e2a3-b556-4cd7-8ce4-e893e533dba1",)
 
@@ -189,9 +192,9 @@ class Clear(Command):
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         service = parsed_args.service
         wanted = fault.canonical_id(parsed_args.instance)
-        before = Archive(self.store()).history(
-            1, None, instance_id=wanted, service=service
-        )
+        archive = Archive(self.store())
+        before = archive.history(1, None, instance_id=wanted, service=service)
+        gone = archive.delete_of_the_future(wanted, service)
         report.record(
             wanted,
             "",
@@ -201,6 +204,12 @@ class Clear(Command):
             is_clearance=True,
         )
         print(f"The faults of {wanted} are no longer shown.")
+        if gone:
+            print(
+                f"{gone} of them had a time in the future, and were removed; "
+                "is the clock of every host right?",
+                file=sys.stderr,
+            )
         if not before or before[0]["deleted"]:
             print(
                 "There was none in the table; is the id right?",

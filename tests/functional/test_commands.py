@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
+from fault_middleware import fault
 from tests.commands import run_manage
 from tests.fixtures import INSTANCE, close, make_store, write_configuration
 
@@ -167,6 +168,30 @@ def test_what_is_cleared_is_not_shown_any_more(run):
     assert said == f"The faults of {INSTANCE} are no longer shown.\n"
     assert store.newest("trove", INSTANCE).is_clearance
     assert [row["deleted"] for row in listed(run)] == [True, False]
+    close(store)
+
+
+def test_what_a_wrong_clock_has_dated_in_the_future_can_be_cleared(run):
+    store = make_store(run.url)
+    for message in ("of 2099", "another", "not cleared"):
+        store.record([fault.make("trove", INSTANCE, message=message)])
+    with store.writer.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE instance_faults SET created = '2099-01-01 00:00:00.000000'"
+        )
+        connection.exec_driver_sql(
+            f"UPDATE instance_faults SET instance_id = '{OTHER}'"
+            " WHERE message = 'not cleared'"
+        )
+
+    run("fault", "clear", INSTANCE)
+    run("fault", "record", INSTANCE, "It failed")
+
+    left = listed(run, "--instance", INSTANCE)
+    assert [row["message"] for row in left] == ["It failed", ""]
+    assert [row["message"] for row in listed(run, "--instance", OTHER)] == [
+        "not cleared"
+    ]
     close(store)
 
 
