@@ -17,7 +17,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from fault_middleware.fault import Fault
 from fault_middleware.instances import ShownInstances
 from fault_middleware.metrics import Metrics, Site
-from fault_middleware.policy import Policy, Visibility
+from fault_middleware.policy import Policy, Viewer, Visibility
 from fault_middleware.profile import RouteTable
 from fault_middleware.response import Response
 from fault_middleware.route import Instance, ShowRequest
@@ -229,8 +229,8 @@ class FaultFilter:
         for instance in instances:
             fault = faults.get(instance.id)
             if fault is not None or request.route.form.key in instance.members:
-                target = request.policy_target(instance, fault)
-                shown.append(_Shown(instance, fault, viewer.sees(target)))
+                visible = _visible(request, instance, fault, viewer)
+                shown.append(_Shown(instance, fault, visible))
         if request.route.many:
             return self._with_long_texts(request, shown)
         return shown
@@ -293,6 +293,19 @@ class FaultFilter:
             return ask(*arguments)
         except Exception as exc:
             raise _NoAnswerError from exc
+
+
+def _visible(
+    request: ShowRequest,
+    instance: Instance,
+    fault: Fault | None,
+    viewer: Viewer,
+) -> Visibility:
+    """What the caller may see of an instance's fault, and of the service's own."""
+    target = request.policy_target(instance, fault)
+    if fault is not None and request.route.is_former(instance, fault):
+        return viewer.sees_former(target)
+    return viewer.sees(target)
 
 
 def _without_long_texts(fault: Fault) -> Fault:

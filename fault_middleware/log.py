@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from fault_middleware import log_record, log_rule
 from fault_middleware.deploy import Deployment, configuration, deploy
 from fault_middleware.fault import Fault
+from fault_middleware.log_place import AmbiguousError
 from fault_middleware.log_record import Failure, Sighting
-from fault_middleware.log_rule import AmbiguousError, LogRule
+from fault_middleware.log_rule import LogRule
 from fault_middleware.metrics import Outcome, Site
 from fault_middleware.options import ConfigurationError
 from fault_middleware.profile import Profile
@@ -163,7 +164,11 @@ class Handler(logging.Handler):
             return Outcome.NO_INSTANCE
         assert self._deployment is not None  # noqa: S101 emit() has looked
         failure = log_record.read(
-            sighting, found, rule.modules, rule.request_paths
+            sighting,
+            found,
+            rule.modules,
+            rule.request_paths,
+            rule.project_of(sighting, found),
         )
         rows = functools.partial(_rows, profile, rule, failure)
         name = f"a record of {failure.logger} about {failure.instance_id}"

@@ -144,11 +144,13 @@ def read(
     instance_id: str,
     modules: re.Pattern[str],
     request_paths: Sequence[str] = ("request_id",),
+    project_id: str | None = None,
 ) -> Failure:
     """What the record says of the instance, in texts that outlive it.
 
     :param modules: matches the names of the service's own modules
     :param request_paths: where the context has the id of the request, in order of preference
+    :param project_id: the instance's
     """
     record = sighting.record
     exc = sighting.exception
@@ -168,7 +170,7 @@ def read(
         causes=tuple(chain.describe(cause) for cause in causes),
         trace=_ends(chain.trace(exc)) if exc is not None else "",
         request_id=_first_text(sighting.context, request_paths),
-        project_id=text_at(sighting.context, "project_id"),
+        project_id=project_id,
     )
 
 
@@ -231,6 +233,14 @@ def text_at(root: object, path: str) -> str | None:
     """The text that a path leads to, unless it is empty or something else."""
     value = follow(root, path)
     return value if isinstance(value, str) and value else None
+
+
+def is_administrator(context: object) -> bool:
+    """Whether a request's context is that of an administrator, as services decide it."""
+    if follow(context, "is_admin") is True:
+        return True
+    roles = follow(context, "roles")
+    return isinstance(roles, list) and "admin" in roles
 
 
 def _first_text(root: object, paths: Sequence[str]) -> str | None:

@@ -5,16 +5,17 @@ import dataclasses
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from fault_middleware import cause, fault
+from fault_middleware import cause, fault, log_place
 from fault_middleware.cause import Kind
 from fault_middleware.fault import Fault
 from fault_middleware.field import texts
+from fault_middleware.log_place import Place, Seen
 from fault_middleware.log_record import (
-    Call,
     Failure,
     Sighting,
+    is_administrator,
     message_of,
     text_at,
 )
@@ -29,102 +30,6 @@ LEVELS = {
 }
 # What makes a name a pattern, as fnmatch has them.
 _PATTERN = re.compile(r"[*?[]")
-# What services and oslo.log write before the text of a record: a kind and an id.
-_LABEL = re.compile(
-    rf"\[(?:instance: |[a-z_]+-)?({fault.UUID.pattern})\] ?", re.ASCII | re.I
-)
-
-
-class Seen(Protocol):
-    """A log record, as it is being logged or as it stands in a file."""
-
-    @property
-    def record(self) -> logging.LogRecord: ...
-
-    @property
-    def context(self) -> object: ...
-
-    @property
-    def exception_names(self) -> Sequence[str]: ...
-
-    def calls(self, modules: re.Pattern[str]) -> Sequence[Call]: ...
-
-
-class AmbiguousError(Exception):
-    """A record names several instances equally well; the wrong one is worse than none."""
-
-
-class Place(Protocol):
-    """Somewhere that a record may name its instance."""
-
-    def find(self, sighting: Seen) -> "str | None":
-        """The id that is there; AmbiguousError for several."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RecordPlace:
-    """Attributes of the record, such as ``instance.uuid``.
-
-    A label that the log makes of a resource counts too, such as ``[instance: UUID] ``.
-    """
-
-    paths: tuple[str, ...]
-
-    def find(self, sighting: Seen) -> str | None:
-        attributes = vars(sighting.record)
-        found = _ids(attributes, self.paths)
-        for path in self.paths:
-            label = _LABEL.fullmatch(text_at(attributes, path) or "")
-            if label is not None:
-                found.append(label[1].lower())
-        return _agreed(found)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ContextPlace:
-    """Attributes of the request's oslo.context, such as ``resource_uuid``."""
-
-    paths: tuple[str, ...]
-
-    def find(self, sighting: Seen) -> str | None:
-        return _agreed(_ids(sighting.context, self.paths))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LocalPlace:
-    """Local variables of the service's functions; the outermost function that has one counts.
-
-    :ivar functions: matches the names of the functions that are asked
-    :ivar modules: matches the names of the service's own modules
-    """
-
-    paths: tuple[str, ...]
-    functions: re.Pattern[str]
-    modules: re.Pattern[str]
-
-    def find(self, sighting: Seen) -> str | None:
-        for call in sighting.calls(self.modules):
-            if self.functions.fullmatch(call.function):
-                found = _agreed(_ids(call.values, self.paths))
-                if found is not None:
-                    return found
-        return None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TextPlace:
-    """The text of the record, by a pattern with one group."""
-
-    pattern: re.Pattern[str]
-
-    def find(self, sighting: Seen) -> str | None:
-        found = []
-        text = message_of(sighting.record)
-        for match in self.pattern.finditer(text):
-            # What a user has chosen may stand in the text too.
-            if match[1] and fault.UUID.fullmatch(match[1]):
-                found.append(match[1].lower())
-        return _agreed(found)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -197,6 +102,19 @@ class LogRule:
                 return found
         return None
 
+    def project_of(self, sighting: Seen, instance_id: str) -> str | None:
+        """The instance's project: as the service's own object has it, else the caller's.
+
+        Administrators work on what belongs to others, so their project says nothing.
+        """
+        for place in self.places:
+            found = place.project_of(sighting, instance_id)
+            if found is not None:
+                return found
+        if is_administrator(sighting.context):
+            return None
+        return text_at(sighting.context, "project_id")
+
 
 def make_fault(
     service: str, rule: LogRule, failure: Failure, words: Vocabulary
@@ -238,7 +156,7 @@ def build(data: Mapping[str, Any], modules: Sequence[str]) -> LogRule:
     recorded = data.get("record", {})
     places = []
     for place in recorded.get("instance_id", []):
-        places.append(_build_place(place, own_modules))
+        places.append(log_place.build(place, own_modules))
     return LogRule(
         loggers=globs(data["logger"]),
         packages=frozenset(map(_package, texts(data["logger"]))),
@@ -289,51 +207,12 @@ def _package(logger: str) -> str:
     return "" if _PATTERN.search(first) else first
 
 
-def _build_place(data: Mapping[str, Any], modules: re.Pattern[str]) -> Place:
-    if "record" in data:
-        paths = texts(data["record"])
-        return RecordPlace(tuple(paths))
-    if "context" in data:
-        paths = texts(data["context"])
-        return ContextPlace(tuple(paths))
-    if "local" in data:
-        paths = texts(data["local"])
-        functions = globs(data.get("function", "*"))
-        return LocalPlace(tuple(paths), functions, modules)
-    pattern = _pattern(data["text"])
-    if pattern is None or pattern.groups != 1:
-        raise ValueError(f"{data['text']!r} needs one group, which is the id")
-    return TextPlace(pattern)
-
-
 def _matches_one(wanted: re.Pattern[str], names: Sequence[str]) -> bool:
     """Whether a pattern matches the whole of one of some names."""
     for name in names:
         if wanted.fullmatch(name):
             return True
     return False
-
-
-def _agreed(ids: Sequence[str]) -> str | None:
-    """The one id that there is."""
-    distinct = sorted(set(ids))
-    if not distinct:
-        return None
-    if len(distinct) > 1:
-        some = ", ".join(distinct[:3])
-        raise AmbiguousError(f"{len(distinct)} ids: {some}")
-    return distinct[0]
-
-
-def _ids(root: object, paths: Sequence[str]) -> list[str]:
-    """The ids that some paths lead to, in lower case."""
-    found: list[str] = []
-    for path in paths:
-        value = text_at(root, path)
-        # Nothing but a UUID: a longer text may hold what a user has chosen.
-        if value is not None and fault.UUID.fullmatch(value):
-            found.append(value.lower())
-    return found
 
 
 def _optional_globs(value: str | list[str] | None) -> re.Pattern[str] | None:

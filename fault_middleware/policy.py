@@ -17,7 +17,7 @@ from oslo_policy import opts
 
 from fault_middleware.credentials import VOUCHERS, Credentials
 from fault_middleware.metrics import Metrics, Site
-from fault_middleware.rules import DETAILS, SHOW, Rules
+from fault_middleware.rules import DETAILS, FORMER, SHOW, Rules
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +60,22 @@ class Viewer:
         self._metrics = metrics
         self._left = MOST_SECONDS
         self._answers: dict[object, Visibility] = {}
+
+    def sees_former(self, target: Mapping[str, str]) -> Visibility:
+        """What the caller may see of a fault from when the instance was another project's.
+
+        :param target: as for :meth:`sees`
+        """
+        rules = self._rules
+        try:
+            if rules is not None and self._allowed(rules, FORMER, target):
+                return self.sees(target)
+        except Exception as exc:
+            text = (
+                f"a fault of instance {target.get('instance_id')} is not shown"
+            )
+            self._metrics.error(Site.POLICY, text, exc)
+        return Visibility(show=False, details=False)
 
     def sees(self, target: Mapping[str, str]) -> Visibility:
         """What the caller may see of one instance's fault.

@@ -93,6 +93,7 @@ class Route:
     :ivar keys: the keys that lead to the instance, or to the list, in the body
     :ivar names: paths of names that may replace the id in the URL
     :ivar owners: where its project_id and user_id are
+    :ivar changes_project: whether the service lets an instance be handed to another project
     :ivar form: how a fault looks
     :ivar query: parameters with values, one of which asks for faults
     :ivar when: only an instance with these values may have a fault
@@ -105,6 +106,7 @@ class Route:
     id: Field
     names: Sequence[Field]
     owners: Mapping[str, Field]
+    changes_project: bool
     form: Form
     query: Mapping[str, Sequence[str]]
     when: Members
@@ -182,6 +184,13 @@ class Route:
             if value is not None:
                 target[name] = value
         return target
+
+    def is_former(self, instance: Instance, row: Fault) -> bool:
+        """Whether a fault is of a time when the instance was another project's."""
+        if not self.changes_project or not row.project_id:
+            return False
+        owner = self.owners["project_id"].text(instance.members)
+        return owner is not None and owner != row.project_id
 
     def _id_of(self, members: Mapping[str, Any]) -> str:
         found = self.id.find(members)
@@ -266,6 +275,7 @@ def build(data: Mapping[str, Any], fault_section: Mapping[str, Any]) -> Route:
         id=Field.parse(data.get("id", "id")),
         names=_names(data),
         owners=_owners(data),
+        changes_project=data.get("changes_project", False),
         form=presentation.build(section),
         query=_query(data),
         when=_members(data, "when"),
@@ -321,9 +331,7 @@ def _has(instance: Instance, members: Members) -> bool:
     """Whether all of these members are texts that match."""
     for name, wanted in members.items():
         value = instance.members.get(name)
-        if not isinstance(value, str):
-            return False
-        if not wanted.fullmatch(value):
+        if not isinstance(value, str) or not wanted.fullmatch(value):
             return False
     return True
 

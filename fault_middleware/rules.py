@@ -23,6 +23,9 @@ LOG = logging.getLogger(__name__)
 
 SHOW = "fault_middleware:show"
 DETAILS = "fault_middleware:show:details"
+FORMER = "fault_middleware:show:former"
+#: All rules of ours.
+NAMES = (SHOW, DETAILS, FORMER)
 
 _TARGET_KEY = re.compile(r"%\((\w+)\)")
 # In place of oslo.policy's rule "default": that would stand in for a rule that only the service's
@@ -66,6 +69,18 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
             operations=_OPERATIONS,
             scope_types=_SCOPES,
         ),
+        policy.DocumentedRuleDefault(
+            name=FORMER,
+            check_str="role:admin",
+            description=(
+                "See a fault from the time when the instance belonged to another project, such "
+                "as that of a volume that was handed over since. The other rules hold as well. "
+                "The target has instance_id and service, and project_id and user_id of the "
+                "instance as it is now."
+            ),
+            operations=_OPERATIONS,
+            scope_types=_SCOPES,
+        ),
     ]
 
 
@@ -99,7 +114,7 @@ class Rules:
         enforcer.set_rules(certain)
         self._enforcer = enforcer
 
-        leaves = {name: list(self._leaves(name)) for name in (SHOW, DETAILS)}
+        leaves = {name: list(self._leaves(name)) for name in NAMES}
         self.undefined: list[tuple[str, str]] = []
         for name, checks in leaves.items():
             for leaf in checks:
@@ -108,7 +123,7 @@ class Rules:
         self.shows_to_everybody = isinstance(
             self.check(SHOW), _checks.TrueCheck
         )
-        self.needs = _needs([*leaves[SHOW], *leaves[DETAILS]])
+        self.needs = _needs([*leaves[SHOW], *leaves[DETAILS], *leaves[FORMER]])
 
     def check(self, name: str) -> Any:
         """A rule as oslo.policy understood it; its ``str()`` is for people."""

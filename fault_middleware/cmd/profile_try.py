@@ -26,7 +26,7 @@ from fault_middleware.cmd.manage import ListCommand, Table
 from fault_middleware.cmd.profile import ProfileCommand
 from fault_middleware.cmd.recorded_log import RecordedSighting
 from fault_middleware.instances import ShownInstances
-from fault_middleware.log_rule import AmbiguousError
+from fault_middleware.log_place import AmbiguousError
 from fault_middleware.options import ConfigurationError
 from fault_middleware.profile import Profile, RouteTable
 from fault_middleware.route import ShowRequest

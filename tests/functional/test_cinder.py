@@ -19,6 +19,7 @@ from tests.functional.cloud import (
     faults_of,
     running,
 )
+from tests.functional.deployment import ADMIN
 from tests.functional.people import assert_listed
 
 # What the exceptions of the driver hold and no owner may read.
@@ -30,6 +31,8 @@ SECRETS = (
     "lun-tool",
     "tests@good",
 )
+# A user of another project.
+NEIGHBOUR = "member:9b0f0000000040008000000000000001:bob"
 # Of these, another resource fails too: the volume that could not be attached for it.
 BACKUPS = ("backup", "restore")
 PROGRAMS = ("cinder-scheduler", "cinder-volume", "cinder-backup", "cinder-api")
@@ -193,6 +196,26 @@ def test_an_hour_of_periodic_tasks_leaves_no_fault(cloud):
 
     wait_until(lambda: all(has_run(api, *task) for task in HOUR), 240)
     assert faults_of(store) == before
+
+
+def test_a_volume_that_is_handed_over_leaves_its_fault_behind(cloud):
+    api, _ = cloud
+    (failure,) = [
+        kind for kind in FAILURES if kind.name == "upload to an image"
+    ]
+    volume = failure.provoke(api)
+    wait_until(lambda: "fault" in api.show(volume))
+
+    api.hand_over(volume, NEIGHBOUR)
+
+    assert api.show(volume, NEIGHBOUR)["status"] == "available"
+    assert "fault" not in api.show(volume, NEIGHBOUR)
+    listed = api.call("GET", "/volumes/detail", token=NEIGHBOUR)["volumes"]
+    assert ["fault" in shown for shown in listed] == [False]
+    assert api.show(volume, ADMIN)["fault"]["message"] == failure.says
+    # What fails from now on is its new owner's.
+    api.act(volume, NEIGHBOUR, **{"os-extend": {"new_size": 900}})
+    wait_until(lambda: "fault" in api.show(volume, NEIGHBOUR))
 
 
 @pytest.mark.parametrize(

@@ -513,6 +513,90 @@ events:
 """
 
 
+HANDED_OVER = """\
+service: trove
+fault: {created: "%Y-%m-%dT%H:%M:%S"}
+routes:
+  - path: /{project_id}/instances/{id}
+    object: instance
+    project_id: owner
+    changes_project: true
+  - path: /{project_id}/instances/detail
+    list: instances
+    project_id: owner
+    changes_project: true
+"""
+
+
+class TestAnInstanceThatWasHandedToAnotherProject:
+    @pytest.fixture
+    def world(self, configure, sqlite_url, tmp_path):
+        file = tmp_path / "handed-over.yaml"
+        file.write_text(HANDED_OVER)
+        policy = tmp_path / "policy.yaml"
+        policy.write_text("{}")
+        conf = configure(
+            consumer="external",
+            credentials="headers",
+            profiles=str(file),
+            policy_file=str(policy),
+        )
+        store = make_store(sqlite_url)
+        world = World(conf, store)
+        world.service.body = {"instance": {"id": INSTANCE, "owner": "new"}}
+        yield world
+        close(deploy(conf).store)
+        close(store)
+
+    def test_does_not_show_its_new_owner_what_failed_before(self, world):
+        world.record(project_id="old")
+
+        assert world.app.get(SHOW, headers=MEMBER).body == world.service.data
+        assert world.show(headers=ADMIN)["fault"]["details"] == "Traceback"
+
+    def test_does_not_show_it_in_a_list_either(self, world):
+        world.record(project_id="old")
+        world.record(OTHER, project_id="new")
+        both = [
+            {"id": INSTANCE, "owner": "new"},
+            {"id": OTHER, "owner": "new"},
+        ]
+        world.service.body = {"instances": both}
+
+        answer = world.app.get(f"/{PROJECT}/instances/detail", headers=MEMBER)
+
+        shown = answer.json["instances"]
+        assert ["fault" in instance for instance in shown] == [False, True]
+
+    @pytest.mark.parametrize("project", ["new", None])
+    def test_shows_what_failed_since_or_nobody_knows_in_whose_time(
+        self, world, project
+    ):
+        world.record(project_id=project)
+
+        assert world.show()["fault"]["message"] == "No valid host"
+
+    def test_shows_it_to_whom_the_policy_lets_see_it(self, world, tmp_path):
+        rules = {"fault_middleware:show:former": "role:member"}
+        (tmp_path / "policy.yaml").write_text(json.dumps(rules))
+        world.record(project_id="old")
+
+        assert world.show()["fault"]["message"] == "No valid host"
+        assert "details" not in world.show()["fault"]
+
+    def test_hides_it_where_the_policy_cannot_be_asked(self, world, tmp_path):
+        (tmp_path / "policy.yaml").write_text("{")
+        world.record(project_id="old")
+
+        assert "fault" not in world.show(headers=ADMIN)
+
+    def test_has_no_fault_after_a_clearance_of_its_old_owner(self, world):
+        world.record()
+        world.clear(MOMENT + timedelta(seconds=1))
+
+        assert "fault" not in world.show(headers=ADMIN)
+
+
 class TestAProfileOfTheDeployers:
     OWN = TestAFaultThatTheServiceWroteItself.OWN
 

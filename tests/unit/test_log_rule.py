@@ -9,7 +9,7 @@ from oslo_context import context
 from oslo_log import log as oslo_log
 
 from fault_middleware import log_record, log_rule
-from fault_middleware.log_rule import AmbiguousError
+from fault_middleware.log_place import AmbiguousError
 
 VOLUME = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
 OTHER = "5f15e2a3-b556-4cd7-8ce4-e893e533dba2"
@@ -236,7 +236,9 @@ def test_what_is_kept_of_a_record_is_text(sightings):
     log_failure(volume={"id": VOLUME})
     rule = build()
 
-    failure = log_record.read(sightings[0], VOLUME, rule.modules)
+    failure = log_record.read(
+        sightings[0], VOLUME, rule.modules, project_id="p1"
+    )
 
     assert failure.text == "Exception during message handling"
     assert [cause.text for cause in failure.causes] == [
@@ -308,3 +310,32 @@ def test_a_rule_says_where_the_id_of_the_request_is(sightings):
 
     assert failure.request_id == REQUEST
     assert failure.request_id != sightings[0].context.request_id
+
+
+def test_the_project_is_that_of_the_services_own_object(sightings):
+    log_failure(volume=Versioned(id=VOLUME, project_id="owners"))
+
+    found = build().project_of(sightings[0], VOLUME)
+
+    assert found == "owners"
+
+
+def test_without_such_an_object_the_project_is_the_callers(sightings):
+    def extend(volume_id):
+        log_failure(volume={"id": OTHER, "project_id": "others"})
+
+    extend(VOLUME)
+
+    assert build({"local": "volume_id"}).project_of(sightings[0], VOLUME) == (
+        "p1"
+    )
+
+
+@pytest.mark.parametrize("values", [{"is_admin": True}, {"roles": ["admin"]}])
+def test_the_project_of_an_administrator_says_nothing(sightings, values):
+    context.RequestContext(
+        user_id="root", project_id="p1", overwrite=True, **values
+    )
+    log_failure(volume=Versioned(id=VOLUME))
+
+    assert build().project_of(sightings[0], VOLUME) is None

@@ -593,6 +593,12 @@ def test_the_rules_for_the_sample_and_the_manual():
             ["project", "system"],
             ["GET"],
         ),
+        (
+            "fault_middleware:show:former",
+            "role:admin",
+            ["project", "system"],
+            ["GET"],
+        ),
     ]
 
 

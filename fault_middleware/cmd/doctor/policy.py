@@ -11,7 +11,7 @@ from fault_middleware.cmd.doctor.findings import policy as findings
 from fault_middleware.metrics import Metrics
 from fault_middleware.options import GROUP
 from fault_middleware.policy import Policy, Viewer
-from fault_middleware.rules import DETAILS, SHOW, Rules
+from fault_middleware.rules import NAMES, Rules
 from fault_middleware.text import describe
 
 _OURS = "fault_middleware:"
@@ -81,7 +81,7 @@ def _rules(rules: Rules, file: str) -> Iterator[Finding]:
     for name, text in rules.texts.items():
         if name.startswith(_OURS):
             ours.append(Rule(name, text, str(rules.check(name))))
-    misspelt = [str(rule) for rule in ours if rule.name not in (SHOW, DETAILS)]
+    misspelt = [str(rule) for rule in ours if rule.name not in NAMES]
     if misspelt:
         yield findings.policy_misspelt(file, ", ".join(misspelt))
     # oslo.policy makes "!", which nobody passes, of what it cannot parse.

@@ -50,6 +50,14 @@ class Volumes(Cloud):
         made = self.call("POST", "/backups", {"backup": given})["backup"]
         return Resource("backups", made["id"])
 
+    def hand_over(self, volume: Resource, token: str) -> None:
+        """Let the user of a token have a volume, who accepts it."""
+        given = {"transfer": {"volume_id": volume.id}}
+        made = self.call("POST", "/volume-transfers", given)["transfer"]
+        accepted = {"accept": {"auth_key": made["auth_key"]}}
+        path = f"/volume-transfers/{made['id']}/accept"
+        self.call("POST", path, accepted, token)
+
     def attach(self, volume: Resource) -> Resource:
         given = {
             "volume_uuid": volume.id,
