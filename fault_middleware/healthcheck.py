@@ -5,6 +5,7 @@ from oslo_middleware.healthcheck import pluginbase
 
 from fault_middleware.deploy import deployed
 from fault_middleware.options import ConfigurationError
+from fault_middleware.text import describe
 
 
 class Healthcheck(pluginbase.HealthcheckBaseExtension):
@@ -33,6 +34,9 @@ class Healthcheck(pluginbase.HealthcheckBaseExtension):
             )
         except ConfigurationError as exc:
             failures["configuration"] = str(exc)
+        except Exception as exc:
+            # What it raises would be the answer that the service is not there.
+            failures["healthcheck"] = describe(exc)
         reason = "OK"
         states = ["OK"]
         if failures:

@@ -316,7 +316,7 @@ def read_option(conf: cfg.ConfigOpts, group: str, name: str) -> Any:
     """One value; oslo.config's errors in our words."""
     try:
         return conf[group][name]
-    except (cfg.ConfigFileValueError, cfg.TemplateSubstitutionError) as exc:
+    except cfg.Error as exc:
         raise ConfigurationError(
             f"{files_of(conf)}: [{group}] {name}: {exc}"
         ) from exc

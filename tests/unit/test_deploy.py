@@ -146,11 +146,12 @@ def test_a_database_that_cannot_work_is_named_at_start(tmp_path, url, message):
         filter_factory({}, oslo_config_file=str(file))
 
 
+@pytest.mark.parametrize("value", ["many", "$many", "${many"])
 def test_a_wrong_value_in_the_file_is_named_with_the_file(
-    tmp_path, sqlite_url
+    tmp_path, sqlite_url, value
 ):
     file = write_configuration(
-        tmp_path / "trove.conf", sqlite_url, batch_size="many"
+        tmp_path / "trove.conf", sqlite_url, batch_size=value
     )
 
     with pytest.raises(

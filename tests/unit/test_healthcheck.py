@@ -55,3 +55,12 @@ def test_what_was_stored_is_counted(configure, sqlite_url):
     assert "duplicates_total=1" in text
     close(deploy(conf).store)
     close(store)
+
+
+def test_an_error_of_ours_is_reported_and_does_not_fail_the_api():
+    # No configuration at all, which no service has.
+    answer = ask(None)
+
+    assert answer.status_int == 200
+    assert "fault_middleware is in trouble" in answer.text
+    assert "healthcheck: AttributeError" in answer.text
