@@ -412,6 +412,18 @@ def test_a_list_is_asked_with_ninety_nine_other_parameters_too(world):
     assert "boom" in world.get().text
 
 
+def test_an_operation_that_went_on_has_no_error_in_a_list_either(world):
+    completed = world.answer("v1_op_completed")
+    world.answer("v1_op_list_fields_error").append(completed)
+    world.record(
+        completed["id"],
+        clock.parse_time(completed["startTime"]),
+        message="caught",
+    )
+
+    assert world.get().body == world.service.data
+
+
 def test_a_list_that_is_not_asked_for_errors_shows_none(world):
     body = world.answer("v1_op_list")
     for one in body:
