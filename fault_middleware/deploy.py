@@ -18,6 +18,7 @@ from oslo_config import cfg
 from fault_middleware import masking_file, options, profile, queues
 from fault_middleware.archive import Archive
 from fault_middleware.filter import FaultFilter
+from fault_middleware.historian import Historian
 from fault_middleware.metrics import Metrics
 from fault_middleware.options import ConfigurationError, Settings
 from fault_middleware.policy import Policy
@@ -150,9 +151,14 @@ class Deployment:
 
     def filter(self, application: WSGIApplication) -> FaultFilter:
         """The filter around an application."""
+        routes = RouteTable(self.profiles)
+        if self.settings.history:
+            application = Historian(
+                application, routes, self.store, self.policy, self.metrics
+            )
         return FaultFilter(
             application,
-            RouteTable(self.profiles),
+            routes,
             self.store,
             self.policy,
             self.metrics,

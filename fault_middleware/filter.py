@@ -229,7 +229,7 @@ class FaultFilter:
         for instance in instances:
             fault = faults.get(instance.id)
             if fault is not None or request.route.form.key in instance.members:
-                visible = _visible(request, instance, fault, viewer)
+                visible = see(request, instance, fault, viewer)
                 shown.append(_Shown(instance, fault, visible))
         if request.route.many:
             return self._with_long_texts(request, shown)
@@ -295,7 +295,7 @@ class FaultFilter:
             raise _NoAnswerError from exc
 
 
-def _visible(
+def see(
     request: ShowRequest,
     instance: Instance,
     fault: Fault | None,

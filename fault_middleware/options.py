@@ -127,6 +127,14 @@ class Settings:
         help="Whether an event that the profile calls a success clears the faults of its "
         "instance. (Trove has no such event: its .end does not mean success.)",
     )
+    history: bool = _option(
+        cfg.BoolOpt,
+        False,
+        help="Whether GET on the path of a show, and /faults, answers with the history of the "
+        "instance's faults, those that were cleared too, where the service has no such path "
+        "itself. Who may ask is decided by the service, which is asked for the show first, and by "
+        "the rule fault_middleware:history.",
+    )
     logs: bool = _option(
         cfg.BoolOpt,
         False,
@@ -160,8 +168,9 @@ class Settings:
     )
     policy_file: str | None = _option(
         cfg.StrOpt,
-        help="The policy file with our rules, fault_middleware:show and "
-        "fault_middleware:show:details. Unset: the service's own, [oslo_policy] policy_file.",
+        help="The policy file with our rules, fault_middleware:show, "
+        "fault_middleware:show:details and fault_middleware:history. Unset: the service's own, "
+        "[oslo_policy] policy_file.",
     )
     masking_rules: str | None = _option(
         cfg.StrOpt,

@@ -17,7 +17,7 @@ from oslo_policy import opts
 
 from fault_middleware.credentials import VOUCHERS, Credentials
 from fault_middleware.metrics import Metrics, Site
-from fault_middleware.rules import DETAILS, FORMER, SHOW, Rules
+from fault_middleware.rules import DETAILS, FORMER, HISTORY, SHOW, Rules
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +60,20 @@ class Viewer:
         self._metrics = metrics
         self._left = MOST_SECONDS
         self._answers: dict[object, Visibility] = {}
+
+    def may_ask_for_history(self, target: Mapping[str, str]) -> bool:
+        """Whether the caller may ask what happened to an instance; no, where that is not certain.
+
+        :param target: as for :meth:`sees`
+        """
+        if self._rules is None or self._credentials is None:
+            return False
+        try:
+            return self._allowed(self._rules, HISTORY, target)
+        except Exception as exc:
+            text = f"no history of instance {target.get('instance_id')}"
+            self._metrics.error(Site.POLICY, text, exc)
+            return False
 
     def sees_former(self, target: Mapping[str, str]) -> Visibility:
         """What the caller may see of a fault from when the instance was another project's.

@@ -43,18 +43,29 @@ _CONDITIONS = (
 _CODECS = frozenset(["utf-8", "ascii"])
 
 
-class Response:
-    """One answer: held whole (a 200 with a plain JSON ``body`` of limited size), or passed on.
+def shows(status: str, headers: Headers) -> bool:
+    """Whether an answer may show an instance: a 200 with a plain JSON body of limited size."""
+    return status.startswith("200") and _is_plain_json(headers)
 
+
+class Response:
+    """One answer: held whole, if it is one to hold and its body has a limited size, or passed on.
+
+    :param holds: whether an answer is one to hold, by its status and its headers
     :ivar is_held: after :meth:`call`: whether nothing went out yet, so that :meth:`finish` is to
         send the response
     :ivar passed_on: where it is not held: the response as it came, for the server
     """
 
-    def __init__(self, start_response: StartResponse) -> None:
+    def __init__(
+        self,
+        start_response: StartResponse,
+        holds: Callable[[str, Headers], bool] = shows,
+    ) -> None:
         self.is_held = False
         self.passed_on: Iterable[bytes] = ()
         self._start_response = start_response
+        self._holds = holds
         # The application's arguments of start_response.
         self._start: tuple[Any, ...] = ()
         self._write: Callable[[bytes], object] | None = None
@@ -67,6 +78,18 @@ class Response:
     def body(self) -> bytes:
         return b"".join(self._chunks)
 
+    @property
+    def status(self) -> str:
+        """The status of what is held, such as ``200 OK``."""
+        status: str = self._start[0]
+        return status
+
+    @property
+    def shows(self) -> bool:
+        """Whether what is held may show an instance."""
+        status, headers, *_ = self._start
+        return shows(status, headers)
+
     def call(
         self, application: WSGIApplication, environ: WSGIEnvironment
     ) -> None:
@@ -76,24 +99,30 @@ class Response:
             if key in environ:
                 conditions[key] = environ.pop(key)
         try:
-            self._iterable = application(environ, self._on_start)
-            if self._released:
-                self.passed_on = self._iterable
-            else:
-                self._hold()
+            self.call_as_is(application, environ)
         finally:
             environ.update(conditions)
 
-    def replace(self, body: bytes) -> None:
-        """Let what is held have another body."""
-        status, headers, *exc_info = self._start
+    def call_as_is(
+        self, application: WSGIApplication, environ: WSGIEnvironment
+    ) -> None:
+        """The same, and the application may answer that the client has the body already."""
+        self._iterable = application(environ, self._on_start)
+        if self._released:
+            self.passed_on = self._iterable
+        else:
+            self._hold()
+
+    def replace(self, body: bytes, status: str | None = None) -> None:
+        """Let what is held have another body, and perhaps another status."""
+        old_status, headers, *exc_info = self._start
         kept = [
             header
             for header in headers
             if header[0].lower() not in _ABOUT_THE_BYTES
         ]
         kept.append(("Content-Length", str(len(body))))
-        self._start = (status, kept, *exc_info)
+        self._start = (status or old_status, kept, *exc_info)
         self._chunks = [body]
 
     def add(self, header: tuple[str, str]) -> None:
@@ -101,13 +130,24 @@ class Response:
         status, headers, *exc_info = self._start
         self._start = (status, [*headers, header], *exc_info)
 
-    def finish(self) -> Iterable[bytes]:
-        """Send what is held."""
+    def discard(self) -> None:
+        """Send nothing of it, for another answer is sent in its place."""
+        self._released = True
+        _Closing(iter(()), self._iterable).close()
+
+    def finish(
+        self, start_response: StartResponse | None = None
+    ) -> Iterable[bytes]:
+        """Send what is held.
+
+        :param start_response: to whom; default, as the response was made
+        """
+        start = start_response or self._start_response
         status, headers, *exc_info = self._start
         self._released = True
         answer = _Closing(iter(self._chunks), self._iterable)
         try:
-            self._write = self._start_response(status, headers, *exc_info)
+            self._write = start(status, headers, *exc_info)
         except BaseException:
             answer.close()
             raise
@@ -156,7 +196,7 @@ class Response:
         if self._released:
             return self._start_response(*start)
         self._start = start
-        if not (status.startswith("200") and _is_plain_json(headers)):
+        if not self._holds(status, headers):
             self._release()
         return self._on_write
 

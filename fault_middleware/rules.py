@@ -24,8 +24,9 @@ LOG = logging.getLogger(__name__)
 SHOW = "fault_middleware:show"
 DETAILS = "fault_middleware:show:details"
 FORMER = "fault_middleware:show:former"
+HISTORY = "fault_middleware:history"
 #: All rules of ours.
-NAMES = (SHOW, DETAILS, FORMER)
+NAMES = (SHOW, DETAILS, FORMER, HISTORY)
 
 _TARGET_KEY = re.compile(r"%\((\w+)\)")
 # In place of oslo.policy's rule "default": that would stand in for a rule that only the service's
@@ -38,6 +39,12 @@ _UNKNOWN_RULE = (
 
 _OPERATIONS: list[Any] = [  # of dicts, which older releases have no name for
     {"path": "every route of the profiles in use", "method": "GET"}
+]
+_HISTORY_OPERATIONS: list[Any] = [
+    {
+        "path": "every route to an object of the profiles in use, and /faults",
+        "method": "GET",
+    }
 ]
 _SCOPES = ["project", "system"]
 
@@ -81,6 +88,18 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
             operations=_OPERATIONS,
             scope_types=_SCOPES,
         ),
+        policy.DocumentedRuleDefault(
+            name=HISTORY,
+            check_str=f"rule:{SHOW}",
+            description=(
+                "Ask for the history of an instance's faults, where the option history is on. The "
+                "default is whoever may see a fault. The rules above then decide of each fault as "
+                "in a show. The target has instance_id and service, and project_id and user_id of "
+                "the instance where the body of the show names them."
+            ),
+            operations=_HISTORY_OPERATIONS,
+            scope_types=_SCOPES,
+        ),
     ]
 
 
@@ -93,7 +112,7 @@ class Rules:
     :ivar texts: the files' rules as they are written there, by name
     :ivar undefined: pairs of one of our rules and a rule that it refers to and nobody defines
     :ivar shows_to_everybody: whether the rule ``show`` lets everybody see messages
-    :ivar needs: the keys of the target that the answers depend on; None for all of it
+    :ivar needs: the keys of the target that the answers on a show depend on; None for all of it
     """
 
     def __init__(self, conf: cfg.ConfigOpts, policy_file: str | None) -> None:
@@ -118,12 +137,17 @@ class Rules:
         self.undefined: list[tuple[str, str]] = []
         for name, checks in leaves.items():
             for leaf in checks:
-                if isinstance(leaf, policy.RuleCheck):
+                # What follows from the rule show has been said of that.
+                is_said = name == HISTORY and leaf in leaves[SHOW]
+                if isinstance(leaf, policy.RuleCheck) and not is_said:
                     self.undefined.append((name, leaf.match))
         self.shows_to_everybody = isinstance(
             self.check(SHOW), _checks.TrueCheck
         )
         self.needs = _needs([*leaves[SHOW], *leaves[DETAILS], *leaves[FORMER]])
+        self._is_bounded = {
+            name: _needs(checks) is not None for name, checks in leaves.items()
+        }
 
     def check(self, name: str) -> Any:
         """A rule as oslo.policy understood it; its ``str()`` is for people."""
@@ -149,7 +173,7 @@ class Rules:
         :raises Exception: when the rule cannot be asked
         """
         enforcer = self._enforcer
-        if self.needs is None:
+        if not self._is_bounded[name]:
             hurried: Any = _Hurried(enforcer.conf, time.monotonic() + seconds)
             enforcer = copy.copy(enforcer)
             enforcer.conf = hurried

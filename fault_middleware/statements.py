@@ -96,6 +96,27 @@ def newest_of_array(with_details: bool) -> sa.ClauseElement:
     )
 
 
+#: The most rows of an instance that are looked at for its history.
+MOST_ROWS = 1000
+#: The newest rows of an instance, without the long texts.
+HISTORY = sa.text(
+    f"SELECT {_selected('f', with_details=False)}"  # noqa: S608 no values in it
+    " FROM instance_faults AS f"
+    " WHERE f.instance_id = :instance_id AND f.service = :service"
+    f" ORDER BY f.created DESC, f.id DESC LIMIT {MOST_ROWS}"
+).columns(*COLUMNS)
+
+
+@functools.cache
+def of_ids(size: int) -> sa.ClauseElement:
+    """The rows of ``size`` ids (``:id0``, ``:id1``, ...)."""
+    names = ", ".join(f":id{number}" for number in range(size))
+    return sa.text(
+        f"SELECT {_selected('f', with_details=True)}"  # noqa: S608 no values in it
+        f" FROM instance_faults AS f WHERE f.id IN ({names})"
+    ).columns(*COLUMNS)
+
+
 @functools.cache
 def of_requests(size: int, with_details: bool) -> sa.ClauseElement:
     """What else happened to ``size`` instances under the requests of their newest faults."""

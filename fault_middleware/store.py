@@ -134,6 +134,30 @@ class Store:
                         found[row.instance_id] = row
         return found
 
+    def history(self, service: str, instance_id: str) -> list[Fault]:
+        """The newest 1,000 rows of an instance, the newest first, without their long texts.
+
+        One round trip; raises as :meth:`newest`.
+        """
+        values = {"service": service, "instance_id": instance_id}
+        with self._breaker.call(f"{service} {instance_id}"):
+            rows = self._read(statements.HISTORY, values)
+        # A database may find ids equal that are not (case, spaces).
+        return [row for row in rows if row.instance_id == instance_id]
+
+    def whole(self, rows: Sequence[Fault]) -> dict[str, Fault]:
+        """Some rows with their long texts, at most 200, by their own ids.
+
+        One round trip; raises as :meth:`newest`.
+        """
+        if not rows:
+            return {}
+        ids = [row.id for row in rows]
+        statement = statements.of_ids(_rounded(len(ids)))
+        with self._breaker.call(f"{rows[0].service} {rows[0].instance_id}"):
+            found = self._read(statement, _numbered(ids))
+        return {row.id: row for row in found}
+
     def record(self, faults: Sequence[Fault]) -> int:
         """Store faults and clearances with one commit; how many of them were new.
 
@@ -192,16 +216,8 @@ class Store:
         if self.reader.dialect.name == "postgresql":
             statement = statements.newest_of_array(with_details)
             return self._read(statement, {"service": service, "ids": ids})
-        # Few sizes, so few statements to prepare; the gap is filled with an id that is asked for
-        # anyway.
-        power_of_two = 1 << (len(ids) - 1).bit_length()
-        size = min(CHUNK, power_of_two)
-        filling = ids[:1] * (size - len(ids))
-        values = {"service": service}
-        for number, instance_id in enumerate(ids + filling):
-            values[f"id{number}"] = instance_id
-        statement = statements.newest_of(size, with_details)
-        return self._read(statement, values)
+        statement = statements.newest_of(_rounded(len(ids)), with_details)
+        return self._read(statement, {"service": service, **_numbered(ids)})
 
     def _causes(
         self, service: str, newest: Sequence[Fault], with_details: bool = True
@@ -268,6 +284,18 @@ def _row_of(instance_id: str, rows: Iterable[Fault]) -> Fault | None:
         if row.instance_id == instance_id:
             return row
     return None
+
+
+def _rounded(size: int) -> int:
+    """A number of ids that is not smaller; of few sizes, so few statements are prepared."""
+    power_of_two = 1 << (size - 1).bit_length()
+    return min(CHUNK, power_of_two)
+
+
+def _numbered(ids: list[str]) -> dict[str, str]:
+    """The parameters ``id0``, ``id1``, ...; the gap is filled with an id that is asked for."""
+    filling = ids[:1] * (_rounded(len(ids)) - len(ids))
+    return {f"id{number}": one for number, one in enumerate(ids + filling)}
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

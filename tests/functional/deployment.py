@@ -27,6 +27,8 @@ BIN = Path(sysconfig.get_path("scripts"))
 PROJECT = "a1" * 16
 ADMIN = f"admin:{PROJECT}:root"
 MEMBER = f"member:{PROJECT}:alice"
+#: Of another project.
+NEIGHBOUR = "member:9b0f0000000040008000000000000001:bob"
 #: The file in a deployment's folder that says that what is behind the service does not answer.
 AWAY = "back-end-is-away"
 #: What every service is configured with, before what it needs itself.
@@ -58,6 +60,7 @@ driver = fault_middleware
 profiles = {service}
 consumer = external
 logs = true
+history = true
 
 [fault_middleware_database]
 connection = {faults}

@@ -19,7 +19,8 @@ from tests.functional.cloud import (
     faults_of,
     running,
 )
-from tests.functional.deployment import ADMIN
+from tests.functional.deployment import ADMIN, NEIGHBOUR
+from tests.functional.histories import assert_told, history
 from tests.functional.people import assert_listed
 
 # What the exceptions of the driver hold and no owner may read.
@@ -31,8 +32,6 @@ SECRETS = (
     "lun-tool",
     "tests@good",
 )
-# A user of another project.
-NEIGHBOUR = "member:9b0f0000000040008000000000000001:bob"
 # Of these, another resource fails too: the volume that could not be attached for it.
 BACKUPS = ("backup", "restore")
 PROGRAMS = ("cinder-scheduler", "cinder-volume", "cinder-backup", "cinder-api")
@@ -213,9 +212,15 @@ def test_a_volume_that_is_handed_over_leaves_its_fault_behind(cloud):
     listed = api.call("GET", "/volumes/detail", token=NEIGHBOUR)["volumes"]
     assert ["fault" in shown for shown in listed] == [False]
     assert api.show(volume, ADMIN)["fault"]["message"] == failure.says
+    assert history(api, volume, NEIGHBOUR)["faults"] == []
+    (told,) = history(api, volume, ADMIN)["faults"]
+    assert told["message"] == failure.says
+    assert api.refused("GET", f"{volume.path}/faults")
     # What fails from now on is its new owner's.
     api.act(volume, NEIGHBOUR, **{"os-extend": {"new_size": 900}})
     wait_until(lambda: "fault" in api.show(volume, NEIGHBOUR))
+    assert len(history(api, volume, NEIGHBOUR)["faults"]) == 1
+    assert len(history(api, volume, ADMIN)["faults"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -228,3 +233,27 @@ def test_the_program_that_people_use_lists_what_failed(cloud, name, word):
     wait_until(lambda: "fault" in api.show(resource))
 
     assert_listed(api.deployment, word, resource.id, failure.says)
+
+
+@pytest.mark.parametrize("name", ["create", "backup"])
+def test_the_history_is_for_those_to_whom_cinder_shows_the_resource(
+    cloud, name
+):
+    api, _ = cloud
+    (failure,) = [kind for kind in FAILURES if kind.name == name]
+    resource = failure.provoke(api)
+    wait_until(lambda: "fault" in api.show(resource))
+
+    assert_told(api, resource, failure.says)
+
+
+def test_what_failed_again_is_one_entry_of_the_history(cloud):
+    api, _ = cloud
+    (failure,) = [kind for kind in FAILURES if kind.name == "extend"]
+    volume = failure.provoke(api)
+    wait_until(lambda: history(api, volume)["faults"])
+
+    api.act(volume, ADMIN, **{"os-reset_status": {"status": "available"}})
+    api.act(volume, **{"os-extend": {"new_size": 2}})
+
+    wait_until(lambda: history(api, volume)["faults"][0]["count"] == 2)

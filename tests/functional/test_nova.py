@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from tests.fixtures import close, make_store, new_database, relayed, wait_until
 from tests.functional.cloud import faults_of, need
 from tests.functional.deployment import ADMIN, AWAY
+from tests.functional.histories import assert_told
 from tests.functional.nova import deployment as nova
 from tests.functional.nova import failures
 from tests.functional.nova.failures import FAILURES, LIVE, RESIZE, Cloud
@@ -86,6 +87,19 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(
     server = provoked[failure.name].result(180)
 
     _assert_shown(stand, server, failure)
+
+
+def test_the_history_is_for_those_to_whom_nova_shows_the_server(
+    stand, provoked
+):
+    failure = FAILURES[0]
+    server = provoked[failure.name].result(180)
+    wait_until(lambda: "fault" in stand.api.show(server))
+    # What comes after the first record of a failure may be another entry.
+    time.sleep(1)
+    says = stand.api.show(server)["fault"]["message"]
+
+    assert_told(stand.api, server, says)
 
 
 def test_a_server_that_cannot_be_evacuated_says_so(stand):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fault_middleware import clock, fault
 from fault_middleware.engines import Lookup
+from fault_middleware.statements import MOST_ROWS
 from tests.fixtures import (
     INSTANCE,
     close,
@@ -360,3 +361,54 @@ def test_a_lax_server_cuts_and_loses_nothing(mariadb_of_old, sql_mode):
 
     assert ("STRICT" in mode) == bool(sql_mode)
     assert charset == "utf8mb3"
+
+
+def test_the_history_of_an_instance_is_the_newest_first_without_long_texts(
+    any_store,
+):
+    made = [
+        make(
+            f"m{number}",
+            created=MOMENT + timedelta(seconds=number),
+            details="d",
+        )
+        for number in range(3)
+    ]
+    cleared = clear(MOMENT + timedelta(seconds=5))
+    any_store.record([*made, cleared, make("other", OTHER)])
+    any_store.record([fault.make("nova", INSTANCE, message="of Nova")])
+
+    found = any_store.history("trove", INSTANCE)
+
+    short = [dataclasses.replace(row, details="") for row in reversed(made)]
+    assert found == [cleared, *short]
+    assert any_store.history("trove", INSTANCE.upper()) == []
+
+
+def test_rows_are_completed_with_their_long_texts(any_store):
+    made = [
+        make(f"m{number}", details=f"d{number}", problem={"status": 500})
+        for number in range(5)
+    ]
+    any_store.record(made)
+
+    found = any_store.history("trove", INSTANCE)
+
+    assert any_store.whole(found) == {row.id: row for row in made}
+    assert any_store.whole(found[:1]) == {
+        row.id: row for row in made if row.id == found[0].id
+    }
+    assert any_store.whole([]) == {}
+
+
+def test_the_history_of_an_instance_with_many_rows_is_bounded(any_store):
+    made = [
+        make(f"m{number}", created=MOMENT + timedelta(seconds=number))
+        for number in range(MOST_ROWS + 10)
+    ]
+    any_store.record(made)
+
+    found = any_store.history("trove", INSTANCE)
+
+    assert len(found) == MOST_ROWS
+    assert found[0] == made[-1]

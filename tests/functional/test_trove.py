@@ -24,6 +24,7 @@ from tests.fixtures import (
     rows,
     wait_until,
 )
+from tests.functional.histories import check
 from tests.functional.trove import deployment as trove
 from tests.functional.trove.client import request
 from tests.functional.trove.instances import (
@@ -96,11 +97,13 @@ def make_deployment(tmp_path_factory, broker):
         require("trove", "Trove is not installed in this virtualenv")
 
     def make(url):
-        return trove.build(
+        made = trove.build(
             tmp_path_factory.mktemp("trove") / "deployment",
             faults=url,
             broker=broker.new_host(uuid.uuid4().hex),
         )
+        trove.configure(made, {"fault_middleware": {"history": "true"}})
+        return made
 
     return make
 
@@ -213,6 +216,93 @@ def test_a_deletion_clears(api, store):
     api.notify("DBaaSInstanceDelete", NOVA_GONE.id)
 
     wait_until(lambda: "fault" not in show(api, NOVA_GONE))
+
+
+def told(deployment, token, project="p1", query="", below=""):
+    """Status and JSON of the history of an instance that has failed twice."""
+    path = f"/v1.0/{project}{below}/instances/{BUILD.id}/faults{query}"
+    status, _, body = request(deployment, path, token)
+    return status, json.loads(body)
+
+
+@pytest.fixture
+def failed(store):
+    """An instance that failed, was well, and failed again."""
+    times = {"first": "2026-11-20T20:36:05", "again": "2026-11-21T20:36:05"}
+    made = [
+        fault.make(
+            "trove",
+            BUILD.id,
+            message=message,
+            details="Traceback",
+            created=clock.parse_time(created),
+            project_id="p1",
+        )
+        for message, created in times.items()
+    ]
+    well = fault.make(
+        "trove",
+        BUILD.id,
+        created=clock.parse_time("2026-11-21T00:00:00"),
+        is_clearance=True,
+    )
+    store.record([*made, well])
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize("below", ["", "/mgmt"])
+def test_the_history_is_told_to_an_administrator_with_details(api, below):
+    status, history = told(api, ADMIN, below=below)
+
+    assert status == 200
+    check(history)
+    assert [
+        (entry["message"], entry["cleared"], entry["details"])
+        for entry in history["faults"]
+    ] == [("again", False, "Traceback"), ("first", True, "Traceback")]
+
+
+@pytest.mark.usefixtures("failed")
+def test_the_history_is_told_to_the_owner_page_by_page(api):
+    status, history = told(api, MEMBER, query="?limit=1")
+    link = history["faults_links"][0]["href"]
+    path = link.removeprefix("http://trove.example.org")
+    rest = json.loads(request(api, path, MEMBER)[2])
+
+    assert status == 200
+    check(history)
+    entries = [*history["faults"], *rest["faults"]]
+    assert [entry["message"] for entry in entries] == ["again", "first"]
+    assert not any("details" in entry for entry in entries)
+    assert "faults_links" not in rest
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize(
+    ("token", "project", "below"),
+    [
+        ("member:p2:mallory", "p1", ""),
+        ("member:p2:mallory", "p2", ""),
+        (MEMBER, "p1", "/mgmt"),
+        (None, "p1", ""),
+    ],
+)
+def test_a_stranger_gets_what_trove_says_to_his_show(
+    api, token, project, below
+):
+    path = f"/v1.0/{project}{below}/instances/{BUILD.id}"
+
+    shown, history = [
+        request(api, f"{path}{end}", token) for end in ("", "/faults")
+    ]
+
+    assert shown[0] in (401, 403, 404)
+    assert (history[0], history[2]) == (shown[0], shown[2])
+    assert HEADER not in history[1]
+
+
+def test_trove_has_no_histories_itself(bare):
+    assert told(bare, ADMIN)[0] == 404
 
 
 @pytest.mark.parametrize("token", [MEMBER, ADMIN])

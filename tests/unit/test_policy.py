@@ -599,6 +599,12 @@ def test_the_rules_for_the_sample_and_the_manual():
             ["project", "system"],
             ["GET"],
         ),
+        (
+            "fault_middleware:history",
+            "rule:fault_middleware:show",
+            ["project", "system"],
+            ["GET"],
+        ),
     ]
 
 

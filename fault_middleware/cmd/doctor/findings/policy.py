@@ -31,8 +31,8 @@ def policy_misspelt(file: str, rules: str) -> Words:
     return Words(
         what=f"The policy file {file} has rules that nothing asks for: {rules}",
         remedy=(
-            "The rules are fault_middleware:show, fault_middleware:show:details and "
-            "fault_middleware:show:former. Correct the name."
+            "The rules are fault_middleware:show, fault_middleware:show:details, "
+            "fault_middleware:show:former and fault_middleware:history. Correct the name."
         ),
     )
 
