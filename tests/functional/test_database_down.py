@@ -10,7 +10,7 @@ import time
 import pytest
 import webtest
 
-from fault_middleware import fault
+from fault_middleware import engines, fault, record_fault
 from fault_middleware.deploy import configuration, deploy
 from fault_middleware.factories import FaultMiddleware
 from tests.fixtures import (
@@ -45,9 +45,9 @@ class World:
         )
         self.relay = relay
         self.service = Service()
-        conf = parse(file)
-        self.app = webtest.TestApp(FaultMiddleware(self.service, conf))
-        self.parts = deploy(conf)
+        self.conf = parse(file)
+        self.app = webtest.TestApp(FaultMiddleware(self.service, self.conf))
+        self.parts = deploy(self.conf)
 
     def show(self):
         """Seconds that a show took, and whether the fault was in it; else it is as it was."""
@@ -134,6 +134,17 @@ def test_a_server_that_answers_byte_for_byte(world, connected):
         world.relay.drip(0)
 
     check_failure_and_recovery(world, mend)
+
+
+def test_who_reports_a_fault_waits_no_longer_than_it_may(world, monkeypatch):
+    monkeypatch.setattr(engines, "_WRITE_TIMEOUT", LOOKUP_TIMEOUT)
+    world.relay.mute()
+
+    begin = time.monotonic()
+    is_stored = record_fault(INSTANCE, "It failed", conf=world.conf)
+
+    assert not is_stored
+    assert time.monotonic() - begin < LOOKUP_TIMEOUT + 3
 
 
 def test_no_free_connection(make_world):

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 
+import amqp
 import oslo_messaging
 import psutil
 import pytest
@@ -176,6 +177,27 @@ def test_the_database_away_under_load(
         # A write is given up after ten seconds.
         assert (
             FULL or way == "mute" or "it works again" in world.log.read_text()
+        )
+
+
+def test_what_waits_is_with_the_broker_but_for_four_batches(
+    make_world, broker, sqlite_url
+):
+    world = make_world(sqlite_url, broker.url, batch_size="10")
+    world.start()
+    with world.store.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE instance_faults")
+
+    world.notify(range(200))
+
+    wait_until(lambda: "faults wait" in world.log.read_text())
+    with amqp.Connection(f"127.0.0.1:{broker.port}") as connection:
+        channel = connection.channel()
+        queue = f"{world.topic}.info"
+        wait_until(
+            lambda: (
+                channel.queue_declare(queue, passive=True).message_count == 160
+            )
         )
 
 

@@ -209,6 +209,24 @@ def test_many_instances_cost_one_query_for_each_200(
     assert len(queries) == -(-(count + 1) // 200)
 
 
+def test_no_look_up_of_a_list_begins_when_time_is_up(
+    any_store, still_clock, monkeypatch
+):
+    queries, query = [], Lookup.rows
+
+    def slow_query(*arguments):
+        queries.append(arguments)
+        still_clock.now += 1.5  # of the two seconds of this store
+        return query(*arguments)
+
+    monkeypatch.setattr(Lookup, "rows", slow_query)
+
+    with pytest.raises(TimeoutError):
+        any_store.newest_of_many("trove", [f"i-{n}" for n in range(1000)])
+
+    assert len(queries) == 2
+
+
 def test_long_texts_are_read_only_where_they_are_asked_for(any_store):
     made = make(details="Traceback", problem={"status": 500})
     any_store.record([made])
