@@ -84,13 +84,17 @@ class Masker:
         if "://" in found:
             text = _AUTHORITY.sub(_mask_authority, text)
             lower = text.lower()
+        searched: dict[re.Pattern[str], bool] = {}
         for rule in self._rules:
             if found.isdisjoint(rule.keywords):
+                continue
+            if not _has_needed(rule, lower, searched):
                 continue
             masked = self._apply(rule, text, lower)
             if masked is not text:
                 text = masked
                 lower = text.lower()
+                searched.clear()
         return text
 
     def _apply(self, rule: Rule, text: str, lower: str) -> str:
@@ -209,6 +213,18 @@ def entropy(text: str) -> float:
         share = count / len(text)
         bits -= share * math.log2(share)
     return bits
+
+
+def _has_needed(
+    rule: Rule, lower: str, searched: dict[re.Pattern[str], bool]
+) -> bool:
+    """Whether there is in a text what a rule needs, which is searched for once."""
+    if rule.needs is None:
+        return True
+    if rule.needs not in searched:
+        match = rule.needs.search(lower)
+        searched[rule.needs] = match is not None
+    return searched[rule.needs]
 
 
 def _mask_authority(url: re.Match[str]) -> str:

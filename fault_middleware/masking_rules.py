@@ -22,6 +22,7 @@ class Rule:
     :ivar group: the group of the pattern that is the secret; 0 for the first that took part in a
         match, or the whole match where there are no groups
     :ivar entropy: bits for each character below which a match is not a secret
+    :ivar needs: is found in the lower case of every text in which the rule finds something
     """
 
     id: str
@@ -30,6 +31,7 @@ class Rule:
     ignores_case: bool = False
     group: int = 0
     entropy: float = 0.0
+    needs: re.Pattern[str] | None = None
 
     def secret(self, match: re.Match[str]) -> tuple[int, int]:
         """Where the secret of a match begins and ends."""
@@ -184,6 +186,9 @@ def _compile_rules(
             what = f"the regex has {pattern.groups} groups, so there is no group {group}"
             place = ("rules", number, "secretGroup")
             raise RuleError(place, what)
+        needs = None
+        if "needs" in rule:
+            needs = re.compile(parts.fill(rule["needs"]), re.VERBOSE)
         yield Rule(
             id=rule["id"],
             keywords=parts.keywords(rule["keywords"]),
@@ -191,6 +196,7 @@ def _compile_rules(
             ignores_case=ignores_case,
             group=group,
             entropy=rule.get("entropy", 0.0),
+            needs=needs,
         )
 
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import base64
+import dataclasses
+import functools
 import json
 import random
+import re
 import time
 
 import pytest
@@ -346,6 +349,52 @@ def test_masking_twice_is_masking_once(text):
     masked = masking.mask(text)
 
     assert masking.mask(masked) == masked
+
+
+@functools.cache
+def masker_without_needs():
+    book = masking_rules.make(RULES, {})
+    rules = [dataclasses.replace(rule, needs=None) for rule in book.rules]
+    return masking.Masker(dataclasses.replace(book, rules=rules))
+
+
+@pytest.mark.parametrize("case", SECRETS, ids=lambda case: case["name"])
+def test_what_rules_need_is_in_each_text_that_has_a_secret(case):
+    text = decoded(case["text_b64"])
+
+    assert masking.mask(text) == masker_without_needs().mask(text)
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=30).map("".join))
+def test_what_rules_need_is_in_any_text_in_which_they_find_something(text):
+    assert masking.mask(text) == masker_without_needs().mask(text)
+
+
+def test_a_text_that_only_speaks_of_secrets_is_searched_by_few_rules():
+    text = 'File "session.py", line 512, in get_token, with key_name and secret_id'
+    lower = text.lower()
+    tried = [
+        rule
+        for rule in masking_rules.make(RULES, {}).rules
+        if any(keyword in lower for keyword in rule.keywords)
+        and (rule.needs is None or rule.needs.search(lower))
+    ]
+
+    assert len(tried) <= 5, [rule.id for rule in tried]
+
+
+def test_a_rule_may_need_what_the_mask_of_another_brings_about():
+    early = masking_rules.Rule("early", frozenset("a"), re.compile("a(b+)"))
+    late = masking_rules.Rule(
+        id="late",
+        keywords=frozenset("a"),
+        pattern=re.compile("c(d+)"),
+        needs=re.compile(r"\*c"),
+    )
+    rules = [late, early, late]
+    book = masking_rules.RuleBook(rules, masking_rules.Exceptions())
+
+    assert masking.Masker(book).mask("abbcdd") == "a***c***"
 
 
 def seconds(text):
