@@ -7,7 +7,7 @@ import importlib.util
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,11 @@ from tests.functional.deployment import ADMIN, AWAY, MEMBER, Deployment
 from tests.services import Broker, Relay
 
 _PASSING = re.compile(r"\w+ing([-_]\w+)?")
+
+#: What tells of a failure, see :func:`source_of`.
+LOG = "log"
+NOTIFICATION = "notification"
+SERVICE = "service"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +114,14 @@ class Failure:
     says: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Unshown:
+    """A kind of failure that nobody can be shown, and why."""
+
+    name: str
+    why: str
+
+
 def need(service: str, *packages: str) -> None:
     """Skip the test where the service is not installed, or a package that it needs."""
     for name in (service, *packages):
@@ -185,6 +198,33 @@ def database_away(wire: Relay) -> Iterator[None]:
         yield
     finally:
         wire.reopen(wire.port)
+
+
+def source_of(store: Store, resource: Resource, failure: Failure) -> str:
+    """What tells of a failure: a notification, the log alone, or the service's own fault."""
+    said = failure.says.replace("{id}", resource.id)
+    kinds = set()
+    for row in rows(store):
+        is_its = row["instance_id"] == resource.id
+        if is_its and row["message"].startswith(said):
+            kinds.add(row["event_type"].partition(" ")[0])
+    if not kinds:
+        return SERVICE
+    return LOG if kinds == {LOG} else NOTIFICATION
+
+
+def assert_source(
+    store: Store,
+    resource: Resource,
+    failure: Failure,
+    sources: Mapping[str, str],
+) -> None:
+    """What tells of a failure is what is written down of it.
+
+    :param sources: what tells of the failures of a service, where that is not the log alone
+    """
+    expected = sources.get(failure.name, LOG)
+    wait_until(lambda: source_of(store, resource, failure) == expected)
 
 
 def assert_shown(

@@ -10,9 +10,10 @@ import pytest
 
 from tests.fixtures import lose_connections, new_database, relayed, wait_until
 from tests.functional.cinder.deployment import served
-from tests.functional.cinder.failures import FAILURES, Volumes
+from tests.functional.cinder.failures import FAILURES, SOURCES, Volumes
 from tests.functional.cloud import (
     assert_shown,
+    assert_source,
     back_end_away,
     broker_away,
     database_away,
@@ -79,6 +80,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     resource = failure.provoke(api)
 
     assert_shown(api, resource, failure, SECRETS)
+    assert_source(store, resource, failure, SOURCES)
     others = faults_of(store) - before - {resource.id}
     assert not others or failure.name in BACKUPS
 

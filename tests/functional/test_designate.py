@@ -10,9 +10,14 @@ import time
 import pytest
 
 from tests.fixtures import lose_connections, new_database, wait_until
-from tests.functional.cloud import assert_shown, faults_of, running
+from tests.functional.cloud import (
+    assert_shown,
+    assert_source,
+    faults_of,
+    running,
+)
 from tests.functional.designate.deployment import served
-from tests.functional.designate.failures import FAILURES, Zones
+from tests.functional.designate.failures import FAILURES, SOURCES, Zones
 from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.
@@ -47,6 +52,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     zone = failure.provoke(api)
 
     assert_shown(api, zone, failure, SECRETS)
+    assert_source(store, zone, failure, SOURCES)
     assert not faults_of(store) - before - {zone.id}
 
 

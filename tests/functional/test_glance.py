@@ -13,10 +13,15 @@ import jsonschema
 import pytest
 
 from tests.fixtures import lose_connections, new_database, rows, wait_until
-from tests.functional.cloud import assert_shown, faults_of, running
+from tests.functional.cloud import (
+    assert_shown,
+    assert_source,
+    faults_of,
+    running,
+)
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.glance.deployment import LARGEST, QUOTA, served
-from tests.functional.glance.failures import DISK, FAILURES, Images
+from tests.functional.glance.failures import DISK, FAILURES, SOURCES, Images
 from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.
@@ -62,6 +67,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     image = failure.provoke(api)
 
     assert_shown(api, image, failure, SECRETS)
+    assert_source(store, image, failure, SOURCES)
     assert not faults_of(store) - before - {image.id}
 
 

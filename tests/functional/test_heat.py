@@ -10,10 +10,16 @@ import time
 import pytest
 
 from tests.fixtures import lose_connections, new_database, wait_until
-from tests.functional.cloud import assert_shown, faults_of, running
+from tests.functional.cloud import (
+    assert_shown,
+    assert_source,
+    faults_of,
+    running,
+)
 from tests.functional.heat.deployment import served
 from tests.functional.heat.failures import (
     FAILURES,
+    SOURCES,
     Stacks,
     fill_disk,
     part,
@@ -55,6 +61,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     stack = failure.provoke(api)
 
     assert_shown(api, stack, failure, SECRETS)
+    assert_source(store, stack, failure, SOURCES)
     others = faults_of(store) - before - {stack.id}
     # The stack that a group consists of has failed as well.
     assert len(others) == (failure.name == "create a group")

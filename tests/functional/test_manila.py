@@ -11,6 +11,7 @@ import pytest
 from tests.fixtures import new_database, relayed, wait_until
 from tests.functional.cloud import (
     assert_shown,
+    assert_source,
     back_end_away,
     broker_away,
     database_away,
@@ -18,7 +19,7 @@ from tests.functional.cloud import (
     running,
 )
 from tests.functional.manila.deployment import served
-from tests.functional.manila.failures import FAILURES, Shares
+from tests.functional.manila.failures import FAILURES, SOURCES, Shares
 from tests.functional.people import assert_listed
 
 # What the exceptions of the driver hold and no owner may read.
@@ -66,6 +67,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     resource = failure.provoke(api)
 
     assert_shown(api, resource, failure, SECRETS)
+    assert_source(store, resource, failure, SOURCES)
     others = faults_of(store) - before - {resource.id}
     assert not others
 

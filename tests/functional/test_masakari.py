@@ -9,10 +9,16 @@ import time
 import pytest
 
 from tests.fixtures import new_database
-from tests.functional.cloud import Resource, assert_told, faults_of, running
+from tests.functional.cloud import (
+    Resource,
+    assert_source,
+    assert_told,
+    faults_of,
+    running,
+)
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.masakari.deployment import served
-from tests.functional.masakari.failures import FAILURES, Recoveries
+from tests.functional.masakari.failures import FAILURES, SOURCES, Recoveries
 from tests.functional.people import assert_listed
 
 
@@ -46,12 +52,13 @@ def provoked(cloud):
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
 def test_administrators_read_what_failed_and_why(cloud, provoked, failure):
-    api, _ = cloud
+    api, store = cloud
 
     resource = provoked[failure.name]
 
     assert api.status(resource) == "failed"
     assert_told(api, resource, failure)
+    assert_source(store, resource, failure, SOURCES)
     # Masakari shows recoveries to nobody else.
     status, _ = api.deployment.request("GET", resource.path, MEMBER)
     assert status == 403

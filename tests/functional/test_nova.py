@@ -13,12 +13,18 @@ import pytest
 import sqlalchemy as sa
 
 from tests.fixtures import close, make_store, new_database, relayed, wait_until
-from tests.functional.cloud import faults_of, need
+from tests.functional.cloud import assert_source, faults_of, need
 from tests.functional.deployment import ADMIN, AWAY
 from tests.functional.histories import assert_told
 from tests.functional.nova import deployment as nova
 from tests.functional.nova import failures
-from tests.functional.nova.failures import FAILURES, LIVE, RESIZE, Cloud
+from tests.functional.nova.failures import (
+    FAILURES,
+    LIVE,
+    RESIZE,
+    SOURCES,
+    Cloud,
+)
 
 # What the exceptions hold and no owner may read.
 SECRETS = ("10.1.2", "hunter2", "rack7", "/srv/", "http://", "'one'", "'two'")
@@ -87,6 +93,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(
     server = provoked[failure.name].result(180)
 
     _assert_shown(stand, server, failure)
+    assert_source(stand.store, server, failure, SOURCES)
 
 
 def test_the_history_is_for_those_to_whom_nova_shows_the_server(

@@ -19,6 +19,7 @@ from fault_middleware import profile
 from fault_middleware.deploy import deploy
 from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
+from tests import atlas
 from tests.documents import ROOT
 from tests.fixtures import Service, close, parse, require, write_configuration
 
@@ -436,3 +437,10 @@ def test_an_alarm_fires_for_what_it_is_about_and_is_silent_otherwise(
     )
 
     promtool("test", "rules", str(file))
+
+
+def test_the_page_on_coverage_says_what_the_tests_of_the_services_say():
+    found = list(atlas.chapters())
+
+    assert atlas.PAGE.read_text() == atlas.page(found), "python -m tests.atlas"
+    assert atlas.PICTURE.read_text() == atlas.picture(found)

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from tests.functional.cinder.deployment import VERSION
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import NOTIFICATION, Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN, MEMBER
 
 IMAGE = "5d000000-0000-4000-8000-000000000001"
@@ -470,3 +470,10 @@ FAILURES = [
         "The storage back end could not delete the group.",
     ),
 ]
+# What tells of a failure, where that is not the log alone.
+SOURCES = {
+    "create, no back end": NOTIFICATION,
+    "extend, no back end": NOTIFICATION,
+    "retype, no back end": NOTIFICATION,
+    "manage, no back end": NOTIFICATION,
+}

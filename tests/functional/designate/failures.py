@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can fail in Designate, each provoked through its API by the user who would do so."""
 
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import Cloud, Failure, Resource, Unshown
 from tests.functional.deployment import ADMIN
 
 
@@ -74,4 +74,12 @@ FAILURES = [
         _DIFFERENT,
     ),
     Failure("update, refused", _updated("fail-showzone"), _DENIED, _REFUSED),
+]
+# What tells of a failure, where that is not the log alone.
+SOURCES: dict[str, str] = {}
+UNSHOWN = [
+    Unshown(
+        "delete, refused",
+        "Designate shows a zone that is being deleted to nobody.",
+    )
 ]

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import NOTIFICATION, Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.glance.deployment import LARGEST
 
@@ -209,3 +209,5 @@ FAILURES = [
         "The image could not be deleted.",
     ),
 ]
+# What tells of a failure, where that is not the log alone.
+SOURCES = {"upload, hung up": NOTIFICATION}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import NOTIFICATION, Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN, AWAY, MEMBER
 
 VERSION = "2018-08-31"
@@ -254,3 +254,21 @@ FAILURES = [
     Failure("snapshot", _snapshot, _NO_HOST, _failed("snapshot")),
     Failure("signal", _signal, _NO_HOST, _in_error("signal")),
 ]
+# What tells of a failure, where that is not the log alone.
+SOURCES = {
+    "create": NOTIFICATION,
+    "create, unexpected": NOTIFICATION,
+    "create, rolled back": NOTIFICATION,
+    "create a group": NOTIFICATION,
+    "create, timed out": NOTIFICATION,
+    "create without Keystone": NOTIFICATION,
+    "create without a database": NOTIFICATION,
+    "wait condition": NOTIFICATION,
+    "update": NOTIFICATION,
+    "update, rolled back": NOTIFICATION,
+    "delete": NOTIFICATION,
+    "check": NOTIFICATION,
+    "suspend": NOTIFICATION,
+    "resume": NOTIFICATION,
+    "snapshot": NOTIFICATION,
+}

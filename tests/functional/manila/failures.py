@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can fail in Manila, each provoked through its API by the user who would do so."""
 
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import NOTIFICATION, Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN
 
 _SPECS = {
@@ -258,3 +258,8 @@ FAILURES = [
         "The replica of the share could not be created.",
     ),
 ]
+# What tells of a failure, where that is not the log alone.
+SOURCES = {
+    "create, no back end": NOTIFICATION,
+    "extend, no back end": NOTIFICATION,
+}

@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import NOTIFICATION, Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN
 from tests.functional.masakari.nova import LOCKED
 
@@ -173,6 +173,8 @@ def _no_spare(cloud):
 
 
 # The first is over when it was provoked, the others go on side by side.
+# Whoever reads the faults.
+READERS = "Administrators read it: Masakari shows recoveries to nobody else."
 FAILURES = [
     Failure(
         "Keystone refuses Masakari",
@@ -253,3 +255,10 @@ FAILURES = [
         "No reserved_hosts available for evacuation.",
     ),
 ]
+# What tells of a failure, where that is not the log alone.
+SOURCES = {
+    "stop takes too long": NOTIFICATION,
+    "start takes too long": NOTIFICATION,
+    "process, not disabled": NOTIFICATION,
+    "no reserved host": NOTIFICATION,
+}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tests.fixtures import wait_until
 from tests.functional import cloud
-from tests.functional.cloud import Failure, Resource
+from tests.functional.cloud import NOTIFICATION, SERVICE, Failure, Resource
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.nova.neighbours import (
     BROKEN_VOLUME,
@@ -431,3 +431,53 @@ def evacuate(cloud) -> Resource:
         cloud.act(server, ADMIN, evacuate={})
         wait_until(lambda: "fault" in cloud.show(server))
     return server
+
+
+# What tells of a failure, where that is not the log alone.
+SOURCES = {
+    "create": NOTIFICATION,
+    "create, unexpected": NOTIFICATION,
+    "create, chained": NOTIFICATION,
+    "create, abort": NOTIFICATION,
+    "create, no host": SERVICE,
+    "create several, no host": SERVICE,
+    "create several, unexpected": NOTIFICATION,
+    "create, no address": SERVICE,
+    "create from a volume": NOTIFICATION,
+    "reboot": NOTIFICATION,
+    "reboot softly": NOTIFICATION,
+    "stop": NOTIFICATION,
+    "start": NOTIFICATION,
+    "pause": NOTIFICATION,
+    "unpause": NOTIFICATION,
+    "suspend": NOTIFICATION,
+    "suspend, unexpected": NOTIFICATION,
+    "resume": NOTIFICATION,
+    "rescue": NOTIFICATION,
+    "unrescue": NOTIFICATION,
+    "snapshot": NOTIFICATION,
+    "snapshot, unexpected": NOTIFICATION,
+    "backup": NOTIFICATION,
+    "set the password, unexpected": NOTIFICATION,
+    "crash dump": NOTIFICATION,
+    "attach a volume": NOTIFICATION,
+    "attach a volume, unexpected": NOTIFICATION,
+    "detach a volume": NOTIFICATION,
+    "attach an interface, Neutron refuses": NOTIFICATION,
+    "rebuild": NOTIFICATION,
+    "rebuild, unexpected": NOTIFICATION,
+    "resize, no host": NOTIFICATION,
+    "resize": NOTIFICATION,
+    "resize, finish": NOTIFICATION,
+    "resize, confirm": NOTIFICATION,
+    "resize, revert": NOTIFICATION,
+    "cold migration": NOTIFICATION,
+    "live migration, destination": NOTIFICATION,
+    "live migration, source": NOTIFICATION,
+    "live migration, preparation": NOTIFICATION,
+    "shelve": NOTIFICATION,
+    "shelve, offload": NOTIFICATION,
+    "unshelve": NOTIFICATION,
+    "delete": NOTIFICATION,
+    "delete, unexpected": NOTIFICATION,
+}

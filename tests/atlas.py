@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the manual's page on coverage from the failures that the tests provoke in real services.
+
+``python -m tests.atlas`` writes ``doc/source/coverage.rst`` and its picture. A test fails when
+they are not what the tests of the services say.
+"""
+
+import configparser
+import dataclasses
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from tests.documents import ROOT
+from tests.functional.cloud import LOG, NOTIFICATION, SERVICE, Failure, Unshown
+
+PAGE = ROOT / "doc/source/coverage.rst"
+PICTURE = ROOT / "doc/source/pictures/coverage.svg"
+
+HEAD = """\
+..
+   This page is written by "python -m tests.atlas" from the tests of the services.
+
+========
+Coverage
+========
+
+What can fail in each service, and what people then read. Each line is a failure that a test
+provokes in the real service, through its API, as its user would do. The test compares what is read
+with the second column, looks for the root cause in the details that administrators read, and makes
+sure that no other resource is blamed. ``{id}`` stands for the resource's id. Addresses and names
+such as ``array 10.1.2.3`` are those of the tests' own back ends.
+
+.. figure:: pictures/coverage.svg
+   :alt: For each service, how many failures a notification tells of, and how many the log alone.
+   :width: 100%
+
+   Failures that are shown, by what tells of them.
+
+"The log" says that no notification of the service has what is read: it is shown where the log
+handler is on (:doc:`recording`). "A notification" needs nothing but the consumer or the
+notification driver. "The service" says that the service's own fault has the reason already, and
+stays.
+"""
+
+CHAPTER = """
+{title}
+{underline}
+
+{package} {version}, run with ``tox -e {service}``. {readers}
+
+.. list-table::
+   :header-rows: 1
+   :widths: 20 36 30 14
+
+   * - What fails
+     - What is read
+     - The cause, for administrators
+     - From
+"""
+
+UNSHOWN = "unshown"
+WORDS = {
+    NOTIFICATION: "a notification",
+    LOG: "the log",
+    SERVICE: "the service",
+    UNSHOWN: "not shown",
+}
+COLOURS = {
+    NOTIFICATION: "#2a6fb0",
+    LOG: "#4a8a3a",
+    SERVICE: "#d08a2a",
+    UNSHOWN: "#bbb",
+}
+
+# Picture, in pixels.
+WIDTH = 900
+LEFT = 130
+BAR = 20
+STEP = 30
+TOP = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Chapter:
+    """What the tests of a service say.
+
+    :ivar package: on PyPI
+    :ivar readers: who reads the faults, as a sentence
+    """
+
+    service: str
+    package: str
+    version: str
+    readers: str
+    failures: list[Failure]
+    sources: dict[str, str]
+    unshown: list[Unshown]
+
+    def source(self, failure: Failure) -> str:
+        return self.sources.get(failure.name, LOG)
+
+    def count(self, source: str) -> int:
+        if source == UNSHOWN:
+            return len(self.unshown)
+        return [self.source(item) for item in self.failures].count(source)
+
+
+def chapters() -> Iterator[Chapter]:
+    """Of the services whose tests have failures, by name."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+    for file in sorted((ROOT / "tests/functional").glob("*/failures.py")):
+        service = file.parent.name
+        module = importlib.import_module(
+            f"tests.functional.{service}.failures"
+        )
+        deps = tox[f"testenv:{service}"]["deps"]
+        pinned = rf"^((?:python-|openstack-)?{service})==(\S+)$"
+        package, version = re.search(pinned, deps, re.MULTILINE).groups()
+        yield Chapter(
+            service,
+            package,
+            version,
+            getattr(module, "READERS", "Its owner reads it."),
+            module.FAILURES,
+            getattr(module, "SOURCES", {}),
+            getattr(module, "UNSHOWN", []),
+        )
+
+
+def cell(text: str) -> str:
+    """A text as it is, in a table."""
+    plain = " ".join(text.split())
+    return re.sub(r"([\\*`|_])", r"\\\1", plain)
+
+
+def table(chapter: Chapter) -> str:
+    """The chapter of a service."""
+    lines = [
+        CHAPTER.format(
+            title=chapter.service.capitalize(),
+            underline="=" * len(chapter.service),
+            **vars(chapter),
+        ).rstrip("\n")
+    ]
+    for failure in chapter.failures:
+        lines += [
+            f"   * - {cell(failure.name)}",
+            f"     - {cell(failure.says)}",
+            f"     - {cell(failure.root)}",
+            f"     - {WORDS[chapter.source(failure)]}",
+        ]
+    if chapter.unshown:
+        lines += ["", "Not shown:", ""]
+    for unshown in chapter.unshown:
+        lines.append(f"* {cell(unshown.name)}: {cell(unshown.why)}")
+    return "\n".join(lines) + "\n"
+
+
+def summary(found: list[Chapter]) -> str:
+    """All services in one table."""
+    lines = [
+        "",
+        ".. list-table::",
+        "   :header-rows: 1",
+        "   :widths: 25 15 15 15 15 15",
+        "",
+        "   * - Service",
+        *(f"     - {word.capitalize()}" for word in WORDS.values()),
+        "     - All",
+    ]
+    totals = [0] * len(WORDS)
+    for chapter in found:
+        counts = [chapter.count(source) for source in COLOURS]
+        totals = [sum(pair) for pair in zip(totals, counts, strict=True)]
+        lines += row(
+            f"{chapter.service.capitalize()} {chapter.version}", counts
+        )
+    lines += row("all", totals)
+    return "\n".join(lines) + "\n"
+
+
+def row(name: str, counts: list[int]) -> list[str]:
+    cells = [*counts, sum(counts)]
+    return [f"   * - {name}", *(f"     - {number}" for number in cells)]
+
+
+def page(found: list[Chapter]) -> str:
+    """The page of the manual."""
+    return HEAD + summary(found) + "".join(map(table, found))
+
+
+def picture(found: list[Chapter]) -> str:
+    """A bar for each service."""
+    longest = max(len(item.failures) + len(item.unshown) for item in found)
+    scale = (WIDTH - LEFT - 60) / longest
+    height = TOP + STEP * len(found) + 10
+    lines = [
+        '<svg xmlns="http://www.w3.org/2000/svg"',
+        f'  viewBox="0 0 {WIDTH} {height}" font-size="14" role="img"',
+        '  font-family="Helvetica, Arial, sans-serif">',
+        "  <title>Failures that are shown, by service</title>",
+        f'  <rect width="{WIDTH}" height="{height}" fill="#fff"/>',
+    ]
+    for number, source in enumerate(WORDS):
+        x = LEFT + 160 * number
+        fill = COLOURS[source]
+        lines.append(
+            f'  <rect x="{x}" y="14" width="14" height="14" fill="{fill}"/>'
+            f'<text x="{x + 20}" y="26" fill="#222">{WORDS[source]}</text>'
+        )
+    for number, chapter in enumerate(found):
+        lines += bar(chapter, TOP + STEP * number, scale)
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def bar(chapter: Chapter, y: int, scale: float) -> Iterator[str]:
+    name = escape(chapter.service.capitalize())
+    yield (
+        f'  <text x="{LEFT - 10}" y="{y + 15}" text-anchor="end"'
+        f' fill="#222">{name}</text>'
+    )
+    x = float(LEFT)
+    total = 0
+    for source, colour in COLOURS.items():
+        count = chapter.count(source)
+        total += count
+        width = count * scale
+        if count:
+            yield (
+                f'  <rect x="{x:.1f}" y="{y}" width="{width:.1f}"'
+                f' height="{BAR}" fill="{colour}"/>'
+            )
+        x += width
+    yield f'  <text x="{x + 8:.1f}" y="{y + 15}" fill="#222">{total}</text>'
+
+
+def main() -> None:
+    found = list(chapters())
+    Path(PAGE).write_text(page(found))
+    Path(PICTURE).write_text(picture(found))
+
+
+if __name__ == "__main__":
+    main()
