@@ -5,6 +5,10 @@ Every place in the functions named below is changed in each of the ways of :clas
 a time, and the quick tests are run on it in a forked process.  A mutant that passes them all is
 printed, with its number, unless ``tests/mutants.rst`` lists it as equivalent.  Arguments are a
 module's name, and numbers of mutants, to run no others.
+
+A change within a function is tried quickly first, as :mod:`tests.trials` has it: on the tests that
+run what is changed, in a process that has the modules loaded.  What no test notices there, and is
+not listed, is tried again on all tests, in a process that has yet to load the module.
 """
 
 import ast
@@ -13,19 +17,17 @@ import importlib.abc
 import importlib.util
 import os
 import re
-import resource
-import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import trials
+
 ROOT = Path(__file__).parents[1]
-SECONDS = 120
-MEMORY = 4 * 2**30
 TESTS = {
     "policy": ["unit/test_policy.py", "functional/test_security.py"],
     "rules": ["unit/test_policy.py", "functional/test_security.py"],
@@ -183,15 +185,32 @@ class Mutator(ast.NodeTransformer):
     def __init__(self, names: list[str], wanted: int = -1) -> None:
         self.names, self.wanted = names, wanted
         self.texts: list[str] = []
+        self.met: set[str] = set()
+        # The lines of each one's statement; none for what runs when the module is loaded.
+        self.places: list[range] = []
         self._inside = not names
         self._statement = ""
+        self._lines = range(0)
+        self._depth = 0
 
     def visit(self, node: ast.AST) -> Any:
+        lines, depth = self._lines, self._depth
+        if isinstance(node, ast.stmt):
+            self._lines = range(0)
+            if depth and node.end_lineno:
+                self._lines = range(node.lineno, node.end_lineno + 1)
+        try:
+            return self._change(node)
+        finally:
+            self._lines, self._depth = lines, depth
+
+    def _change(self, node: ast.AST) -> Any:
         if isinstance(node, ast.stmt) and self._inside:
             self._statement = _short(node)
         if isinstance(node, ast.FunctionDef) and node.name in self.names:
+            self.met.add(node.name)
             self._inside = True
-            self._visit_parts(node, ("body", "args"))
+            self._visit_function(node)
             self._inside = False
             return node
         if self._inside:
@@ -201,16 +220,25 @@ class Mutator(ast.NodeTransformer):
                 else variants(node)
             ):
                 self.texts.append(self._text(node, new))
+                self.places.append(self._lines)
                 if len(self.texts) - 1 == self.wanted:
                     return new
         if is_prose(node) or isinstance(
             node, ast.arg | ast.ImportFrom | ast.Import
         ):
             return node
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AnnAssign):
+        if isinstance(node, ast.FunctionDef):
+            return self._visit_function(node)
+        if isinstance(node, ast.ClassDef | ast.AnnAssign):
             # Not the annotations, nor the options of dataclasses.
-            return self._visit_parts(node, ("body", "args", "value"))
+            return self._visit_parts(node, ("body", "value"))
         return self.generic_visit(node)
+
+    def _visit_function(self, node: ast.FunctionDef) -> ast.AST:
+        # What an argument is by default is evaluated where the function is defined.
+        self._visit_parts(node, ("args",))
+        self._depth += 1
+        return self._visit_parts(node, ("body",))
 
     def _text(self, node: Any, new: Any) -> str:
         before, after = (
@@ -264,86 +292,149 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._tree, str(self._file), "exec"), module.__dict__)
 
 
-class NoShrinking:
-    """A plugin: that a test fails is enough, and it is to be the same each time."""
-
-    def pytest_configure(self) -> None:
-        from hypothesis import Phase, settings
-
-        settings.register_profile(
-            "mutants", phases=[Phase.generate], derandomize=True
-        )
-        settings.load_profile("mutants")
+def run(tests: Sequence[str], *plugins: object) -> int:
+    """Run files of tests; how that ended, as pytest says it."""
+    files = [f"{ROOT}/tests/{name}" for name in tests]
+    return pytest.main(
+        [*trials.OPTIONS, *files], plugins=[trials.NoShrinking(), *plugins]
+    )
 
 
-def survives(module: str, tree: ast.AST, file: Path, temporary: str) -> bool:
-    """Whether the tests pass on a mutant, in a process of its own."""
-    pid = os.fork()
-    if pid == 0:
-        os.setpgrp()
-        signal.alarm(SECONDS)
-        # A loop that does not end may fill a list.
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+def survives(module: str, tree: ast.AST, file: Path) -> bool:
+    """Whether all tests pass on a mutant, in a process that has yet to load the module."""
+
+    def attempt() -> None:
         sys.meta_path.insert(0, Finder(module, tree, file))
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        os.environ["PYTEST_DEBUG_TEMPROOT"] = temporary
-        tests = [f"{ROOT}/tests/{name}" for name in TESTS[module]]
-        arguments = [
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            "not upsets",
-            *tests,
-        ]
-        os._exit(pytest.main(arguments, plugins=[NoShrinking()]))
-    return os.waitpid(pid, 0)[1] == 0
+        if run(TESTS[module]) != 0:
+            raise ValueError("noticed")
+
+    return trials.in_fork(attempt) == 0
+
+
+class Mutants:
+    """Those of a module.
+
+    :ivar texts: what each changes, as it is printed
+    :raises SystemExit: where there is nothing to change, or no function of a name
+    """
+
+    def __init__(self, module: str, names: list[str]) -> None:
+        self.module, self._names = module, names
+        self.file = ROOT / f"fault_middleware/{module}.py"
+        if not self.file.is_file() or module not in TESTS:
+            raise SystemExit(
+                f"{module}: there is no such module among those that are tested"
+            )
+        self._source = self.file.read_text()
+        counter = Mutator(names)
+        counter.visit(ast.parse(self._source))
+        self.texts, self._places = counter.texts, counter.places
+        missing = set(names) - counter.met
+        if missing:
+            raise SystemExit(
+                f"{module}: there is no function {', '.join(sorted(missing))}"
+            )
+        if not self.texts:
+            raise SystemExit(f"{module}: there is nothing to change")
+
+    def tree(self, number: int) -> ast.AST:
+        """The module with a change; with none for a number below 0."""
+        mutator = Mutator(self._names, number)
+        tree = mutator.visit(ast.parse(self._source))
+        return ast.fix_missing_locations(tree)
+
+    def survives(self, number: int) -> bool:
+        """Whether all tests pass on a mutant, in a process that has yet to load the module."""
+
+        def attempt() -> None:
+            finder = Finder(self.module, self.tree(number), self.file)
+            sys.meta_path.insert(0, finder)
+            if run(TESTS[self.module]) != 0:
+                raise ValueError("noticed")
+
+        return trials.in_fork(attempt) == 0
+
+    def noticed(self, numbers: Sequence[int], folder: Path) -> set[int]:
+        """Those of some mutants that the tests notice that run what was changed."""
+        within = [number for number in numbers if self._places[number]]
+        told = folder / self.module
+
+        def attempt() -> None:
+            changes = [
+                (
+                    self._places[number],
+                    compile(self.tree(number), str(self.file), "exec"),
+                )
+                for number in within
+            ]
+            plugin = trials.Trials(self.file, changes, told)
+            run(TESTS[self.module], plugin)
+
+        trials.in_fork(attempt, is_bounded=False)
+        tests = told.read_text().splitlines() if told.exists() else []
+        if len(tests) < len(within):
+            raise SystemExit(
+                f"{self.module}: the tests fail without a mutation"
+            )
+        pairs = zip(within, tests, strict=True)
+        return {number for number, test in pairs if test}
+
+
+def equivalents() -> set[str]:
+    """What is listed as of no difference."""
+    text = (ROOT / "tests/mutants.rst").read_text()
+    return set(re.findall(r"``(.*  ->  .*)``", text))
+
+
+def judge(mutants: Mutants, numbers: Sequence[int], folder: Path) -> bool:
+    """Try some mutants of a module, and print how that ended: whether none survived."""
+    noticed = mutants.noticed(numbers, folder)
+    listed = equivalents()
+    known = 0
+    left = []
+    for number in numbers:
+        _, _, change = mutants.texts[number].partition(": ")
+        if number in noticed:
+            continue
+        if change in listed:
+            known += 1
+        else:
+            left.append(number)
+    if left and not mutants.survives(-1):
+        raise SystemExit(
+            f"{mutants.module}: the tests fail without a mutation"
+        )
+    survivors = list(filter(mutants.survives, left))
+    for number in survivors:
+        print(
+            f"survived {number}: {mutants.module}.py:{mutants.texts[number]}",
+            flush=True,
+        )
+    killed = len(numbers) - known - len(survivors)
+    print(
+        f"{mutants.module}: {len(numbers)} mutants, {killed} killed, {known} equivalent",
+        flush=True,
+    )
+    return not survivors
 
 
 def main(arguments: list[str], temporary: str) -> int:
     """Run the mutants; the exit code is that of a test."""
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = temporary
+    modules = arguments[:1] or list(FUNCTIONS)
+    every = [Mutants(name, FUNCTIONS.get(name, [])) for name in modules]
     # What a mutant does not change is imported once, for all of them.
     for name in ("keystonemiddleware.auth_token", "oslo_messaging", "webtest"):
         importlib.import_module(name)
-    equivalent = set(
-        re.findall(
-            r"``(.*  ->  .*)``", (ROOT / "tests/mutants.rst").read_text()
+    ended = [
+        judge(
+            mutants,
+            list(map(int, arguments[1:])) or range(len(mutants.texts)),
+            Path(temporary),
         )
-    )
-    failed = False
-    for module, names in FUNCTIONS.items():
-        if arguments and module != arguments[0]:
-            continue
-        file = ROOT / f"fault_middleware/{module}.py"
-        source = file.read_text()
-        counter = Mutator(names)
-        counter.visit(ast.parse(source))
-        if not survives(module, ast.parse(source), file, temporary):
-            raise SystemExit(f"{module}: the tests fail without a mutation")
-        chosen = list(map(int, arguments[1:])) or range(len(counter.texts))
-        killed = known = 0
-        for number in chosen:
-            tree = Mutator(names, number).visit(ast.parse(source))
-            if not survives(
-                module, ast.fix_missing_locations(tree), file, temporary
-            ):
-                killed += 1
-            elif counter.texts[number].partition(": ")[2] in equivalent:
-                known += 1
-            else:
-                failed = True
-                print(
-                    f"survived {number}: {module}.py:{counter.texts[number]}",
-                    flush=True,
-                )
-        print(
-            f"{module}: {len(chosen)} mutants, {killed} killed, {known} equivalent",
-            flush=True,
-        )
-    return int(failed)
+        for mutants in every
+    ]
+    return int(not all(ended))
 
 
 if __name__ == "__main__":
