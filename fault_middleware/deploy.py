@@ -35,13 +35,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-# Options of a consumer that change how it works, but not what it reads and what comes of it.
-_TUNING = (
-    "batch_size",
-    "batch_timeout",
-    "retention_days",
-    "max_faults_per_instance",
-)
 _Part = TypeVar("_Part")
 
 # The state of this module: what the filters, a health check and a direct call of one process
@@ -263,9 +256,9 @@ def _compare_with_others(made: Deployment, source: str) -> None:
 
 def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:
     """Say which options have no effect on a consumer that another filter has made."""
-    for name in _TUNING:
-        value = getattr(first, name)
-        if value != getattr(second, name):
+    wanted = _tuning(second)
+    for name, value in _tuning(first).items():
+        if value != wanted[name]:
             LOG.warning(
                 "%s: %s has no effect: filters share a consumer, made with %s = %s",
                 source,
@@ -273,6 +266,16 @@ def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:
                 name,
                 value,
             )
+
+
+def _tuning(settings: Settings) -> dict[str, float]:
+    """The options that change how a consumer works, but not what it reads and stores."""
+    return {
+        "batch_size": settings.batch_size,
+        "batch_timeout": settings.batch_timeout,
+        "retention_days": settings.retention_days,
+        "max_faults_per_instance": settings.max_faults_per_instance,
+    }
 
 
 def _identity(conf: cfg.ConfigOpts) -> Hashable:
