@@ -23,6 +23,8 @@ _LEAST_QUOTE = 8
 _TOO_GENERAL = (object, BaseException, Exception)
 # A chain that is longer, or that goes round in circles, is followed no further.
 _LONGEST_CHAIN = 50
+# Python takes seconds to print thousands of exceptions, in the thread that logs.
+_MOST_PRINTED = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,8 +101,35 @@ def text_of(exc: BaseException) -> str:
 
 
 def trace(exc: BaseException) -> str:
-    """The traceback as Python prints it, with all that led to it."""
-    return "".join(traceback.format_exception(exc))
+    """The traceback as Python prints it, with all that led to it.
+
+    Where that is too much to be printed in a moment, it is that of the causes that count.
+    """
+    if _is_small(exc):
+        return "".join(traceback.format_exception(exc))
+    return "\n".join(map(_trace_of_one, reversed(chain(exc))))
+
+
+def _is_small(exc: BaseException) -> bool:
+    """Whether not too many exceptions led to this one, or are in its group."""
+    known: set[int] = set()
+    waiting: list[BaseException | None] = [exc]
+    while waiting and len(known) <= _MOST_PRINTED:
+        one = waiting.pop()
+        if one is None or id(one) in known:
+            continue
+        known.add(id(one))
+        waiting += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions[: _MOST_PRINTED + 1]
+    return len(known) <= _MOST_PRINTED
+
+
+def _trace_of_one(exc: BaseException) -> str:
+    """The traceback of an exception without those that led to it."""
+    frames = "".join(traceback.format_tb(exc.__traceback__))
+    kind, text = _kind_of(type(exc)), text_of(exc)
+    return f"Traceback (most recent call last):\n{frames}{kind}: {text}\n"
 
 
 def _read_remote_error(exc: BaseException, text: str) -> tuple[str, str]:

@@ -11,9 +11,9 @@ import dataclasses
 import logging
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from types import FrameType
+from types import FrameType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 from oslo_context import context as oslo_context
@@ -31,6 +31,9 @@ _LONGEST_TEXT = 8192
 # Where an attribute is kept: under its name, as versioned objects have it, or as older releases of
 # oslo.context do, behind a property.
 _FIELD_PREFIXES = ("", "_obj_", "_")
+# A class's bases and members, whatever its metaclass makes of such a question.
+_BASES: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
+_MEMBERS: Callable[[type], Mapping[str, Any]] = vars(type)["__dict__"].__get__
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -232,7 +235,12 @@ def _call(frame: FrameType, modules: re.Pattern[str]) -> Call | None:
 def text_at(root: object, path: str) -> str | None:
     """The text that a path leads to, unless it is empty or something else."""
     value = follow(root, path)
-    return value if isinstance(value, str) and value else None
+    # Not isinstance(), which asks the object for its class; a copy, since a class derived from
+    # str may have methods of its own.
+    if not issubclass(type(value), str):
+        return None
+    text: Any = value
+    return str.__str__(text) or None
 
 
 def is_administrator(context: object) -> bool:
@@ -261,14 +269,24 @@ def follow(root: object, path: str) -> object:
 
 def _member(value: object, name: str) -> object:
     """A key of a mapping or an attribute of an object, if it is there without running any code."""
-    if isinstance(value, dict):
-        return dict.get(value, name)
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
+    if issubclass(type(value), dict):
+        mapping: Any = value
+        return dict.get(mapping, name)
+    attributes = _attributes(value)
     for prefix in _FIELD_PREFIXES:
         found = attributes.get(prefix + name)
         if found is not None:
             return found
     return None
+
+
+def _attributes(value: object) -> dict[str, object]:
+    """The attributes that an object holds; none of a proxy, which would ask another object."""
+    for cls in _BASES(type(value)):
+        held = _MEMBERS(cls).get("__dict__")
+        if isinstance(held, GetSetDescriptorType | MemberDescriptorType):
+            found: dict[str, object] = held.__get__(value)
+            return found
+        if held is not None:
+            break
+    return {}

@@ -42,6 +42,7 @@ _ERROR = re.compile(
 )
 # Codes that ansible-playbook returns where tasks failed or found hosts unreachable.
 _TASKS_FAILED = (2, 4)
+_UNREAD = "failed, and its output has a form that is not read"
 # What makes the output complete, whatever ansible.cfg says: it is read where Ansible could not
 # load the plugin.
 _OUTPUT = {
@@ -116,7 +117,7 @@ class AnsiblePlaybookError(ManagementDriverException):
                 detail += f", and {number - 1} more"
         else:
             detail = f"the playbook {fate or _fate(run, stderr, returncode)}"
-            if run.last_task:
+            if run.last_task and _UNREAD not in detail:
                 detail += f" (in task '{run.last_task}')"
         first = told[0].attributes if told else {"task": None, "stdout": ""}
         return cls(
@@ -223,10 +224,11 @@ def _fate(run: Run, stderr: str, returncode: int | None) -> str:
     reason = " ".join(error[1].split()) if error else last_line(stderr)
     if not reason:
         reason = f"ansible-playbook returned {returncode}"
+    tasks_failed = returncode in _TASKS_FAILED and not error
+    if tasks_failed or (run.has_ended and not run.last_task):
+        return f"{_UNREAD}: {reason}"
     if run.last_task:
         return f"stopped: {reason}"
-    if run.has_ended or (returncode in _TASKS_FAILED and not error):
-        return f"failed, and its output has a form that is not read: {reason}"
     if error and returncode == 4:
         return f"could not be parsed: {reason}"
     return f"could not be run: {reason}"

@@ -17,7 +17,12 @@ from typing import Any
 
 import yaml
 
-from fault_middleware.drivers import ansible_debug, ansible_json, ansible_recap
+from fault_middleware.drivers import (
+    ansible_debug,
+    ansible_json,
+    ansible_recap,
+    ansible_unixy,
+)
 from fault_middleware.drivers.failures import Failure, Run
 
 # The lines that are Ansible's own: what tasks print is inside of JSON, or indented.
@@ -34,13 +39,6 @@ _LINE = re.compile(
     r"|(?P<short>\S+) \| (?:FAILED|(?P<gone>UNREACHABLE))[! ].*)",
     re.MULTILINE,
 )
-# The lines of the callback "unixy": a task, and below it what its hosts did.
-_UNIXY = re.compile(
-    r"^(?:(?P<task>\S.*)\.\.\."
-    r"|  (?P<host>\S+)(?: -> \S+)? (?:failed|(?P<lost>unreachable)!?) \|(?P<result>.*))$",
-    re.MULTILINE,
-)
-_UNIXY_PART = re.compile(r"(msg|stdout|stderr): (.*)", re.DOTALL)
 # Core 2.19 shows the place in the playbook, with a few lines before it, for most failures.
 _ORIGIN = re.compile(
     r"^Origin: .*\n\n(?: *\d+(?: .*)?\n)*? *\d+ +- name: (.*)\n *\^ column \d+$",
@@ -87,18 +85,16 @@ def read(stdout: str, stderr: str) -> Run:
         failures, counts = document
         return Run(ansible_recap.that_count(failures, counts), has_ended=True)
     recap = ansible_recap.read(out)
+    if recap is not None and ansible_recap.is_of_unixy(out):
+        failures = ansible_unixy.read(out)
+        return Run(ansible_recap.that_count(failures, recap), has_ended=True)
     stream = _read_stream(out)
     failures = stream.failures
-    last_task = stream.last_task
     if not failures:
         failures = _read_apart(err, stream.tasks)
         ansible_recap.keep_sure_items(failures, recap or {})
-    if not failures:
-        unixy = _read_unixy(out)
-        failures = unixy.failures
-        last_task = last_task or unixy.last_task
     counting = ansible_recap.that_count(failures, recap or {})
-    return Run(counting, last_task, has_ended=recap is not None)
+    return Run(counting, stream.last_task, has_ended=recap is not None)
 
 
 def plain(text: str) -> str:
@@ -247,25 +243,6 @@ def _read_yaml(block: str) -> Any:
         return yaml.load(block[:_LONGEST_YAML], _YAML_LOADER)  # noqa: S506 it is a safe one
     except yaml.YAMLError:
         return {}
-
-
-def _read_unixy(text: str) -> _Stream:
-    """What the callback ``unixy`` wrote."""
-    stream = _Stream([_Task()], [])
-    for line in _UNIXY.finditer(text):
-        if line["task"]:
-            stream.tasks.append(_Task(line["task"]))
-            continue
-        parts = [
-            _UNIXY_PART.match(part.strip())
-            for part in line["result"].split(" | ")
-        ]
-        result = {part[1]: part[2] for part in parts if part}
-        lost = bool(line["lost"])
-        stream.failures.append(
-            Failure(line["host"], stream.last_task, [result], lost)
-        )
-    return stream
 
 
 def _name_tasks(failures: list[Failure], tasks: list[_Task], err: str) -> None:

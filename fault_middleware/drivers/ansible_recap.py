@@ -46,6 +46,12 @@ def read(out: str) -> dict[str, Counts] | None:
     return recap
 
 
+def is_of_unixy(out: str) -> bool:
+    """Whether the last recap is one of the callback ``unixy``."""
+    unixy = out.rfind("\n- Play recap -")
+    return unixy > out.rfind("\nPLAY RECAP *")
+
+
 def that_count(
     failures: list[Failure], recap: Mapping[str, Counts]
 ) -> list[Failure]:

@@ -561,6 +561,32 @@ def test_no_task_is_named_that_a_text_made_up(name, split):
     assert "'fake'" not in error.detail
 
 
+UNIXY_RECAP = (
+    "\n- Play recap -\n  vdu1                       : ok=0    changed=0    unreachable=0"
+    "    failed=1    rescued=0    ignored=0   \n"
+)
+UNIXY = {
+    "it installs": "  vdu1 failed | msg: broken | stdout: Reading package lists...\n"
+    "Building dependency tree...\n",
+    "another host did": "  vdu2 done | stdout: Reading package lists...\n"
+    "Building dependency tree...\n  vdu1 failed | msg: broken\n",
+    "it looks like Ansible": f"  vdu1 failed | msg: broken | stdout: {FAKE}\n",
+}
+
+
+@pytest.mark.parametrize("name", UNIXY)
+def test_what_a_task_prints_is_not_a_task_where_unixy_prints_it(name):
+    error = read(
+        f"Executing playbook x\n\nreal...\n{UNIXY[name]}{UNIXY_RECAP}"
+    )
+
+    assert [(one["host"], one["task"]) for one in error.failed] in (
+        [("vdu1", "real")],
+        [("vdu1", None)],
+    )
+    assert "broken" in error.detail
+
+
 def test_items_of_a_loop_that_was_ignored_are_not_told_where_streams_are_split():
     out = banner("ignored") + "...ignoring\n" + banner("real")
     counts = recap(vdu1=1).replace("ignored=0", "ignored=1")
@@ -577,7 +603,7 @@ def test_items_of_a_loop_that_was_ignored_are_not_told_where_streams_are_split()
 
 @pytest.mark.parametrize("returncode", [2, 4])
 def test_where_tasks_failed_the_playbook_could_be_run(returncode):
-    dense = "task 1: start: vdu1 vdu2 FAILED vdu2\n"
+    dense = f"task 1: start: vdu1\n{banner('changed')}task 2: vdu1 vdu2\n"
 
     assert read(dense, "", returncode).detail == (
         "VDU1: the playbook failed, and its output has a form that is not read: "

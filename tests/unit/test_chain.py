@@ -155,3 +155,41 @@ def test_the_classes_of_an_exception_are_those_that_tell_something():
     assert "FileNotFoundError" in names
     assert "OSError" in names
     assert "Exception" not in names
+
+
+def linked(number, link):
+    """An exception to which a number of others led."""
+    exc = None
+    for step in range(number):
+        newer = ValueError(f"step {step}")
+        setattr(newer, link, exc)
+        exc = newer
+    return exc
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_of_thousands_of_exceptions_only_the_causes_that_count_are_printed(
+    link,
+):
+    text = chain.trace(linked(5000, link))
+
+    assert text.endswith("ValueError: step 4999\n")
+    assert text.count("ValueError") <= 50
+
+
+def test_of_a_large_group_only_what_it_says_is_printed():
+    group = ExceptionGroup(
+        "all failed", [ValueError(step) for step in range(5000)]
+    )
+
+    assert chain.trace(group) == (
+        "Traceback (most recent call last):\n"
+        "ExceptionGroup: all failed (5000 sub-exceptions)\n"
+    )
+
+
+def test_a_circle_of_exceptions_is_printed():
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+
+    assert "ValueError: second" in chain.trace(first)

@@ -282,16 +282,41 @@ def test_a_rule_that_cannot_work_is_refused(wrong):
         build(**wrong)
 
 
-def test_an_object_is_read_without_running_its_code():
-    class Model:
-        @property
-        def id(self):
-            raise AssertionError("a property was run")
+class Run(AssertionError):
+    """Code of the service was run."""
 
-    assert (
-        log_record.follow(types.SimpleNamespace(volume=Model()), "volume.id")
-        is None
-    )
+
+def run(*_):
+    raise Run
+
+
+def holding(attribute):
+    """An object whose class answers for it when it is asked for an attribute."""
+    return type("Model", (), {attribute: property(run)})()
+
+
+OBJECTS = {
+    "a property": holding("id"),
+    "a proxy of attributes": holding("__dict__"),
+    "a proxy of a class": holding("__class__"),
+    "a lazy object": type("Lazy", (), {"__getattr__": run})(),
+    "a text that is none": types.SimpleNamespace(id=holding("__class__")),
+    "a mapping that loads": type("Row", (dict,), {"__missing__": run})(),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_an_object_is_read_without_running_its_code(name):
+    assert log_record.text_at({"volume": OBJECTS[name]}, "volume.id") is None
+
+
+def test_a_text_of_a_class_of_its_own_becomes_an_ordinary_one():
+    text = type("Id", (str,), {"__bool__": run, "lower": run})(VOLUME)
+
+    found = log_record.text_at({"id": text}, "id")
+
+    assert type(found) is str
+    assert found == VOLUME
 
 
 def test_a_rule_says_where_the_id_of_the_request_is(sightings):
