@@ -87,6 +87,12 @@ HARMLESS = [
     "requests.get(url, auth=('admin', password))",
     "simple_bind_s('cn=admin,dc=x', password)",
     "    token = CONF.keystone_authtoken.memcache",
+    "items.map(token => fetch(token))",
+    "session.xenapi.login_with_password(user, password)",
+    "KeyError: instance['adminPass']: not found",
+    "Fernet key must be 32 url-safe base64-encoded bytes",
+    'the ticket = "OPS-1234" is closed',
+    "payload={'instance_id': 1} is refused",
 ]
 FORMS = [
     "password={}",
@@ -108,6 +114,16 @@ FORMS = [
     "| adminPass | {} |",
     "curl -u admin:{} http://h",
     "host=h password={} dbname=d",
+]
+KEY_OF_FERNET = "S3cr3tQ1w2E5y6U7i8O9p0AsDfGhJkLzXcVbNmqRtY4="
+# What only its place tells from other words.
+WORDS = [
+    "machine git.example.org login bob password {}",
+    "password -> {}",
+    "the token -> {}",
+    "{{password: {}, user: u}}",
+    "- password: {} # of the demo",
+    "a\\npassword: {}",
 ]
 MORE_SECRETS = [
     # Storage: CHAP, targets, LUKS, libvirt, Ceph.
@@ -255,6 +271,19 @@ MORE_SECRETS = [
     "ALTER ROLE x WITH PASSWORD 'a, S3cr3t'",
     "SELECT PASSWORD('S3cr3t')",
     "ALTER ROLE x PASSWORD $$a, S3cr3t$$",
+    # Hypervisors, Barbican, ODBC, and names in brackets or behind other arrows.
+    "session.xenapi.login_with_password('root', 'S3cr3t', '1.0', 'nova')",
+    "login_with_password(root, S3cr3t)",
+    "method='session.login_with_password' params=('root', 'S3cr3t')",
+    "AcquireCloneTicket gave cst-VCT-S3cr3t12-4d5e-6f70-8192--tp-5C-1A-2B",
+    '(VirtualMachineTicket){ ticket = "S3cr3tS3cr3tS3cr3t" }',
+    '{"payload_content_type": "text/plain", "payload": "S3cr3t"}',
+    "barbican.secrets.create(name='k', payload='S3cr3t')",
+    f"fernet_keys = ['{KEY_OF_FERNET}', '{KEY_OF_FERNET}']",
+    f"MultiFernet([Fernet(b'{KEY_OF_FERNET}'), Fernet(b'{KEY_OF_FERNET}')])",
+    "DSN=x;PWD={a;S3cr3t};DB=y",
+    "instance['adminPass']: S3cr3t",
+    "admin_password=> S3cr3t",
 ]  # fmt: skip
 
 
@@ -278,6 +307,11 @@ def test_a_secret_of_a_kind_is_hidden(text):
     assert masked.startswith("before\n")
     assert masked.endswith("\nafter")
     assert masking.mask(masked) == masked
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_a_word_is_hidden_where_only_a_secret_stands(text):
+    assert masking.mask(text.format("swordfish")) == text.format("***")
 
 
 RECORDED = {
