@@ -40,6 +40,8 @@ _LEAST_DETAILS = 1024
 UUID = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
 )
+#: What the event types of faults from a log begin with; the logger follows.
+LOGGED = "log "
 # The namespace of our uuid5 ids; any constant will do.
 _NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 
@@ -68,6 +70,11 @@ class Fault:
     problem: str | None = None
     is_clearance: bool = False
     weight: int | None = None
+
+    @property
+    def was_logged(self) -> bool:
+        """Whether it was taken from the service's log."""
+        return (self.event_type or "").startswith(LOGGED)
 
 
 def make(

@@ -137,7 +137,7 @@ def make_fault(
         message=message,
         details=details,
         created=failure.created,
-        event_type=f"log {failure.logger}",
+        event_type=f"{fault.LOGGED}{failure.logger}",
         request_id=failure.request_id,
         project_id=failure.project_id,
         weight=cause.weigh(kind, len(failure.causes)),

@@ -53,12 +53,18 @@ class Form(abc.ABC):
         :param instance: the instance as the service shows it
         :param fault: the newest row of the instance
         """
-        if fault is not None and self._wins(fault, instance, visible):
-            if fault.is_clearance:
-                return None
+        existing = instance.get(self.key)
+        is_shown = fault is not None and self._wins(fault, instance, visible)
+        if fault is None or not is_shown:
+            return self._theirs(existing, visible)
+        if fault.is_clearance:
+            return None
+        if not self._only_adds(fault, existing):
             return self._ours(fault, visible)
-        theirs = self._read(instance.get(self.key))
-        return clean_all(self._without_details(theirs, visible), depth=_DEPTH)
+        view = dict(self._theirs(existing, visible))
+        if visible.details:
+            view[self.details] = fault.details
+        return view
 
     def withheld(
         self, instance: Mapping[str, Any], visible: Visibility
@@ -81,6 +87,15 @@ class Form(abc.ABC):
     @abc.abstractmethod
     def _hides_in_texts(self) -> bool:
         """Whether texts of the service's own fault may be JSON with details in it."""
+
+    def _theirs(self, existing: Any, visible: Visibility) -> Any:
+        """The service's own fault as the caller may see it."""
+        theirs = self._read(existing)
+        return clean_all(self._without_details(theirs, visible), depth=_DEPTH)
+
+    def _only_adds(self, fault: Fault, existing: Any) -> bool:
+        """Whether the service tells its users more than ours, which has but details to add."""
+        return False
 
     def _read(self, existing: Any) -> Any:
         """The service's own fault, as clients are to read it."""
@@ -190,6 +205,10 @@ class ProblemForm(Form):
         if fault.details:
             view[self.details] = fault.details
         return view
+
+    def _only_adds(self, fault: Fault, existing: Any) -> bool:
+        # Of what was logged ours has a sentence; what the service says of it is longer.
+        return fault.was_logged and isinstance(existing, Mapping)
 
     @property
     def _hides_in_texts(self) -> bool:

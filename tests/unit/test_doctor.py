@@ -860,9 +860,9 @@ def test_a_policy_that_hides_faults_is_told(deployment):
 
 
 def tacker(deployment, pipeline):
-    service, _ = blocks(MANUAL / "install/tacker.rst", "ini")
+    service, *_ = blocks(MANUAL / "install/tacker.rst", "ini")
     service = re.sub("mysql.*", f"sqlite:///{deployment.database}", service)
-    _, paste = blocks(MANUAL / "install/tacker.rst", "ini")
+    _, paste, _ = blocks(MANUAL / "install/tacker.rst", "ini")
     deployment.write("trove.conf", service)
     paste = paste.replace("authtoken keystonecontext fault", pipeline)
     paste += "[composite:vnflcm]\nuse = egg:Paste#urlmap\n/v1: vnflcm_v1\n/v2: vnflcm_v2\n"

@@ -794,9 +794,10 @@ def test_each_example_of_a_driver_says_what_its_users_see():
 
 
 def test_the_paste_advice_for_tacker_loads_beside_its_pipelines():
-    service, paste = blocks(MANUAL / "install/tacker.rst", "ini")
+    service, paste, logs = blocks(MANUAL / "install/tacker.rst", "ini")
 
     assert "profiles = tacker" in service
+    assert "logs = true" in logs
     for number in (1, 2):
         for strategy in ("noauth", "keystone"):
             assert f"fault vnflcmaapp_v{number}\n" in paste, strategy

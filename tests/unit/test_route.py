@@ -380,6 +380,50 @@ def test_a_problem_in_a_fault_stays_in_it():
     assert shown(routes()["/instances/{id}"], document, None) == document
 
 
+PROBLEMS = """\
+service: trove
+fault: {form: problem, key: error, existing_created: entered, existing_later: 600}
+routes:
+  - path: /operations/{id}
+    object: ""
+"""
+
+
+@pytest.mark.parametrize(
+    ("event_type", "visible", "shown_error"),
+    [
+        ("log vnf.conductor", MESSAGE, {"detail": "quota exceeded: 10 cores"}),
+        (
+            "log vnf.conductor",
+            ALL,
+            {"detail": "quota exceeded: 10 cores", "traceback": "Traceback"},
+        ),
+        (None, MESSAGE, {"status": 500, "detail": "It failed."}),
+    ],
+)
+def test_what_was_logged_adds_details_to_a_problem_that_the_service_tells(
+    event_type, visible, shown_error
+):
+    (route,) = profile.parse("p.yaml", PROBLEMS).routes
+    row = fault.make(
+        "trove",
+        INSTANCE,
+        message="It failed.",
+        details="Traceback",
+        event_type=event_type,
+        created=MOMENT,
+    )
+    operation = {
+        "id": INSTANCE,
+        "entered": "2026-11-20T20:36:06",
+        "error": {"detail": "quota exceeded: 10 cores"},
+    }
+
+    after = shown(route, operation, row, visible)
+
+    assert after["error"] == shown_error
+
+
 NAMED = {"uuid": INSTANCE.upper(), "name": "db 1", "alias": {"short": "d"}}
 
 

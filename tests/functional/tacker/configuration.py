@@ -39,14 +39,22 @@ endpoint_url = http://tacker.example.org
 endpoint = http://tacker.example.org
 
 [tacker]
-vnflcm_infra_driver =
-vnflcm_mgmt_driver = vnflcm_noop,failing
+infra_driver = noop,lab
+vnflcm_infra_driver = lab
+vnflcm_mgmt_driver = vnflcm_noop,failing,steps
+
+[connect_grant]
+base_url = http://127.0.0.1:1/
+retry_num = 0
+retry_wait = 0
 """
-# The management driver of v1, as if it were installed.
+# The drivers of v1, as if they were installed.
 _INSTALLED = {
     "METADATA": "Metadata-Version: 2.1\nName: driver\nVersion: 1\n",
     "entry_points.txt": (
         "[tacker.tacker.mgmt.drivers]\nfailing = tests.functional.tacker.driver:Failing\n"
+        "steps = tests.functional.tacker.steps:Steps\n"
+        "[tacker.tacker.vnfm.drivers]\nlab = tests.functional.tacker.vim:Vim\n"
     ),
 }
 
@@ -68,11 +76,12 @@ def write(
     :param faults: the database of the faults
     """
     (folder / "coordination").mkdir(parents=True)
-    service, paste_advice = blocks(MANUAL / "install/tacker.rst", "ini")
+    service, paste_advice, logs = blocks(MANUAL / "install/tacker.rst", "ini")
     conf = _parser(
         _CONFIGURATION.format(folder=folder, strategy=strategy, **values)
     )
     conf.read_string(service)
+    conf.read_string(logs)
     conf["fault_middleware_database"]["connection"] = faults
     _write(conf, folder / "tacker.conf")
     info = folder / "driver-1.dist-info"

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -78,6 +79,15 @@ class Deployment:
             sys.executable, "-m", script, self.conf, str(version.number)
         )
         return printed.split()[-1]
+
+    def operate(self) -> dict[str, dict[str, object]]:
+        """Let operations of many kinds fail or succeed; what became of each."""
+        script = "tests.functional.tacker.operations"
+        printed = self.run(sys.executable, "-m", script, self.conf)
+        told: dict[str, dict[str, object]] = json.loads(
+            printed.splitlines()[-1]
+        )
+        return told
 
 
 def build(folder: Path, *, database: str, faults: str) -> Deployment:
