@@ -219,7 +219,8 @@ class Mutator(ast.NodeTransformer):
                 if isinstance(node, ast.Expr) and is_prose(node)
                 else variants(node)
             ):
-                self.texts.append(self._text(node, new))
+                text = self._text(node, new) if self.wanted < 0 else ""
+                self.texts.append(text)
                 self.places.append(self._lines)
                 if len(self.texts) - 1 == self.wanted:
                     return new

@@ -359,6 +359,80 @@ class TestALongList:
         assert self.details(world, ADMIN) == [CUT] * 450
         assert len(calls) == 1
 
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """How many instances each look-up of details is about."""
+        original = Store.newest_of_many
+        numbers = []
+
+        def counted(store, service, ids, with_details=True):
+            if with_details:
+                numbers.append(len(ids))
+            return original(store, service, ids, with_details)
+
+        monkeypatch.setattr(Store, "newest_of_many", counted)
+        return numbers
+
+    @pytest.mark.parametrize(
+        ("spare", "whole", "look_ups"),
+        [(0, 200, [200]), (1, 200, [200, 200]), (-1, 199, [200])],
+    )
+    def test_the_last_details_may_just_fit_and_no_more_are_asked_for(
+        self, world, asked, monkeypatch, spare, whole, look_ups
+    ):
+        room = 200 * len(self.DETAILS) + spare
+        monkeypatch.setattr(filter_module, "LIST_LIMIT", room)
+
+        details = self.details(world, ADMIN)
+
+        assert details.count(self.DETAILS) == whole
+        assert details.count(CUT) == 450 - whole
+        assert asked == look_ups
+
+    def test_each_instance_has_its_details_where_they_are_short(self, world):
+        ids = [f"short-{number}" for number in range(250)]
+        for one in ids:
+            world.record(one, details=f"details of {one}")
+        world.service.body = {"instances": [{"id": one} for one in ids]}
+
+        shown = world.app.get(
+            f"/{PROJECT}/instances/detail", headers=ADMIN
+        ).json["instances"]
+
+        assert [one["fault"]["details"] for one in shown] == [
+            f"details of {one}" for one in ids
+        ]
+
+    def test_a_problem_takes_room_too(self, world, monkeypatch):
+        problem = {"detail": "p" * 30_000}
+        ids = ["first", "second", "third"]
+        for one in ids:
+            world.record(one, details=self.DETAILS, problem=problem)
+        world.service.body = {"instances": [{"id": one} for one in ids]}
+        monkeypatch.setattr(filter_module, "LIST_LIMIT", 101_000)
+
+        shown = world.app.get(
+            f"/{PROJECT}/instances/detail", headers=ADMIN
+        ).json["instances"]
+
+        details = [one["fault"]["details"] for one in shown]
+        assert sorted(details) == [CUT, self.DETAILS, self.DETAILS]
+
+    def test_details_are_asked_for_where_the_fault_is_ours(self, world, asked):
+        own = {"message": "own", "details": "own details"}
+        world.record()
+        world.service.body = {
+            "instances": [{"id": INSTANCE}, {"id": OTHER, "fault": own}]
+        }
+
+        shown = world.app.get(
+            f"/{PROJECT}/instances/detail", headers=ADMIN
+        ).json["instances"]
+
+        details = [one["fault"]["details"] for one in shown]
+        assert details == ["Traceback", "own details"]
+        assert asked == [1]
+
     def test_no_list_waits_long_for_details(self, world, monkeypatch):
         monkeypatch.setattr(filter_module, "LIST_SECONDS", -1)
 
@@ -404,6 +478,18 @@ class TestAFaultThatTheServiceWroteItself:
             shown = {"message": "own", "created": self.OWN["created"], **shown}
         assert world.show(headers=MEMBER)["fault"] == shown
         assert world.show(headers=ADMIN)["fault"] == own
+
+    def test_its_details_are_under_the_policy_where_the_id_is_not_valid(
+        self, world
+    ):
+        world.service.body["instance"]["id"] = "x" * 300
+        path = f"/{PROJECT}/instances/{'x' * 300}"
+
+        answer = world.app.get(path, headers=ADMIN)
+
+        assert answer.json["instance"]["fault"] == self.OWN
+        assert answer.headers["X-Instance-Faults"] == "shown"
+        assert "details" not in world.show(path, MEMBER)["fault"]
 
     def test_of_one_that_is_deeper_than_anybody_reads_nothing_is_shown(
         self, world

@@ -121,6 +121,36 @@ def test_a_fault_that_stays_does_not_hide_what_the_service_gave_up_after(
     assert after["instance"]["fault"]["message"] == message
 
 
+@pytest.mark.parametrize(
+    "own", ["Gave up", {**OWN, "message": 5}, {"created": OWN["created"]}]
+)
+def test_a_fault_that_stays_and_does_not_say_that_the_service_gave_up(own):
+    route = routes('keep, existing_symptoms: "Gave up*"')["/instances/{id}"]
+    row = fault.make(
+        "trove",
+        INSTANCE,
+        message="ours",
+        created=MOMENT + timedelta(seconds=60),
+    )
+    document = {"instance": {"id": INSTANCE, "fault": own}}
+
+    assert shown(route, document, row) == document
+
+
+def test_a_clearance_hides_no_fault_that_stays_whatever_it_says():
+    route = routes('keep, existing_symptoms: "Gave up*"')["/instances/{id}"]
+    row = fault.make(
+        "trove",
+        INSTANCE,
+        created=MOMENT + timedelta(seconds=60),
+        is_clearance=True,
+    )
+    own = {**OWN, "message": "Gave up after 3 tries."}
+    document = {"instance": {"id": INSTANCE, "fault": own}}
+
+    assert shown(route, document, row) == document
+
+
 @pytest.mark.parametrize("existing", ["newest", "keep", "replace"])
 def test_ours_is_shown_where_the_service_wrote_none(existing):
     route = routes(existing)["/instances/{id}"]
