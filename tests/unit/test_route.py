@@ -122,6 +122,21 @@ def test_a_fault_that_stays_does_not_hide_what_the_service_gave_up_after(
 
 
 @pytest.mark.parametrize(
+    ("later", "message"), [("10.999999", "ours"), ("11.000001", "own")]
+)
+def test_of_the_time_that_the_service_wrote_the_whole_seconds_count(
+    later, message
+):
+    route = routes("newest")["/instances/{id}"]
+    row = fault.make("trove", INSTANCE, message="ours", created=MOMENT)
+    own = {**OWN, "created": f"{MOMENT:%Y-%m-%dT%H:%M:}{later}"}
+
+    after = shown(route, {"instance": {"id": INSTANCE, "fault": own}}, row)
+
+    assert after["instance"]["fault"]["message"] == message
+
+
+@pytest.mark.parametrize(
     "own", ["Gave up", {**OWN, "message": 5}, {"created": OWN["created"]}]
 )
 def test_a_fault_that_stays_and_does_not_say_that_the_service_gave_up(own):
