@@ -3,6 +3,7 @@
 
 A token is ``ROLE:PROJECT[:USER]``; the role is admin, member or reader. So what
 becomes of forged headers, and what stands in the environment, is the real thing.
+The paste file may name the address of the ``neighbours`` in the catalog of a token.
 """
 
 from keystonemiddleware import auth_token
@@ -19,19 +20,28 @@ SERVICES = {
     "volumev3": "cinder",
     "database": "trove",
     "orchestration": "heat",
+    "image": "glance",
 }
+NEIGHBOURS = "http://127.0.0.1"
 
 
 class AuthProtocol(auth_token.AuthProtocol):
+    def __init__(self, application, conf, neighbours=NEIGHBOURS):
+        super().__init__(application, conf)
+        self.neighbours = neighbours
+
     def fetch_token(self, token, allow_expired=False):
-        found = read_token(token)
+        found = read_token(token, self.neighbours)
         if found is None:
             raise _exceptions.InvalidToken("no such token")
         return found
 
 
-def read_token(token):
-    """What Keystone says of a token, or None."""
+def read_token(token, neighbours=NEIGHBOURS):
+    """What Keystone says of a token, or None.
+
+    :param neighbours: the address of the services in its catalog
+    """
     role, _, rest = token.partition(":")
     project, _, user = rest.partition(":")
     if role not in ROLES or not project:
@@ -48,26 +58,28 @@ def read_token(token):
             "user": {"id": user, "name": user, "domain": domain},
             "project": {"id": project, "name": project, "domain": domain},
             "roles": [{"id": name, "name": name} for name in ROLES[role]],
-            "catalog": [_service(*names) for names in SERVICES.items()],
+            "catalog": [
+                _service(*names, neighbours) for names in SERVICES.items()
+            ],
         }
     }
 
 
-def _service(kind, name):
+def _service(kind, name, neighbours):
     endpoints = [
         {
             "id": f"{kind}-{interface}",
             "interface": interface,
             "region": "RegionOne",
             "region_id": "RegionOne",
-            "url": f"http://127.0.0.1/{kind}",
+            "url": f"{neighbours}/{kind}",
         }
         for interface in ("public", "internal", "admin")
     ]
     return {"id": kind, "type": kind, "name": name, "endpoints": endpoints}
 
 
-def filter_factory(global_conf, **local_conf):
+def filter_factory(global_conf, neighbours=NEIGHBOURS, **local_conf):
     return lambda application: AuthProtocol(
-        application, {**global_conf, **local_conf}
+        application, {**global_conf, **local_conf}, neighbours
     )

@@ -10,6 +10,7 @@ import dataclasses
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -98,11 +99,36 @@ class Deployment:
     def environ(self) -> dict[str, str]:
         return {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(self.plugins)]),
             "PYTHONWARNINGS": "ignore",
             "PYTHONUNBUFFERED": "1",
             f"{self.service.upper()}_CONF": str(self.conf),
         }
+
+    @property
+    def plugins(self) -> Path:
+        """Where packages are that the service finds by their entry points."""
+        return self.folder / "plugins"
+
+    def install(self, group: str, name: str, target: str) -> None:
+        """Give the service a plugin, of code that is there already.
+
+        :param group: of the entry point, such as ``magnum.drivers``
+        :param target: such as ``tests.functional.magnum.driver:Driver``
+        """
+        folder = self._package(group, name)
+        folder.mkdir(parents=True)
+        metadata = f"Name: {group}.{name}\nVersion: 1\n"
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\n{metadata}")
+        text = f"[{group}]\n{name} = {target}\n"
+        (folder / "entry_points.txt").write_text(text)
+
+    def uninstall(self, group: str, name: str) -> None:
+        """Take a plugin away; processes that run may still have it."""
+        shutil.rmtree(self._package(group, name))
+
+    def _package(self, group: str, name: str) -> Path:
+        return self.plugins / f"{group}.{name}-1.dist-info"
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """How one of the service's programs is called with the configuration."""
@@ -176,16 +202,21 @@ def build(
     deployment.conf.write_text(text)
 
 
-def paste(deployment: Deployment, name: str = "api-paste.ini") -> None:
+def paste(
+    deployment: Deployment, name: str = "api-paste.ini", neighbours: str = ""
+) -> None:
     """Write the service's own paste file with our fragment, and with the tests' tokens.
 
     :param name: of the file, in the deployment as in the package
+    :param neighbours: the address of the services in the catalog of each token, if any is there
     """
     parser = _parser((deployment.etc / name).read_text())
     parser["filter:authtoken"].clear()
     parser["filter:authtoken"]["paste.filter_factory"] = (
         "tests.keystone:filter_factory"
     )
+    if neighbours:
+        parser["filter:authtoken"]["neighbours"] = neighbours
     fragments = ROOT / "etc/fault_middleware/api-paste"
     parser.read_string((fragments / f"{deployment.service}.ini").read_text())
     for option in ("oslo_config_project", "oslo_config_program"):

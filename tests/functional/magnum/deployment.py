@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a deployment of Magnum in a folder, and runs its processes."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests import services
+from tests.functional.deployment import (
+    Deployment,
+    build,
+    paste,
+    serve,
+    start,
+    wait_for_queue,
+)
+
+CONFIGURATION = """\
+[DEFAULT]
+periodic_interval_max = 2
+
+[api]
+api_paste_config = {folder}/api-paste.ini
+
+[conductor]
+workers = 2
+
+[certificates]
+cert_manager_type = x509keypair
+
+[cluster_template]
+kubernetes_allowed_network_drivers = flannel
+
+[fault_middleware]
+clear_on_success = true
+
+[quotas]
+max_clusters_per_project = 1000
+
+[oslo_policy]
+policy_file = {folder}/policy.yaml
+"""
+DRIVERS = {"tests": "Driver", "leaving": "Leaving"}
+
+
+@contextlib.contextmanager
+def served(
+    folder: Path, *, database: str, faults: str, broker: str
+) -> Iterator[Deployment]:
+    """All processes of Magnum with our filter and handlers, and its neighbours.
+
+    :param database: Magnum's own
+    :param faults: the database of the faults
+    :param broker: for RPC
+    """
+    made = Deployment(
+        "magnum",
+        folder,
+        services.free_port(),
+        "/v1",
+        {"OpenStack-API-Version": "container-infra latest"},
+    )
+    build(made, CONFIGURATION, database=database, faults=faults, broker=broker)
+    (folder / "policy.yaml").write_text("{}\n")
+    for name, driver in DRIVERS.items():
+        target = f"tests.functional.magnum.driver:{driver}"
+        made.install("magnum.drivers", name, target)
+    port = services.free_port()
+    paste(made, neighbours=f"http://127.0.0.1:{port}")
+    made.run("magnum-db-manage", "upgrade")
+    neighbours = [sys.executable, "-m", "tests.functional.magnum.neighbours"]
+    with (
+        start(made, "neighbours", [*neighbours, str(port)], port),
+        serve(made, "magnum-conductor"),
+    ):
+        wait_for_queue(broker, "magnum-conductor")
+        yield made
