@@ -7,6 +7,7 @@ Stands in for Keystone. A user called admin is one; the token is what :mod:`test
 import contextlib
 import json
 import os
+import pty
 import socketserver
 import subprocess
 import sys
@@ -110,7 +111,59 @@ def openstack(
     identity: str, *arguments: str, user: str, project: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the program that people use."""
-    environ = {
+    environ = _environ(identity, user, project)
+    command = [sys.executable, str(BIN / "openstack"), *arguments]
+    return subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=120
+    )
+
+
+class Terminal:
+    """The program that people use, on a terminal.
+
+    :ivar shown: what it has printed
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], screen: int) -> None:
+        self.process = process
+        self.shown = ""
+        self._screen = screen
+
+    def wait_for(self, text: str, times: int = 1) -> None:
+        """Read until a text is there so often, or the program has ended."""
+        while self.shown.count(text) < times:
+            try:
+                read = os.read(self._screen, 4096)
+            except OSError:  # Linux says so where nobody writes any more
+                break
+            self.shown += read.decode(errors="replace")
+        assert self.shown.count(text) >= times, self.shown
+
+
+@contextlib.contextmanager
+def openstack_on_terminal(
+    identity: str, *arguments: str, user: str, project: str
+) -> Iterator[Terminal]:
+    """Run the program that people use where it is looked at, until the block ends."""
+    screen, inner = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(BIN / "openstack"), *arguments],
+        env=_environ(identity, user, project),
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+    )
+    os.close(inner)
+    try:
+        yield Terminal(process, screen)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(screen)
+
+
+def _environ(identity: str, user: str, project: str) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "PYTHONWARNINGS": "ignore",
         "COLUMNS": "80",
@@ -122,7 +175,3 @@ def openstack(
         "OS_USER_DOMAIN_ID": "default",
         "OS_REGION_NAME": "RegionOne",
     }
-    command = [sys.executable, str(BIN / "openstack"), *arguments]
-    return subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=120
-    )

@@ -12,6 +12,8 @@ from fault_middleware.client.resource import Fault, Resource, at
 
 #: The most things of a kind that are shown one by one, where no list shows faults.
 MOST_SHOWS = 100
+#: The most entries of a history that are read.
+MOST_ENTRIES = 1000
 #: How many services are asked at a time, and how many shows of one.
 AT_A_TIME = 8
 SHOWS_AT_A_TIME = 4
@@ -133,6 +135,28 @@ class Cloud:
             raise RefusedError(f"{resource.word} {id_or_name!r} has just gone")
         return shown
 
+    def history(
+        self, resource: Resource, thing: Mapping[str, Any]
+    ) -> list[Mapping[str, Any]] | None:
+        """What happened to a thing, the newest first; None where nobody tells.
+
+        :raises RefusedError: when the service refuses, or does not answer
+        """
+        values = {**thing, "id": resource.id_of(thing)}
+        url: str | None = self._url(resource, resource.path, values)
+        url = f"{url}/faults"
+        entries: list[Mapping[str, Any]] = []
+        while url is not None and len(entries) < MOST_ENTRIES:
+            page = self._get(resource, url, members_path="faults")
+            if page is None or not page.is_filtered:
+                return None
+            found = at(page.body, "faults")
+            if not isinstance(found, list):
+                raise RefusedError("the answer has no list of faults")
+            entries += [one for one in found if isinstance(one, Mapping)]
+            url = page.next_url if found else None
+        return entries[:MOST_ENTRIES]
+
     def _is_ours(self, shown: Shown) -> bool:
         """Whether a thing belongs to the project.
 
@@ -226,8 +250,14 @@ class Cloud:
         resource: Resource,
         url: str,
         headers: Mapping[str, str] | None = None,
+        members_path: str | None = None,
     ) -> _Page | None:
-        """An answer; None if there is nothing."""
+        """An answer; None if there is nothing.
+
+        :param members_path: of the list in the body; default, the resource's
+        """
+        if members_path is None:
+            members_path = resource.members_path
         sent = {"Accept": "application/json", **resource.service.headers}
         sent.update(headers or {})
         try:
@@ -244,7 +274,7 @@ class Cloud:
         except ValueError as exc:
             raise RefusedError("its answer is not JSON") from exc
         link = answer.links.get("next", {}).get("url") or _next(
-            body, resource.members_path
+            body, members_path
         )
         if link:
             link = _beside(self._root(resource), link)

@@ -16,6 +16,7 @@ from osc_lib import exceptions
 from osc_lib.command import command
 
 from fault_middleware import clock
+from fault_middleware.client import watching
 from fault_middleware.client.cloud import (
     AT_A_TIME,
     Answer,
@@ -24,6 +25,7 @@ from fault_middleware.client.cloud import (
     RefusedError,
     Shown,
 )
+from fault_middleware.client.past import Past
 from fault_middleware.client.resource import Fault, Resource, resources
 from fault_middleware.cmd import arguments
 from fault_middleware.text import visible
@@ -33,6 +35,7 @@ _LONG = (*_BRIEF, "Project", "Details")
 # For a terminal on which an id and a message do not fit beside each other.
 _NARROW = ("Created", "Resource", "Name", "Message")
 _WIDE = 140
+_NO_FAULT = Fault("", "", "")
 
 
 class ListFaults(command.Lister):
@@ -75,11 +78,37 @@ class ListFaults(command.Lister):
             help="Show the project and, for whom they are, the details too",
         )
         parser.add_argument(
+            "--limit",
+            metavar="<number>",
+            type=arguments.count,
+            help="List the newest so many only",
+        )
+        parser.add_argument(
+            "--watch",
+            metavar="<seconds>",
+            type=watching.seconds,
+            nargs="?",
+            const=watching.USUAL,
+            help="List again and again, with so many seconds between, until Ctrl-C; "
+            f"default {watching.USUAL:g}. Only on a terminal; elsewhere once",
+        )
+        parser.add_argument(
             "--strict",
             action="store_true",
             help="Fail if a service does not answer, or has no filter",
         )
         return parser
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """List once, or again and again."""
+
+        def list_once() -> int:
+            ended: int = super(ListFaults, self).run(parsed_args)
+            return ended
+
+        if parsed_args.watch is None:
+            return list_once()
+        return watching.repeat(list_once, parsed_args.watch)
 
     def take_action(
         self, parsed_args: argparse.Namespace
@@ -97,6 +126,11 @@ class ListFaults(command.Lister):
         if not is_whole and parsed_args.strict:
             raise exceptions.CommandError("Not all services were read.")
         rows = _rows(shown, parsed_args.since)
+        limit = parsed_args.limit
+        if limit is not None and len(rows) > limit:
+            older = len(rows) - limit
+            print(f"{older} older faults are not listed", file=sys.stderr)
+            rows = rows[:limit]
         columns = _columns(parsed_args)
         return columns, [tuple(row[name] for name in columns) for row in rows]
 
@@ -117,18 +151,26 @@ class ShowFault(command.ShowOne):
         parser.add_argument(
             "thing", metavar="<id or name>", help="Its id, or its name"
         )
+        parser.add_argument(
+            "--history",
+            action="store_true",
+            help="Show what failed before, too, where the service tells it",
+        )
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    ) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         """Ask the service of the thing."""
         (resource,) = [
             kind for kind in resources() if kind.word == parsed_args.resource
         ]
         cloud = _cloud(self.app.client_manager)
+        past: Past | None = None
         try:
             shown = cloud.find(resource, parsed_args.thing)
+            if parsed_args.history:
+                past = _past(cloud, shown)
         except NotInCatalogError as exc:
             raise exceptions.CommandError(
                 f"This cloud has no {resource.service.name}."
@@ -137,10 +179,23 @@ class ShowFault(command.ShowOne):
             raise exceptions.CommandError(
                 f"{resource.service.name}: {exc}"
             ) from exc
-        if shown.fault is None:
+        if shown.fault is None and not past:
             raise exceptions.CommandError(_why_there_is_none(shown))
-        row = _row(shown, shown.fault)
-        return _LONG, tuple(row[name] for name in _LONG)
+        row = _row(shown, shown.fault or _NO_FAULT)
+        cells: list[Any] = [row[name] for name in _LONG]
+        if past is None:
+            return _LONG, tuple(cells)
+        return (*_LONG, "History"), (*cells, past)
+
+
+def _past(cloud: Cloud, shown: Shown) -> Past:
+    """What happened to a thing; nothing where nobody tells, which is said."""
+    entries = cloud.history(shown.resource, shown.thing)
+    if entries is None:
+        name = shown.resource.service.name
+        print(f"{name}: no history is told", file=sys.stderr)
+        entries = []
+    return Past.of(entries)
 
 
 def _wanted(given: argparse.Namespace) -> list[Resource]:
@@ -179,7 +234,8 @@ def _ask(
 ) -> Iterator[Answer]:
     """What the services answer, those that answer first before the others."""
     begin = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(AT_A_TIME)
+    try:
         asked = {
             pool.submit(cloud.failed, kind, all_projects=all_projects): kind
             for kind in wanted
@@ -193,6 +249,9 @@ def _ask(
                 continue
             except RefusedError as exc:
                 yield Answer(asked[future], (), (str(exc),))
+    finally:
+        # After a Ctrl-C, nobody waits for services that were not asked yet.
+        pool.shutdown(wait=False, cancel_futures=True)
     _show_progress(0, 0, begin)
 
 

@@ -4,20 +4,31 @@
 In front of each service is the real filter, and the real auth_token.
 """
 
+import argparse
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import urllib.parse
 import uuid
+from datetime import datetime, timedelta
 
 import pytest
 
-from fault_middleware.client import resource
+from fault_middleware import fault
+from fault_middleware.client import resource, watching
+from fault_middleware.client.past import Past
 from fault_middleware.factories import FaultMiddleware
 from fault_middleware.report import record
 from tests import keystone
-from tests.catalog import Identity, answer, openstack, served
+from tests.catalog import (
+    Identity,
+    answer,
+    openstack,
+    openstack_on_terminal,
+    served,
+)
 from tests.fixtures import close, make_store, parse, write_configuration
 
 OURS = "a1" * 16
@@ -118,9 +129,13 @@ class World:
 
     def __init__(self, stack, tmp_path):
         url = f"sqlite:///{tmp_path}/faults.sqlite"
-        stack.callback(close, make_store(url))
+        self.store = make_store(url)
+        stack.callback(close, self.store)
         file = write_configuration(
-            tmp_path / "x.conf", url, profiles="nova,cinder,heat"
+            tmp_path / "x.conf",
+            url,
+            profiles="nova,cinder,heat",
+            history="true",
         )
         self.conf = parse(file)
         self.apis = {}
@@ -310,6 +325,157 @@ def test_names_cannot_drive_the_terminal_nor_leave_the_path(failed):
         urllib.parse.unquote(path) for path in failed.apis["cinder"].asked
     ]
     assert f"/{OURS}/volumes/../../admin?x=1" in asked
+
+
+MOMENT = datetime(2026, 11, 20, 20, 36, 5)
+
+
+def history(world, *messages):
+    """Let a server have failed, once a minute."""
+    world.store.record(
+        [
+            fault.make(
+                "nova",
+                SERVER,
+                message=message,
+                details="Traceback ...",
+                created=MOMENT + timedelta(minutes=number),
+                project_id=OURS,
+            )
+            for number, message in enumerate(messages)
+        ]
+    )
+
+
+def show_history(world, *arguments, user="alice"):
+    return world.openstack(
+        *("fault", "show", "server", "web", "--history", *arguments), user=user
+    )
+
+
+def test_show_has_the_history_in_lines_for_people(world):
+    history(world, "No host was found.", "boom", "boom")
+
+    table = show_history(world, "--max-width", "120")
+
+    assert table.returncode == 0, table.stderr
+    assert "2026-11-20 20:38:05 boom (2 times since 2026-11-20 20:37:05)" in (
+        table.stdout
+    )
+    assert "2026-11-20 20:36:05 No host was found." in table.stdout
+
+
+def test_a_history_does_not_drive_the_terminal():
+    entry = {"message": "a\x1b]0;x\x07b", "last": "now", "count": "\x1b"}
+
+    cell = Past.of([entry])
+
+    assert cell.human_readable() == "? a]0;xb"
+    assert "\x1b" not in str(cell.machine_readable())
+
+
+def test_show_has_the_history_in_objects_for_programs(world):
+    history(world, "No host was found.", "boom")
+
+    ours = json.loads(show_history(world, "-f", "json").stdout)
+    everything = json.loads(
+        show_history(world, "-f", "json", user="admin").stdout
+    )
+
+    assert [entry["message"] for entry in ours["History"]] == [
+        "boom",
+        "No host was found.",
+    ]
+    assert ours["Message"] == "boom"
+    assert not any("details" in entry for entry in ours["History"])
+    assert {entry["details"] for entry in everything["History"]} == {
+        "Traceback ..."
+    }
+
+
+def test_a_history_is_read_page_by_page(world):
+    history(world, *(f"m{number}" for number in range(120)))
+
+    shown = json.loads(show_history(world, "-f", "json").stdout)
+
+    assert len(shown["History"]) == 120
+
+
+def test_what_has_no_fault_any_more_has_a_history(world):
+    history(world, "boom")
+    well = fault.make(
+        "nova", SERVER, created=MOMENT + timedelta(hours=1), is_clearance=True
+    )
+    world.store.record([well])
+
+    ended = show_history(world, "-f", "json")
+
+    shown = json.loads(ended.stdout)
+    assert ended.returncode == 0
+    assert shown["Message"] == ""
+    assert [entry["cleared"] for entry in shown["History"]] == [True]
+    assert show_history(world).stdout.count("boom (cleared)") == 1
+
+
+def test_what_never_failed_has_no_history(world):
+    ended = show_history(world)
+
+    assert ended.returncode == 1
+    assert "The server web has no fault" in ended.stderr
+
+
+def test_a_service_that_tells_no_history_is_said(failed):
+    api = failed.apis["nova"]
+    # It has such a path itself.
+    api.bodies[f"/servers/{SERVER}/faults"] = {"faults": ["its own"]}
+
+    ended = show_history(failed, "-f", "json")
+
+    assert ended.stderr == "nova: no history is told\n"
+    assert json.loads(ended.stdout)["History"] == []
+
+
+def test_the_list_can_have_the_newest_only(failed):
+    every = failed.list()
+
+    ended = failed.openstack("fault", "list", "-f", "json", "--limit", "3")
+
+    assert json.loads(ended.stdout) == every[:3]
+    assert "1 older faults are not listed\n" in ended.stderr
+    assert failed.list("--limit", "4") == every
+
+
+def test_the_list_is_drawn_again_until_somebody_ends_it(failed):
+    with openstack_on_terminal(
+        failed.address,
+        *("fault", "list", "--service", "nova", "--watch", "1"),
+        user="alice",
+        project=OURS,
+    ) as terminal:
+        terminal.wait_for("No host was found.")
+        failed.fail("nova", SERVER, "Another reason.")
+        terminal.wait_for("Another reason.")
+        terminal.wait_for("Ctrl-C ends it.", 2)
+        terminal.process.send_signal(signal.SIGINT)
+
+        assert terminal.process.wait(30) == 0
+        terminal.wait_for("\x1b[H\x1b[2J", 2)
+    assert "Traceback" not in terminal.shown
+
+
+def test_a_list_in_a_pipe_is_not_drawn_again(failed):
+    ended = failed.openstack("fault", "list", "-f", "json", "--watch")
+
+    assert len(json.loads(ended.stdout)) == 4
+    assert "--watch needs a terminal; listed once\n" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "0.9", "x", "-1", "86401", "1e3", "nan", "inf", "1" * 400]
+)
+def test_the_seconds_between_two_lists_are_a_number(text):
+    with pytest.raises(argparse.ArgumentTypeError):
+        watching.seconds(text)
 
 
 def test_every_shipped_profile_tells_the_program_where_to_look():
