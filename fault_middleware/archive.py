@@ -17,6 +17,9 @@ _INSTANCES = 200
 # written by a wrong clock.
 _LONGEST_LEASE = 2 * 3600.0
 
+#: The most rows that are counted for what is most frequent.
+MOST_COUNTED = 100_000
+
 _T = models.instance_faults
 _LEASE = models.retention
 _CLOCKS = {
@@ -36,6 +39,20 @@ class Outdated:
 
     end: str | None
     ids: list[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frequent:
+    """What failed most often.
+
+    :ivar rows: the most frequent first: the columns that were counted together, ``count``,
+        ``instances`` (how many had it), ``first`` and ``last``
+    :ivar looked_at: how many rows of the table were looked at, clearances too; where it is
+        :data:`MOST_COUNTED`, there are more
+    """
+
+    rows: list[dict[str, Any]]
+    looked_at: int
 
 
 class Archive:
@@ -72,6 +89,28 @@ class Archive:
         with self._store.unhurried.connect() as connection:
             rows = connection.execute(statement.limit(limit))
             return [dict(row) for row in rows.mappings()]
+
+    def most_frequent(
+        self,
+        keys: Sequence[str],
+        since: datetime,
+        service: str | None,
+        limit: int | None,
+    ) -> Frequent:
+        """What failed most often, among the newest 100,000 rows of a time.
+
+        :param keys: columns; faults that have the same there are counted together
+        :param since: only what happened then or later
+        :param service: only faults of it; None for all
+        :param limit: the most to return; None for all
+        """
+        recent = _recent(keys, since, service)
+        with self._store.unhurried.connect() as connection:
+            rows = connection.execute(_grouped(recent, keys).limit(limit))
+            found = [dict(row) for row in rows.mappings()]
+            number = sa.select(sa.func.count()).select_from(recent)
+            looked_at = connection.scalar(number) or 0
+        return Frequent(found, looked_at)
 
     def outdated(
         self,
@@ -186,6 +225,37 @@ def _folded() -> sa.Select[Any]:
         sa.select(*same, count, first, last)
         .group_by(*same)
         .order_by(last.desc())
+    )
+
+
+def _recent(
+    keys: Sequence[str], since: datetime, service: str | None
+) -> sa.Subquery:
+    """The newest rows of a time: one walk down an index, however large the table is."""
+    names = dict.fromkeys([*keys, "instance_id", "created", "deleted"])
+    statement = (
+        sa.select(*[_T.c[name] for name in names])
+        .where(_T.c.created >= since)
+        .order_by(_T.c.created.desc(), _T.c.id.desc())
+        .limit(MOST_COUNTED)
+    )
+    if service is not None:
+        statement = statement.where(_T.c.service == service)
+    return statement.subquery("recent")
+
+
+def _grouped(recent: sa.Subquery, keys: Sequence[str]) -> sa.Select[Any]:
+    """The faults of some rows, counted; of equals, what happened last comes first."""
+    columns = [recent.c[name] for name in keys]
+    count = sa.func.count().label("count")
+    instances = sa.func.count(sa.distinct(recent.c.instance_id))
+    first = sa.func.min(recent.c.created).label("first")
+    last = sa.func.max(recent.c.created).label("last")
+    return (
+        sa.select(*columns, count, instances.label("instances"), first, last)
+        .where(recent.c.deleted.is_(False))
+        .group_by(*columns)
+        .order_by(count.desc(), last.desc(), *columns)
     )
 
 

@@ -4,12 +4,13 @@
 import csv
 import io
 import json
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 import yaml
 
-from fault_middleware import fault
+from fault_middleware import archive, clock, fault
 from tests.commands import run_manage
 from tests.fixtures import INSTANCE, close, make_store, write_configuration
 
@@ -32,7 +33,11 @@ def run(tmp_path, database_url):
         assert (ended.code, ended.out) == (1, "")
         return ended.err
 
+    def end(*arguments):
+        return run_manage("--config-file", str(file), *arguments)
+
     run.fail = fail
+    run.end = end
     run.url = database_url
     return run
 
@@ -258,3 +263,97 @@ def test_what_there_is_not_is_said(run, tmp_path):
     cleared = run_manage(*config, "fault", "clear", INSTANCE)
     assert cleared.err == "There was none in the table; is the id right?\n"
     assert "(cleared)" in run("fault", "list")
+
+
+class TestTop:
+    """What fails most."""
+
+    @pytest.fixture
+    def run(self, run):
+        store = make_store(run.url)
+        now = clock.utcnow()
+        told = [
+            ("trove", INSTANCE, "No valid host", "p1", 1),
+            ("trove", INSTANCE, "No valid host", "p1", 3),
+            ("trove", OTHER, "No valid host", "p2", 2),
+            ("trove", OTHER, "Disk full", None, 4),
+            ("nova", OTHER, "No valid host", "p1", 5),
+            ("nova", OTHER, "yesterday's", "p1", 30 * 60),
+        ]
+        store.record(
+            [
+                fault.make(
+                    service,
+                    instance_id,
+                    message=message,
+                    project_id=project_id,
+                    created=now - timedelta(minutes=minutes),
+                )
+                for service, instance_id, message, project_id, minutes in told
+            ]
+        )
+        store.record([fault.make("trove", INSTANCE, is_clearance=True)])
+        close(store)
+        return run
+
+    def top(self, run, *arguments):
+        return json.loads(run("fault", "top", "--format", "json", *arguments))
+
+    def test_counts_the_messages_of_a_day(self, run):
+        found = self.top(run)
+
+        assert [
+            (row["count"], row["instances"], row["service"], row["message"])
+            for row in found
+        ] == [
+            (3, 2, "trove", "No valid host"),
+            (1, 1, "trove", "Disk full"),
+            (1, 1, "nova", "No valid host"),
+        ]
+        assert found[0]["first"] < found[0]["last"]
+
+    @pytest.mark.parametrize(
+        ("by", "column", "counts"),
+        [
+            ("service", "service", {"trove": 4, "nova": 1}),
+            ("project", "project_id", {"p1": 3, "p2": 1, None: 1}),
+            ("instance", "instance_id", {INSTANCE: 2, OTHER: 2}),
+        ],
+    )
+    def test_counts_by_something_else(self, run, by, column, counts):
+        arguments = ["--by", by]
+        if by == "instance":
+            arguments += ["--service", "trove"]
+
+        found = self.top(run, *arguments)
+
+        assert {row[column]: row["count"] for row in found} == counts
+
+    def test_counts_a_time_and_as_many_as_are_asked_for(self, run):
+        assert len(self.top(run, "--since", "7d")) == 4
+        assert len(self.top(run, "--limit", "1")) == 1
+        assert len(self.top(run, "--limit", "0")) == 3
+
+    def test_draws_bars_in_80_columns(self, run, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+
+        lines = run("fault", "top").splitlines()
+
+        assert max(map(len, lines)) <= 80
+        bars = [line.count("#") for line in lines if "#" in line]
+        assert bars == [10, 3, 3]
+
+    def test_says_that_there_is_nothing(self, run):
+        ended = run.end("fault", "top", "--since", "2099-01-01T00:00")
+
+        assert (ended.code, ended.out) == (0, "")
+        assert ended.err == "There are no such faults.\n"
+
+    def test_looks_at_the_newest_rows_and_says_so(self, run, monkeypatch):
+        monkeypatch.setattr(archive, "MOST_COUNTED", 3)
+
+        ended = run.end("fault", "top", "--format", "json")
+
+        # One of the three is the clearance.
+        assert [row["count"] for row in json.loads(ended.out)] == [2]
+        assert "the newest 3 faults and clearances" in ended.err
