@@ -84,7 +84,7 @@ class Masker:
         if "://" in found:
             text = _AUTHORITY.sub(_mask_authority, text)
             lower = text.lower()
-        searched: dict[re.Pattern[str], bool] = {}
+        searched: dict[str, bool] = {}
         for rule in self._rules:
             if found.isdisjoint(rule.keywords):
                 continue
@@ -215,16 +215,16 @@ def entropy(text: str) -> float:
     return bits
 
 
-def _has_needed(
-    rule: Rule, lower: str, searched: dict[re.Pattern[str], bool]
-) -> bool:
+def _has_needed(rule: Rule, lower: str, searched: dict[str, bool]) -> bool:
     """Whether there is in a text what a rule needs, which is searched for once."""
     if rule.needs is None:
         return True
-    if rule.needs not in searched:
+    # To hash a pattern takes as long as to search a short text.
+    regex = rule.needs.pattern
+    if regex not in searched:
         match = rule.needs.search(lower)
-        searched[rule.needs] = match is not None
-    return searched[rule.needs]
+        searched[regex] = match is not None
+    return searched[regex]
 
 
 def _mask_authority(url: re.Match[str]) -> str:
