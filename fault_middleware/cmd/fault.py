@@ -21,6 +21,8 @@ _COLUMNS = [str(column.name) for column in models.instance_faults.columns]
 # The columns of a table for people; the last one takes the room that the others leave.
 _BRIEF = ["created", "service", "instance_id", "message"]
 _FOLDED = ["count", "first", "last", "service", "instance_id", "message"]
+# Of a file with details; a row keeps 64 KiB of them.
+_LARGEST_FILE = 16 * 2**20
 _NOT_THAT_REQUEST = (
     "No fault has this request id. Searched was the id in the notification of the failure. Trove "
     "gives that another id than the one in the header x-openstack-request-id of the call; there, "
@@ -296,9 +298,17 @@ def _cells(row: Mapping[str, Any], columns: list[str]) -> list[Any]:
 
 
 def _read(file: str) -> str:
+    """The text of a file, which may have no end."""
     if file == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
-    return Path(file).read_text("utf-8", "replace")
+        data = sys.stdin.buffer.read(_LARGEST_FILE + 1)
+    else:
+        with Path(file).open("rb") as opened:
+            data = opened.read(_LARGEST_FILE + 1)
+    if len(data) > _LARGEST_FILE:
+        raise RuntimeError(
+            f"{file} has more than {_LARGEST_FILE // 2**20} MiB: nothing was recorded."
+        )
+    return data.decode("utf-8", "replace")
 
 
 def _show_progress(total: int, position: str | None) -> None:

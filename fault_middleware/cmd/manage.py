@@ -7,6 +7,7 @@ program around them, and the classes that they share.
 
 import argparse
 import importlib.metadata
+import io
 import logging
 import os
 import sys
@@ -158,6 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("oslo_db").setLevel(logging.CRITICAL)
     if sys.stdout is None:  # it was closed
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+    _escape_what_cannot_be_printed()
     try:
         try:
             program = Manage()
@@ -172,6 +174,13 @@ def main(arguments: list[str] | None = None) -> int:
             return _BROKEN_PIPE
         print(f"{PROGRAM}: standard output: {exc}", file=sys.stderr)
         return 1
+
+
+def _escape_what_cannot_be_printed() -> None:
+    """Have characters that the terminal's encoding does not know written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

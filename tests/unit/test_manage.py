@@ -267,6 +267,34 @@ def test_a_full_disk_is_one_line():
     assert ended.stderr.count("\n") == 1
 
 
+def test_what_the_terminal_cannot_write_is_escaped(tmp_path, sqlite_url):
+    config = write_configuration(tmp_path / "service.conf", sqlite_url)
+    where = ["--config-file", str(config)]
+    run_manage("db", "sync", *where)
+    run_manage("fault", "record", INSTANCE, "kaputt: ü \u6f22", *where)
+
+    ended = subprocess.run(
+        [*MANAGE, "fault", "show", INSTANCE, "-c", "message", *where],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"kaputt: \xfc \\u6f22" in ended.stdout
+
+
+def test_a_file_without_end_is_not_recorded(run):
+    run("db", "sync")
+
+    code, out, err = run(
+        "fault", "record", INSTANCE, "x", "--details-file", "/dev/zero"
+    )
+
+    assert (code, out) == (1, "")
+    assert err == "/dev/zero has more than 16 MiB: nothing was recorded.\n"
+    assert "no such faults" in run("fault", "list").err
+
+
 def test_without_a_command_there_is_help():
     code, out, err = run_manage()
 
