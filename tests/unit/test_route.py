@@ -206,6 +206,46 @@ def test_a_fault_under_another_key_has_its_time_there():
     assert after["error"]["message"] == "ours"
 
 
+@pytest.mark.parametrize(
+    ("visible", "details"), [(ALL, {"details": "d"}), (MESSAGE, {})]
+)
+def test_where_clients_take_texts_the_fault_is_one(visible, details):
+    route = routes("newest, value: text")["/instances/{id}"]
+    row = fault.make(
+        "trove", INSTANCE, message="m", details="d", created=MOMENT
+    )
+
+    after = shown(route, {"instance": {"id": INSTANCE}}, row, visible)
+
+    text = after["instance"]["fault"]
+    assert isinstance(text, str)
+    assert json.loads(text) == {
+        "created": "2026-11-20T20:36:05",
+        "message": "m",
+        **details,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "visible", "is_looked_into"),
+    [
+        ("text", MESSAGE, True),
+        ("text", ALL, False),
+        ("object", MESSAGE, False),
+    ],
+)
+def test_where_clients_take_texts_the_details_in_the_services_are_found(
+    value, visible, is_looked_into
+):
+    route = routes(f"newest, value: {value}")["/instances/{id}"]
+    document = {"instance": {"id": INSTANCE, "fault": json.dumps(OWN)}}
+
+    after = shown(route, document, None, visible)
+
+    own = json.loads(after["instance"]["fault"])
+    assert ("details" not in own) == is_looked_into
+
+
 def test_a_fault_of_another_shape_is_not_touched():
     document = {"instance": {"id": INSTANCE, "fault": "it broke"}}
 
