@@ -96,6 +96,10 @@ class FaultFilter:
             text = f"no fault is shown in {request.path!r}"
             self._metrics.error(Site.FILTER, text, exc)
             self._withhold(request, response)
+        except BaseException:
+            # Such as a time limit that the service has set, which eventlet raises wherever it is.
+            response.abandon()
+            raise
         return response.finish()
 
     def _complete(

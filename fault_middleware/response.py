@@ -153,6 +153,10 @@ class Response:
             raise
         return answer
 
+    def abandon(self) -> None:
+        """Send nothing of what is held, and let the application know that it is over."""
+        _Closing(iter(()), self._iterable).close()
+
     def _hold(self) -> None:
         """Buffer the body while it may still be ours; pass it on when it cannot be."""
         try:
@@ -167,7 +171,7 @@ class Response:
                     self.is_held = True
                     return
         except BaseException:
-            _Closing(iter(()), self._iterable).close()
+            self.abandon()
             raise
         begun = self._chunks
         self._chunks = []

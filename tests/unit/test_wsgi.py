@@ -334,6 +334,30 @@ def test_what_is_no_error_is_not_swallowed(conf, monkeypatch):
         webtest.TestApp(wrapped).get(SHOW)
 
 
+def test_what_ends_a_request_amid_our_work_closes_the_services_answer(
+    conf, monkeypatch
+):
+    answers = []
+
+    class Answer(list):
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+
+    def application(environ, start_response):
+        answers.append(Answer(Service()(environ, start_response)))
+        return answers[-1]
+
+    wrapped = FaultMiddleware(application, conf)
+    monkeypatch.setattr(store.Store, "newest", raise_interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(wrapped, SHOW, MEMBER)
+
+    assert [answer.closed for answer in answers] == [1]
+
+
 def raise_injected(*args, **kwargs):
     raise RuntimeError("injected")
 
