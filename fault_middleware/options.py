@@ -45,9 +45,10 @@ class Settings:
         cfg.ListOpt,
         ["trove"],
         help="The profiles to use: names of those shipped with fault_middleware, or paths of "
-        "YAML files. A profile says which requests of a service show an instance and which of its "
-        "notifications carry a fault. Those in a filter's own section of a paste file are what "
-        "that filter serves; the consumer reads the notifications of these and of those.",
+        "YAML files. A profile says which requests of a service show an instance and "
+        "which of its notifications carry a fault. A filter with profiles in its own "
+        "section of a paste file serves only those; the consumer reads the notifications "
+        "of those and of the ones listed here.",
     )
     consumer: str = _option(
         cfg.StrOpt,
@@ -71,10 +72,10 @@ class Settings:
         cfg.ListOpt,
         ["fault_middleware"],
         help="The topics to consume. The default is a topic of our own, which publishers name "
-        "in [oslo_messaging_notifications] topics, beside theirs where somebody reads theirs, "
-        "because a message of a shared topic reaches only one of its consumers. So two services "
-        "with a consumer each, on one virtual host, need a topic each, e.g. "
-        "fault_middleware_nova.",
+        "in [oslo_messaging_notifications] topics, in addition to their own if somebody "
+        "reads that, because a message of a shared topic reaches only one of its "
+        "consumers. So two services with a consumer each, on one virtual host, need a "
+        "topic each, e.g. fault_middleware_nova.",
     )
     exchanges: tuple[str, ...] = _option(
         cfg.ListOpt,
@@ -87,11 +88,11 @@ class Settings:
         choices=[
             ("keystone", "keystonemiddleware.auth_token"),
             ("external_oauth2", "keystonemiddleware.external_oauth2_token"),
-            ("headers", "nobody: the X-* headers are believed as they come"),
+            ("headers", "nobody: the X-* headers are believed as they are"),
         ],
-        help="Who vouches for the caller of a request. A caller for whom nobody vouches sees no "
-        "details. 'headers' is for pipelines without authentication and for tests: a client may "
-        "send any header.",
+        help="Who vouches for the caller of a request. A caller whom nobody vouches for sees "
+        "no details. 'headers' is for pipelines without authentication and for tests: a "
+        "client may send any header.",
     )
     pool: str | None = _option(
         cfg.StrOpt,
@@ -111,7 +112,7 @@ class Settings:
         0.002,
         min=0.001,
         max=10,
-        help="Seconds; notifications that come no further apart share a commit.",
+        help="Seconds; notifications that arrive no further apart than this share a commit.",
     )
     lookup_timeout: float = _option(
         cfg.FloatOpt,
@@ -119,7 +120,7 @@ class Settings:
         min=0.1,
         max=60,
         help="The most seconds that a database which does not answer may add to a request. "
-        "PostgreSQL's client library takes no less than 2 seconds for a connection.",
+        "PostgreSQL's client library gives up a connection after 2 seconds at the earliest.",
     )
     clear_on_success: bool = _option(
         cfg.BoolOpt,
@@ -130,18 +131,19 @@ class Settings:
     history: bool = _option(
         cfg.BoolOpt,
         False,
-        help="Whether GET on the path of a show, and /faults, answers with the history of the "
-        "instance's faults, those that were cleared too, where the service has no such path "
-        "itself. Who may ask is decided by the service, which is asked for the show first, and by "
-        "the rule fault_middleware:history.",
+        help="Whether a GET of a show's path with /faults added answers with the history of "
+        "the instance's faults, including those that were cleared, if the service itself "
+        "has no such path. The service, which is asked for the show first, and the rule "
+        "fault_middleware:history decide who may ask.",
     )
     logs: bool = _option(
         cfg.BoolOpt,
         False,
         help="Whether the notification driver also gives the log of its process a handler that "
-        "records what the profiles say of log records: most services log far more failures than "
-        "they notify of. Needs the driver: [oslo_messaging_notifications] driver = "
-        "fault_middleware, perhaps beside messagingv2.",
+        "records what the profiles say of log records: most services log far more "
+        "failures than they send notifications of. Needs the driver: "
+        "[oslo_messaging_notifications] driver = fault_middleware, perhaps in addition to "
+        "messagingv2.",
     )
     retention_days: int = _option(
         cfg.IntOpt,
@@ -174,9 +176,9 @@ class Settings:
     )
     masking_rules: str | None = _option(
         cfg.StrOpt,
-        help="A YAML file with rules of your own for what is a secret, and exceptions, which are "
-        "added to those of fault_middleware. It is for the whole process, and read when that "
-        "starts. Unset: none.",
+        help="A YAML file with rules of your own for what is a secret, and exceptions, which "
+        "are added to those of fault_middleware. It applies to the whole process, and is "
+        "read at its start. Unset: none.",
     )
     metrics_port: int | None = _option(
         cfg.PortOpt,

@@ -395,7 +395,7 @@ PLANTS = [
     (
         *(
             "filter-before-authtoken",
-            "behind authtoken",
+            "after authtoken",
             "api-paste.ini",
             PIPELINE,
         ),
@@ -767,7 +767,7 @@ def test_a_rule_that_asks_a_server_which_is_mute_is_waited_for_no_longer(
         (found,) = examination.examine(Given(conf), [policy])
 
     assert found.code == "check-failed"
-    assert "The policy could not be looked at: no end" in found.what
+    assert "The policy could not be checked: no end" in found.what
 
 
 @pytest.fixture

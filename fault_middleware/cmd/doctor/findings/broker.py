@@ -1,13 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The broker: its hosts, exchanges and queues."""
 
-from fault_middleware.cmd.doctor.finding import (
-    Words,
-    error,
-    ok,
-    skipped,
-    warning,
-)
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 # What to do where the options of [oslo_messaging_rabbit] and the broker differ. They are for all
 # that a service does with the broker, so each of the ways has to leave the rest working.
@@ -36,7 +31,7 @@ _START = (
 )
 
 
-@error
+@finding.error
 def broker_unreachable(host: str, error: str) -> Words:
     return Words(
         what=f"The broker at {host} cannot be reached: {error}",
@@ -47,7 +42,7 @@ def broker_unreachable(host: str, error: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def broker_host_unreachable(host: str, error: str) -> Words:
     return Words(
         what=f"The broker at {host}, one of several, cannot be reached: {error}",
@@ -58,7 +53,7 @@ def broker_host_unreachable(host: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def broker_refused(host: str, error: str) -> Words:
     return Words(
         what=f"The broker at {host} refuses us: {error}",
@@ -69,7 +64,7 @@ def broker_refused(host: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def broker_without_tls(host: str, error: str) -> Words:
     return Words(
         what=(
@@ -78,12 +73,12 @@ def broker_without_tls(host: str, error: str) -> Words:
         ),
         remedy=(
             "Name the port for TLS in transport_url (usually 5671), or set ssl = false in "
-            "[oslo_messaging_rabbit], which then is so for the service's RPC too."
+            "[oslo_messaging_rabbit], which then applies to the service's RPC too."
         ),
     )
 
 
-@error
+@finding.error
 def broker_with_tls(host: str, error: str) -> Words:
     return Words(
         what=f"The broker at {host} ends a connection without TLS before it begins: {error}",
@@ -94,18 +89,18 @@ def broker_with_tls(host: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def broker_certificate(host: str, error: str) -> Words:
     return Words(
         what=f"The certificate of the broker at {host} is not trusted: {error}",
         remedy=(
-            "Let ssl_ca_file in [oslo_messaging_rabbit] name the certificate of who signed it, "
+            "Let ssl_ca_file in [oslo_messaging_rabbit] name the certificate of its issuer, "
             "and transport_url name the host as the certificate does."
         ),
     )
 
 
-@error
+@finding.error
 def broker_file_missing(option: str, file: str) -> Words:
     return Words(
         what=(
@@ -116,54 +111,54 @@ def broker_file_missing(option: str, file: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def broker_memory() -> Words:
     return Words(
         what=(
-            "The transport fake:// stays within a process. What other processes notify never "
-            "comes."
+            "The transport fake:// does not leave a process. Notifications of other processes "
+            "never arrive."
         ),
         remedy="Name a broker in transport_url, e.g. rabbit://USER:PASSWORD@HOST:5672/",
     )
 
 
-@skipped
+@finding.skipped
 def broker_unchecked(transport: str) -> Words:
     return Words(
-        what=f"The broker was not looked at: the doctor knows RabbitMQ, and not {transport}.",
-        remedy="See by other means that somebody reads the topics that are published to.",
+        what=f"The broker was not checked: the doctor knows RabbitMQ, but not {transport}.",
+        remedy="Make sure by other means that something reads the topics that are published to.",
     )
 
 
-@ok
+@finding.ok
 def broker_well(host: str) -> Words:
     return Words(f"The broker at {host} answers.")
 
 
-@ok
+@finding.ok
 def queue_not_durable(where: str) -> Words:
     return Words(
         f"Queues at {where} are not durable, which is oslo.messaging's default: what waits is "
         "lost when the broker restarts, and RabbitMQ 4.3 refuses such queues unless it is told "
-        "otherwise. To change that is a migration of all that use them, which the manual's page "
-        "on queues describes."
+        "otherwise. To change that is a migration of everything that uses them, which the "
+        "manual's page on queues describes."
     )
 
 
-@warning
+@finding.warning
 def exchange_missing(exchange: str, where: str) -> Words:
     return Words(
         what=(
             f"There is no exchange {exchange} at {where}: so far nobody has published or listened."
         ),
         remedy=(
-            "Start the service and the consumer. If there still is none, control_exchange of "
-            "the service is another one: name that in exchanges in [fault_middleware]."
+            "Start the service and the consumer. If there still is none, the service has "
+            "another control_exchange: name that in exchanges in [fault_middleware]."
         ),
     )
 
 
-@error
+@finding.error
 def exchange_less_durable(exchange: str, where: str, error: str) -> Words:
     return Words(
         what=(
@@ -174,7 +169,7 @@ def exchange_less_durable(exchange: str, where: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def exchange_more_durable(exchange: str, where: str, error: str) -> Words:
     return Words(
         what=(
@@ -185,7 +180,7 @@ def exchange_more_durable(exchange: str, where: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def exchange_refused(exchange: str, where: str, error: str) -> Words:
     return Words(
         what=f"The broker does not let us use the exchange {exchange} at {where}: {error}",
@@ -193,7 +188,7 @@ def exchange_refused(exchange: str, where: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def rpc_exchange_different(exchange: str, where: str, error: str) -> Words:
     return Words(
         what=(
@@ -204,7 +199,7 @@ def rpc_exchange_different(exchange: str, where: str, error: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def queue_missing(queue: str, where: str) -> Words:
     return Words(
         what=f"There is no queue {queue} at {where}: so far nobody has published or listened.",
@@ -216,7 +211,7 @@ def queue_missing(queue: str, where: str) -> Words:
     )
 
 
-@error
+@finding.error
 def queue_less_durable(queue: str, where: str, error: str) -> Words:
     return Words(
         what=(
@@ -227,18 +222,18 @@ def queue_less_durable(queue: str, where: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def queue_more_durable(queue: str, where: str, error: str) -> Words:
     return Words(
         what=(
-            f"The queue {queue} at {where} is durable, or of another kind than the consumer "
+            f"The queue {queue} at {where} is durable, or of a different kind than the consumer "
             f"would make it, so the consumer cannot listen: {error}"
         ),
         remedy=_MORE,
     )
 
 
-@error
+@finding.error
 def queue_refused(queue: str, where: str, error: str) -> Words:
     return Words(
         what=f"The broker does not let us use the queue {queue} at {where}: {error}",
@@ -246,7 +241,7 @@ def queue_refused(queue: str, where: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def queue_unread(queue: str, where: str, messages: str) -> Words:
     return Words(
         what=f"Nobody reads the queue {queue} at {where}, in which {messages}.",
@@ -254,7 +249,7 @@ def queue_unread(queue: str, where: str, messages: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def queue_idle(queue: str, where: str) -> Words:
     return Words(
         what=f"Nobody reads the queue {queue} at {where}. No message waits there.",
@@ -262,7 +257,7 @@ def queue_idle(queue: str, where: str) -> Words:
     )
 
 
-@error
+@finding.error
 def queue_shared(queue: str, where: str, readers: str, ours: str) -> Words:
     return Words(
         what=(
@@ -276,7 +271,7 @@ def queue_shared(queue: str, where: str, readers: str, ours: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def queue_well(queue: str, where: str, readers: str, messages: str) -> Words:
     return Words(
         f"The queue {queue} at {where} has {readers}; {messages}. A message that a reader holds "
@@ -284,7 +279,7 @@ def queue_well(queue: str, where: str, readers: str, messages: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def topic_unread(queue: str, where: str, messages: str) -> Words:
     return Words(
         what=(

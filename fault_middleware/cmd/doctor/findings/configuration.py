@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration files and the profiles."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@error
+@finding.error
 def configuration_wrong(error: str) -> Words:
     return Words(
         what=error,
@@ -15,7 +16,7 @@ def configuration_wrong(error: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def option_unknown(file: str, names: str) -> Words:
     return Words(
         what=f"{file} sets options that fault_middleware does not have, and ignores: {names}.",
@@ -26,7 +27,7 @@ def option_unknown(file: str, names: str) -> Words:
     )
 
 
-@error
+@finding.error
 def section_unknown(file: str, section: str, meant: str) -> Words:
     return Words(
         what=f"{file} has a section [{section}], which nobody reads.",
@@ -34,7 +35,7 @@ def section_unknown(file: str, section: str, meant: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def file_readable(file: str) -> Words:
     return Words(
         what=f"{file} holds a password, and every user of this machine may read it.",
@@ -42,7 +43,7 @@ def file_readable(file: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def credentials_headers() -> Words:
     return Words(
         what=(
@@ -50,14 +51,14 @@ def credentials_headers() -> Words:
             "and see the details of every fault."
         ),
         remedy=(
-            "Set credentials = keystone and place the filter behind authtoken. Leave it only "
-            "for a test, or where clients cannot reach the service but through a proxy that "
-            "sets the headers."
+            "Set credentials = keystone and place the filter after authtoken. Leave it only "
+            "for a test, or if clients can reach the service only through a proxy that sets "
+            "the headers."
         ),
     )
 
 
-@ok
+@finding.ok
 def configuration_well(services: str) -> Words:
     return Words(
         f"The configuration is complete. The profiles in use describe {services}."

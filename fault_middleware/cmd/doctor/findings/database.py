@@ -1,52 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """The database, a replica, the table, and what our user may do there."""
 
-from fault_middleware.cmd.doctor.finding import (
-    Words,
-    error,
-    ok,
-    skipped,
-    warning,
-)
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@error
+@finding.error
 def database_wrong(error: str) -> Words:
     return Words(
         what=error,
         remedy=(
             "Set connection in [fault_middleware_database] to the URL of a database on a "
-            "server, or of a file: mysql+pymysql://fault:PASSWORD@HOST/fault_middleware. If it "
-            "is the driver that is missing: pip install PyMySQL, or pip install "
-            "'psycopg[binary]' for postgresql+psycopg."
+            "server, or of a file: mysql+pymysql://fault:PASSWORD@HOST/fault_middleware. If "
+            "the driver is missing: pip install PyMySQL, or pip install 'psycopg[binary]' for "
+            "postgresql+psycopg."
         ),
     )
 
 
-@error
+@finding.error
 def database_relative(option: str, path: str) -> Words:
     return Words(
         what=(
-            f"{option} names the file {path} without a folder: each process takes the one in the "
+            f"{option} names the file {path} without a folder: each process uses the one in the "
             "folder that it was started in."
         ),
         remedy=f"Write the whole path, with four slashes: sqlite:////var/lib/fault/{path}",
     )
 
 
-@error
+@finding.error
 def database_unreachable(option: str, url: str, error: str) -> Words:
     return Words(
         what=f"The database {url} of {option} cannot be asked: {error}",
         remedy=(
             "See whether the server runs, whether this machine may connect, and whether the "
-            "URL's user and password are the server's. The filter shows nothing of ours until "
-            "then."
+            "URL's user and password are the server's. Until then the filter shows none of our "
+            "faults."
         ),
     )
 
 
-@error
+@finding.error
 def table_missing(option: str, url: str) -> Words:
     return Words(
         what=f"The database {url} of {option} has no table instance_faults.",
@@ -58,7 +53,7 @@ def table_missing(option: str, url: str) -> Words:
     )
 
 
-@error
+@finding.error
 def table_foreign(url: str) -> Words:
     return Words(
         what=(
@@ -73,7 +68,7 @@ def table_foreign(url: str) -> Words:
     )
 
 
-@error
+@finding.error
 def revision_old(revision: str, needed: str) -> Words:
     return Words(
         what=f"The table is at revision {revision}, and this release needs {needed}.",
@@ -83,12 +78,12 @@ def revision_old(revision: str, needed: str) -> Words:
     )
 
 
-@skipped
+@finding.skipped
 def revision_unknown(option: str, url: str) -> Words:
     return Words(
         what=(
-            f"The user in {option} may not see at which revision the table in "
-            f"{url} is, so that was not looked at. Faults need no such right."
+            f"The user in {option} may not see at which revision the table in {url} is, so that "
+            "was not checked. To store and show faults, it needs no such right."
         ),
         remedy=(
             "Grant it SELECT on fault_middleware_alembic_version, or run "
@@ -97,18 +92,18 @@ def revision_unknown(option: str, url: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def revision_newer(revision: str, needed: str) -> Words:
     return Words(
         what=f"The table is at revision {revision}, of a later release than this one ({needed}).",
         remedy=(
             "That is right while an upgrade is under way. Otherwise install the later release "
-            "here too; this one has no use for what is new in the table."
+            "here too; this one does not use what is new in the table."
         ),
     )
 
 
-@error
+@finding.error
 def table_different(url: str, differences: str) -> Words:
     return Words(
         what=f"The tables in the database {url} are not as this release needs them.",
@@ -116,7 +111,7 @@ def table_different(url: str, differences: str) -> Words:
     )
 
 
-@error
+@finding.error
 def table_unreadable(option: str, url: str, error: str) -> Words:
     return Words(
         what=f"The table in the database {url} of {option} cannot be read: {error}",
@@ -127,43 +122,43 @@ def table_unreadable(option: str, url: str, error: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def database_clock(seconds: str) -> Words:
     return Words(
         what=f"The clocks of the database and of this machine differ by {seconds} seconds.",
         remedy=(
             "Let NTP set the clocks of all hosts. The newest fault is the one that is shown, "
-            "and which is newest is told by the clocks of those who notify."
+            "and the clocks of the hosts that notify decide which is newest."
         ),
     )
 
 
-@error
+@finding.error
 def replica_other(url: str, primary: str) -> Words:
     return Words(
         what=(
             f"slave_connection leads to {url}, which does not have what {primary} has had for "
-            "some time: it is another database, or its replication stands still."
+            "some time: it is another database, or its replication has stopped."
         ),
         remedy=(
             "Name the replica of the database in connection, or remove slave_connection: then "
-            "the filter looks up in connection. A restart of the service puts it in force."
+            "the filter looks up faults in connection. Then restart the service."
         ),
     )
 
 
-@warning
+@finding.warning
 def replica_renamed(url: str, primary: str) -> Words:
     return Words(
         what=(
             f"slave_connection leads to {url}, whose name is not that of {primary}. Both are "
-            "empty, so it could not be seen whether it is a replica of it."
+            "empty, so it cannot be seen whether the one is a replica of the other."
         ),
-        remedy="See that it is the replica: what the filter shows is looked up there.",
+        remedy="Make sure that it is the replica: the filter looks up faults there.",
     )
 
 
-@error
+@finding.error
 def rights_missing(rights: str, purpose: str, url: str, error: str) -> Words:
     return Words(
         what=f"The user of {url} may not {rights}, so {purpose}: {error}",
@@ -175,15 +170,15 @@ def rights_missing(rights: str, purpose: str, url: str, error: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def rights_of_filter(url: str) -> Words:
     return Words(
-        f"The user of {url} may read, and not write. That is enough for an API with consumer = "
+        f"The user of {url} may read, but not write. That is enough for an API with consumer = "
         "external. Look at the configuration of the consumer too."
     )
 
 
-@ok
+@finding.ok
 def database_well(option: str, url: str, revision: str) -> Words:
     return Words(
         f"The database {url} of {option} answers, and its table is at revision {revision}."

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log handler."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@warning
+@finding.warning
 def logs_without_driver() -> Words:
     return Words(
         what=(
@@ -12,14 +13,14 @@ def logs_without_driver() -> Words:
             "notification driver attaches it, and that is not configured."
         ),
         remedy=(
-            "Add a line driver = fault_middleware to [oslo_messaging_notifications], beside the "
-            "drivers that are there, and restart the processes of the service. What they notify "
-            "of elsewhere stays as it is."
+            "Add a line driver = fault_middleware to [oslo_messaging_notifications], in "
+            "addition to the drivers that are there, and restart the processes of the service. "
+            "Their other notifications stay as they are."
         ),
     )
 
 
-@warning
+@finding.warning
 def logs_without_rules(services: str) -> Words:
     return Words(
         what=(
@@ -33,7 +34,7 @@ def logs_without_rules(services: str) -> Words:
     )
 
 
-@error
+@finding.error
 def logs_file_unreadable(file: str, error: str) -> Words:
     return Words(
         what=f"The file that log_config_append names cannot be read: {file}: {error}",
@@ -43,17 +44,17 @@ def logs_file_unreadable(file: str, error: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def logs_attached(services: str) -> Words:
     return Words(
-        f"Each process with this configuration that notifies has the log handler, for {services}. "
-        "(Whether the processes that run were restarted since is not looked at.)"
+        "Each process with this configuration that notifies has the log handler, for "
+        f"{services}. (It is not checked whether the running processes were restarted since.)"
     )
 
 
-@ok
+@finding.ok
 def logs_named(file: str, services: str) -> Words:
     return Words(
-        f"{file} names the log handler, for {services}. (Whether the processes that run were "
-        "restarted since is not looked at.)"
+        f"{file} names the log handler, for {services}. (It is not checked whether the running "
+        "processes were restarted since.)"
     )

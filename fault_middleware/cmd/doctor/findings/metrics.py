@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The port of the counters."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@error
+@finding.error
 def metrics_port_taken(address: str, error: str) -> Words:
     return Words(
         what=(
@@ -18,7 +19,7 @@ def metrics_port_taken(address: str, error: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def metrics_port_well(address: str) -> Words:
     return Words(
         f"{address} is free for the counters of the consumer, or has them already."

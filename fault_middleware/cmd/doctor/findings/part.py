@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any part."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, skipped
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@error
+@finding.error
 def check_failed(part: str, error: str) -> Words:
     return Words(
-        what=f"The {part} could not be looked at: {error}",
+        what=f"The {part} could not be checked: {error}",
         remedy=(
             "Mend what the message names. If it names nothing that you know, run the doctor "
             "with --debug and report what it prints."
@@ -15,9 +16,9 @@ def check_failed(part: str, error: str) -> Words:
     )
 
 
-@skipped
+@finding.skipped
 def part_skipped(part: str) -> Words:
     return Words(
-        what=f"The {part} was not looked at, because the configuration is wrong.",
+        what=f"The {part} was not checked, because the configuration is wrong.",
         remedy="Correct the configuration first, and run the doctor again.",
     )

@@ -1,38 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paste file and the filter's place in it."""
 
-from fault_middleware.cmd.doctor.finding import (
-    Words,
-    error,
-    ok,
-    skipped,
-    warning,
-)
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@skipped
+@finding.skipped
 def pipeline_not_given() -> Words:
     return Words(
-        what="The pipeline of the API was not looked at: no --paste was given.",
+        what="The pipeline of the API was not checked: no --paste was given.",
         remedy=(
-            "Give the service's paste file with --paste. Nothing is missing where this is the "
+            "Give the service's paste file with --paste. Nothing is missing if this is the "
             "configuration of a consumer alone."
         ),
     )
 
 
-@error
+@finding.error
 def paste_unreadable(file: str, error: str) -> Words:
     return Words(
         what=f"The paste file {file} cannot be read: {error}",
         remedy=(
-            "Name with --paste the file that the service loads, and correct it where it is not "
-            "an INI file."
+            "Name with --paste the file that the service loads, and correct it if it is not an "
+            "INI file."
         ),
     )
 
 
-@error
+@finding.error
 def paste_duplicate(file: str, error: str) -> Words:
     return Words(
         what=f"The API does not start with {file}: {error}",
@@ -40,7 +35,7 @@ def paste_duplicate(file: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def paste_other(file: str, option: str, theirs: str) -> Words:
     return Words(
         what=(
@@ -51,7 +46,7 @@ def paste_other(file: str, option: str, theirs: str) -> Words:
     )
 
 
-@error
+@finding.error
 def section_missing(file: str, name: str, pipeline: str) -> Words:
     return Words(
         what=f"The API does not start: {file} has no section for {name}, which is in {pipeline}.",
@@ -59,7 +54,7 @@ def section_missing(file: str, name: str, pipeline: str) -> Words:
     )
 
 
-@error
+@finding.error
 def section_broken(file: str, section: str, error: str) -> Words:
     return Words(
         what=f"The API does not start: [{section}] in {file} cannot be loaded: {error}",
@@ -70,18 +65,18 @@ def section_broken(file: str, section: str, error: str) -> Words:
     )
 
 
-@skipped
+@finding.skipped
 def code_elsewhere(names: str) -> Words:
     return Words(
         what=(
             "The sections of the pipeline name code that is not installed in this Python: "
-            f"{names}. Whether the service can load them was not looked at."
+            f"{names}. Whether the service can load them was not checked."
         ),
         remedy="Run the doctor with the Python of the service, in which the filter runs.",
     )
 
 
-@error
+@finding.error
 def filter_missing(file: str) -> Words:
     return Words(
         what=f"{file} has no section of our filter.",
@@ -89,18 +84,18 @@ def filter_missing(file: str) -> Words:
     )
 
 
-@error
+@finding.error
 def filter_unused(file: str, name: str, roots: str) -> Words:
     return Words(
         what=(
             f"The filter {name} is in no pipeline of {file} that the API uses. What it uses was "
             f"followed from {roots}."
         ),
-        remedy="Add it to the pipeline of the API, behind authtoken and before the application.",
+        remedy="Add it to the pipeline of the API, after authtoken and before the application.",
     )
 
 
-@error
+@finding.error
 def filter_last(pipeline: str) -> Words:
     return Words(
         what=f"The filter is the last in a pipeline, where the application belongs: {pipeline}",
@@ -108,7 +103,7 @@ def filter_last(pipeline: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def filter_twice(pipeline: str) -> Words:
     return Words(
         what=f"A request passes two filters of fault_middleware: {pipeline}",
@@ -116,15 +111,15 @@ def filter_twice(pipeline: str) -> Words:
     )
 
 
-@error
+@finding.error
 def filter_before_authtoken(pipeline: str) -> Words:
     return Words(
         what=f"The filter is before authtoken, so it does not know who asks: {pipeline}",
-        remedy="Place it behind authtoken. Details are shown to no one until then.",
+        remedy="Place it after authtoken. Details are shown to no one until then.",
     )
 
 
-@warning
+@finding.warning
 def filter_without_authtoken(pipeline: str) -> Words:
     return Words(
         what=f"Nothing in this pipeline says who asks, so details are shown to no one: {pipeline}",
@@ -132,11 +127,11 @@ def filter_without_authtoken(pipeline: str) -> Words:
     )
 
 
-@error
+@finding.error
 def filter_outside_urlmap(pipeline: str) -> Words:
     return Words(
         what=(
-            "The filter is outside of the urlmap, where paths begin with a version and match no "
+            "The filter is outside the urlmap, where paths begin with a version and match no "
             f"route: {pipeline}"
         ),
         remedy=(
@@ -145,18 +140,18 @@ def filter_outside_urlmap(pipeline: str) -> Words:
     )
 
 
-@error
+@finding.error
 def filter_bypassed(pipeline: str, before: str) -> Words:
     return Words(
-        what=f"The filter is behind {before}, which answers some requests itself: {pipeline}",
+        what=f"The filter comes after {before}, which answers some requests itself: {pipeline}",
         remedy=(
-            "Place it before that one, and behind authtoken. In Trove extensions answers the "
-            "requests of administrators, in Glance a cache answers for what it has."
+            "Place it before that one, and after authtoken. In Trove, extensions answers the "
+            "requests of administrators; in Glance, a cache answers for what it has."
         ),
     )
 
 
-@error
+@finding.error
 def profile_other(served: str, services: str, pipeline: str) -> Words:
     return Words(
         what=f"The pipeline serves {served}, and the profiles in use describe {services}: "
@@ -167,6 +162,6 @@ def profile_other(served: str, services: str, pipeline: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def pipeline_well(file: str) -> Words:
     return Words(f"The filter is in its place in {file}.")

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy: who sees what."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@error
+@finding.error
 def policy_missing(option: str, file: str) -> Words:
     return Words(
         what=(
-            f"{option} names {file}, which does not exist. The defaults apply, and not what was "
-            "written."
+            f"{option} names {file}, which does not exist. The defaults apply instead."
         ),
         remedy=f"Correct {option}, or write the file.",
     )
 
 
-@error
+@finding.error
 def policy_unreadable(file: str, error: str) -> Words:
     return Words(
         what=f"The policy file {file} cannot be read, so details are shown to no one: {error}",
@@ -26,7 +26,7 @@ def policy_unreadable(file: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def policy_misspelt(file: str, rules: str) -> Words:
     return Words(
         what=f"The policy file {file} has rules that nothing asks for: {rules}",
@@ -37,7 +37,7 @@ def policy_misspelt(file: str, rules: str) -> Words:
     )
 
 
-@error
+@finding.error
 def policy_broken(file: str, rules: str) -> Words:
     return Words(
         what=f"A rule in {file} cannot be understood, and that part of it says no: {rules}",
@@ -48,7 +48,7 @@ def policy_broken(file: str, rules: str) -> Words:
     )
 
 
-@error
+@finding.error
 def policy_undefined(file: str, rules: str) -> Words:
     return Words(
         what=(
@@ -62,7 +62,7 @@ def policy_undefined(file: str, rules: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def policy_open(file: str) -> Words:
     return Words(
         what=(
@@ -76,7 +76,7 @@ def policy_open(file: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def policy_meaning(member: str, admin: str) -> Words:
     return Words(
         f"By the policy a member of the instance's project sees {member}; an admin sees {admin}."

@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the configuration says of those who publish, beside what the consumer reads."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@warning
+@finding.warning
 def no_purge() -> Words:
     return Words(
         what=(
             "The profiles in use read no notifications, so no consumer runs, and nothing "
-            "removes what retention_days and max_faults_per_instance say."
+            "removes old faults as retention_days and max_faults_per_instance say."
         ),
         remedy=(
             "Let a timer run fault-middleware-manage fault purge, as the manual's page on the "
-            "database shows. Whether one does is not seen here."
+            "database shows. The doctor cannot see whether one does."
         ),
     )
 
 
-@error
+@finding.error
 def publisher_silent(drivers: str) -> Words:
     return Words(
         what=f"This configuration publishes no notifications: its driver is [{drivers}].",
@@ -30,7 +31,7 @@ def publisher_silent(drivers: str) -> Words:
     )
 
 
-@error
+@finding.error
 def transport_wrong(error: str) -> Words:
     return Words(
         what=error,
@@ -38,7 +39,7 @@ def transport_wrong(error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def publisher_level(option: str, service: str) -> Words:
     return Words(
         what=f"{service} publishes nothing: {option} is not set.",
@@ -46,7 +47,7 @@ def publisher_level(option: str, service: str) -> Words:
     )
 
 
-@error
+@finding.error
 def publisher_topic(missing: str, option: str, topics: str) -> Words:
     return Words(
         what=f"This configuration does not publish to what the consumer reads: {missing}.",
@@ -57,19 +58,19 @@ def publisher_topic(missing: str, option: str, topics: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def publisher_retry(retry: str) -> Words:
     return Words(
-        what=f"A publisher gives a notification up when the broker is away (retry = {retry}).",
+        what=f"A publisher gives up a notification when the broker is away (retry = {retry}).",
         remedy=(
-            "Set retry = -1 in [oslo_messaging_notifications], which waits where a connection "
-            "was open before; requests of the service wait with it. The driver fault_middleware "
+            "Set retry = -1 in [oslo_messaging_notifications], which waits if a connection was "
+            "open before; requests of the service wait with it. The driver fault_middleware "
             "needs no broker. Or accept that such faults are lost."
         ),
     )
 
 
-@error
+@finding.error
 def publisher_exchange(exchange: str, heard: str) -> Words:
     return Words(
         what=(
@@ -83,7 +84,7 @@ def publisher_exchange(exchange: str, heard: str) -> Words:
     )
 
 
-@error
+@finding.error
 def publisher_elsewhere(publishers: str, consumer: str) -> Words:
     return Words(
         what=(
@@ -98,7 +99,7 @@ def publisher_elsewhere(publishers: str, consumer: str) -> Words:
     )
 
 
-@warning
+@finding.warning
 def publisher_other_hosts(publishers: str, consumer: str) -> Words:
     return Words(
         what=(
@@ -106,13 +107,13 @@ def publisher_other_hosts(publishers: str, consumer: str) -> Words:
             f"{consumer}. The two name no host in common."
         ),
         remedy=(
-            "See that these are one cluster of brokers. If they are not, remove transport_url "
-            "from [fault_middleware], and restart the consumer."
+            "Make sure that these are one cluster of brokers. If they are not, remove "
+            "transport_url from [fault_middleware], and restart the consumer."
         ),
     )
 
 
-@warning
+@finding.warning
 def topic_shared(topics: str) -> Words:
     return Words(
         what=(
@@ -128,21 +129,21 @@ def topic_shared(topics: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def broker_not_needed() -> Words:
     return Words(
-        "Faults are recorded by the notification driver fault_middleware, in the processes that "
-        "notify. No broker is used, so none was looked at."
+        "Faults are recorded by the notification driver fault_middleware, in the processes "
+        "that notify. No broker is used, so none was checked."
     )
 
 
-@ok
+@finding.ok
 def no_notifications() -> Words:
     return Words(
-        "The profiles in use read no notifications, so no broker was looked at."
+        "The profiles in use read no notifications, so no broker was checked."
     )
 
 
-@ok
+@finding.ok
 def publishing_well(topics: str) -> Words:
     return Words(f"Publishers and consumer agree: {topics}.")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the filter itself reads, beside what the doctor was given."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@error
+@finding.error
 def filter_file_missing(section: str, file: str) -> Words:
     return Words(
         what=f"[{section}] names {file}, which does not exist. The service does not start.",
@@ -12,7 +13,7 @@ def filter_file_missing(section: str, file: str) -> Words:
     )
 
 
-@error
+@finding.error
 def filter_project_without_file(
     section: str, project: str, program: str, given: str
 ) -> Words:
@@ -23,14 +24,14 @@ def filter_project_without_file(
             f"/etc/{project} and /etc. The service does not start."
         ),
         remedy=(
-            f"Name the file in this section instead: oslo_config_file = {given}. Where the file "
-            "is called like the program (glance-api.conf), oslo_config_program = glance-api "
-            "beside the project does it too."
+            f"Name the file in this section instead: oslo_config_file = {given}. If the file is "
+            "named after the program (glance-api.conf), you can instead add "
+            "oslo_config_program = glance-api to the project."
         ),
     )
 
 
-@error
+@finding.error
 def filter_configuration_wrong(section: str, error: str) -> Words:
     return Words(
         what=(
@@ -44,7 +45,7 @@ def filter_configuration_wrong(section: str, error: str) -> Words:
     )
 
 
-@error
+@finding.error
 def filter_database_other(
     section: str, files: str, theirs: str, given: str
 ) -> Words:
@@ -56,13 +57,13 @@ def filter_database_other(
         ),
         remedy=(
             "Let the section name the configuration that is meant, or give the doctor the file "
-            "that the filter reads, with --config-file. A restart of the service puts it in "
-            "force."
+            "that the filter reads, with --config-file. If you changed the section, restart "
+            "the service."
         ),
     )
 
 
-@warning
+@finding.warning
 def filter_options_other(section: str, files: str, names: str) -> Words:
     return Words(
         what=(
@@ -70,12 +71,12 @@ def filter_options_other(section: str, files: str, names: str) -> Words:
             f"configuration that was given here: {names}."
         ),
         remedy=(
-            "Let both have the same, unless this configuration is the consumer's alone and they "
+            "Set the same in both, unless this configuration is the consumer's alone and they "
             "are meant to differ. All other findings are about the configuration given here."
         ),
     )
 
 
-@ok
+@finding.ok
 def filter_reading_well(section: str, files: str) -> Words:
     return Words(f"The filter of [{section}] reads {files}.")

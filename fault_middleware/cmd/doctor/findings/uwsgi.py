@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether the consumer can run in uWSGI's workers."""
 
-from fault_middleware.cmd.doctor.finding import Words, error, ok, warning
+from fault_middleware.cmd.doctor import finding
+from fault_middleware.cmd.doctor.finding import Words
 
 
-@warning
+@finding.warning
 def uwsgi_threads(file: str) -> Words:
     return Words(
         what=(
@@ -17,7 +18,7 @@ def uwsgi_threads(file: str) -> Words:
     )
 
 
-@error
+@finding.error
 def uwsgi_patched(file: str) -> Words:
     return Words(
         what=(
@@ -31,6 +32,6 @@ def uwsgi_patched(file: str) -> Words:
     )
 
 
-@ok
+@finding.ok
 def uwsgi_well(file: str) -> Words:
     return Words(f"The consumer can run under {file}, or does not have to.")
