@@ -10,8 +10,8 @@ consumer of the service's error notifications stores the faults in a table of ou
 import importlib
 from typing import Any
 
-# Loaded at first use (PEP 562): who needs one of them does not pay for, nor need the dependencies
-# of, the others.
+# Loaded at first use (PEP 562): whoever needs one of them neither loads the others nor needs their
+# dependencies.
 _EXPORTS = {
     "AnsiblePlaybookError": "fault_middleware.drivers.ansible",
     "ConfigurationError": "fault_middleware.options",

@@ -13,7 +13,7 @@ from fault_middleware.store import Store
 
 # The most instances that a step of the retention looks at.
 _INSTANCES = 200
-# Seconds that a lease may be ahead, and some for clocks that are set. What is further ahead was
+# Seconds that a lease may be ahead, and some for clocks that are set. A lease further ahead was
 # written by a wrong clock.
 _LONGEST_LEASE = 2 * 3600.0
 

@@ -2,7 +2,7 @@
 """JSON text changed in one place and left byte for byte in all others.
 
 A service's own JSON writer chose its number formats, its escapes and the order of its keys, and
-clients rely on them.  So the body of a response is not written anew: the decoder of the standard
+clients rely on them.  So the body of a response is not rewritten: the decoder of the standard
 library says where a value begins and ends, and only that piece of text is exchanged.
 """
 
@@ -63,7 +63,7 @@ def locate(
     """The value to which ``keys`` lead; None where a key is absent, or its place is not an object.
 
     :param each: let the value of an array be the spans of its elements
-    :raises ValueError: for what is not one JSON value (NaN and Infinity are none), or where an
+    :raises ValueError: for text that is not one JSON value (NaN and Infinity are not), or if an
         object on the way has a key twice
     :raises RecursionError: for JSON nested too deep to decode
     """

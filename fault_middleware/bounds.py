@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bounds on the wait for a database, where its driver has none, or one for each silence only.
 
-What a driver calls a timeout may begin anew with each byte that comes, and a server that sends one
-now and then would be waited for without end.
+What a driver calls a timeout may start again with each byte that comes, so that a server that
+sends one now and then would be waited for without end.
 """
 
 import io
@@ -32,7 +32,7 @@ def bound(engine: sa.Engine, seconds: float) -> None:
 
 
 def _psycopg(seconds: float) -> Callable[..., Any]:
-    """Connects by psycopg, whose library waits for ever for a mute server."""
+    """Connects by psycopg, whose library waits for ever for a silent server."""
     import psycopg
 
     class Connection(psycopg.Connection[Any]):
@@ -63,7 +63,7 @@ def _psycopg(seconds: float) -> Callable[..., Any]:
 
 
 def _pymysql(seconds: float) -> Callable[..., Any]:
-    """Connects by PyMySQL, whose ``read_timeout`` begins anew with each byte that comes."""
+    """Connects by PyMySQL, whose ``read_timeout`` starts again with each byte that comes."""
     from pymysql import connections
 
     class Connection(connections.Connection):  # type: ignore[misc]  # has no types
@@ -101,7 +101,7 @@ def _pymysql(seconds: float) -> Callable[..., Any]:
             if left <= 0:
                 raise TimeoutError(f"no answer within {seconds} s")
             self._sock.settimeout(left)
-            # Where PyMySQL remembers what it set, it has to set it anew.
+            # PyMySQL remembers here what it set, and so sets its own bound again.
             self._current_timeout = left
             size: int = self._sock.recv_into(buffer)
             return size

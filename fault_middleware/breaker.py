@@ -19,8 +19,8 @@ class SuspendedError(Exception):
 class Breaker:
     """Lets calls through until one fails; then one at a time, after a pause.
 
-    Calls that were under way together when one of them failed belong to one episode: whatever
-    becomes of the others changes nothing any more.
+    Calls that were under way together when one of them failed belong to one episode: how the
+    others end makes no difference.
 
     :param limit: the seconds beyond which a call counts as failed, even if it returned
     """
@@ -36,12 +36,12 @@ class Breaker:
 
     @contextmanager
     def call(self, what: str) -> Iterator[None]:
-        """Surround a call, and say for whom it is; SuspendedError while calls are suspended."""
+        """Surround a call; SuspendedError while calls are suspended."""
         begin = time.monotonic()
         if self._pause:
             if begin < self._closed_until:
                 raise SuspendedError
-            # The others wait for what this one will find.
+            # The others wait for the result of this one.
             self._closed_until = begin + self._pause
         episode = self._episode
         try:

@@ -19,8 +19,8 @@ _LONGEST_GAP = 10.0
 class RabbitLink:
     """A connection to RabbitMQ that reads all that waits, and not one message after the other.
 
-    Here, and nowhere else, are names that kombu, py-amqp and oslo.messaging keep to themselves.
-    Where one is gone, listening fails and says so: to go on without could lose notifications.
+    Private names of kombu, py-amqp and oslo.messaging are used here and nowhere else. If one has
+    disappeared, listening fails and says so: to go on without it could lose notifications.
 
     :param link: oslo.messaging's connection
     :param most: how many messages to read at once
@@ -37,7 +37,7 @@ class RabbitLink:
 
     @property
     def heartbeat(self) -> float:
-        """Seconds within which a broker that is well lets itself be heard; 0 if it need not."""
+        """Seconds within which a healthy broker sends something; 0 if it need not."""
         return float(self._link.heartbeat_timeout_threshold)
 
     @property

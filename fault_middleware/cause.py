@@ -39,7 +39,7 @@ def weigh(kind: Kind, exceptions: int) -> int:
 def gives_way(row: Fault) -> bool:
     """Whether another fault of the same request may tell more than this one.
 
-    Rows of releases that did not weigh, and what a clearance hides, stay as they are.
+    Rows of releases without weights, and clearances, do not give way.
     """
     if row.is_clearance or row.request_id is None or row.weight is None:
         return False

@@ -11,11 +11,11 @@ import dataclasses
 import traceback
 from types import FrameType, TracebackType
 
-# oslo.messaging makes the exception of another process anew: a class of this name, with the
-# traceback of the other process behind its text.
+# oslo.messaging re-creates the exception of another process: a class of this name, with the
+# traceback of the other process after its text.
 _REMOTE_SUFFIX = "_Remote"
 _REMOTE_TRACE = "\nTraceback (most recent call last)"
-# What oslo.messaging writes where it may not make the exception anew.
+# What oslo.messaging writes if it may not re-create the exception.
 _REMOTE_ERROR = "oslo_messaging.rpc.client.RemoteError"
 # A shorter text may occur in another one by chance.
 _LEAST_QUOTE = 8

@@ -13,7 +13,7 @@ def utcnow() -> datetime:
 def parse_time(value: Any) -> datetime | None:
     """Read an ISO 8601 time, with or without a zone, as naive UTC.
 
-    Returns None for what is none; without a zone, it is UTC, as all OpenStack services mean it.
+    Returns None for what is not a time; without a zone it is UTC, as in all OpenStack services.
     """
     try:
         moment = datetime.fromisoformat(value)

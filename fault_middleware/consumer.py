@@ -58,12 +58,12 @@ _UWSGI_WITHOUT_THREADS = (
 
 
 class SilentBrokerError(Exception):
-    """Nothing is heard of the broker."""
+    """The broker is silent."""
 
 
 @dataclasses.dataclass(slots=True)
 class _State:
-    """What a consumer is about in one process.
+    """The state of a consumer in one process.
 
     :ivar running: whether this process listens, or tries to
     :ivar started: when a thread was started, by time.monotonic()
@@ -124,9 +124,9 @@ class Consumer:
     def ensure(self) -> None:
         """Start listening in this process, unless it does already, which costs next to nothing.
 
-        Returns at once; a thread does the rest, for a broker that is down would block. A thread
-        that was started but never ran (a worker that replaces its event loop after the fork loses
-        it) is started again after a second. Raises nothing.
+        Returns at once; a thread does the rest, because a broker that is down would block. A
+        thread that was started but never ran (a worker that replaces its event loop after the fork
+        loses it) is started again after a second. Raises nothing.
         """
         state = self._state.get()
         if not state.running:
@@ -147,7 +147,7 @@ class Consumer:
         self._state.get().stopping.set()
 
     def close(self) -> None:
-        """Stop, and take leave of the broker, for which it has 5 seconds."""
+        """Stop, and close the connection to the broker, within 5 seconds."""
         self.stop()
         listener = self.listener
         if listener is not None:
@@ -191,7 +191,7 @@ class Consumer:
             pass
 
     def _warn_of_a_still_thread(self) -> None:
-        """Say so if this thread stands still while no request is served."""
+        """Say so if this thread does not run while no request is served."""
         begin = time.monotonic()
         is_ending = self._wait(_GLANCE)
         if not is_ending and time.monotonic() - begin > 4 * _GLANCE:

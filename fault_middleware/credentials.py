@@ -26,7 +26,7 @@ _IDENTITY = (
 class Voucher:
     """A way to learn who makes a request.
 
-    :ivar read: reads the credentials out of a WSGI environment; None where nobody vouches
+    :ivar read: reads the credentials out of a WSGI environment; None if nobody vouches
     :ivar trace: the key that the filter which vouches leaves in every environment
     :ivar middleware: the name of that filter in keystonemiddleware; empty where there is none
     """

@@ -3,7 +3,7 @@
 
 The paste filter, the commands and the stand-alone consumer all come here for their parts, so they
 cannot drift apart.  Metrics, profiles, stores, policies and the consumer are made once in a
-process for what they are made of, so that filters share them; the rest belongs to a deployment.
+process for the same inputs, so that filters share them; the rest belongs to a deployment.
 """
 
 import dataclasses

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An exception as it stands in a text: its classes, what it says, the chain in a traceback.
+"""An exception as it is written in a text: its classes, what it says, the chain in a traceback.
 
 Nothing is evaluated, and nothing is read twice: texts come from whoever may send a notification.
 """

@@ -2,8 +2,8 @@
 """The fault: the stored error of an instance, as it travels through the project.
 
 Whatever comes in from a notification, a driver or a command becomes a :class:`Fault` through
-:func:`make`, the one edge where text is masked and made fit for every database: nothing behind it
-has to think of secrets, surrogates or lengths again.
+:func:`make`, the one place where text is masked and made fit for every database: no code after it
+    has to think of secrets, surrogates or lengths again.
 """
 
 import dataclasses
@@ -119,7 +119,7 @@ def make(
     event_type = _label(event_type, 255)
     report = message_id
     if not report:
-        # A report that came without an identity has its content for one.
+        # A report without an identity is identified by its content.
         content = _joined(
             is_clearance,
             message,

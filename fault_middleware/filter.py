@@ -4,7 +4,7 @@
 Most requests are not shows, and cost one comparison of the path.  For the others the steps are:
 match, call the application, find the instances and their faults, learn who asks, render, and
 splice.  An error in one of our own steps is logged, and the response goes out as the application
-made it, but for details that the policy may keep from whoever asks.
+made it, except for details that the policy may keep from the caller.
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ from fault_middleware.text import CUT
 LIST_LIMIT = 4 * 1024 * 1024
 #: Seconds after which no further details are looked up for a list.
 LIST_SECONDS = 2.0
-#: A header of a response in which every fault is shown that there is. A show without it has no
-#: filter in front of it, or its database did not answer.
+#: A header of a response that shows every fault there is. A show without it has no filter in front
+#: of it, or its database did not answer.
 HEADER = ("X-Instance-Faults", "shown")
 
 _NOTHING = Visibility(show=False, details=False)
@@ -130,7 +130,7 @@ class FaultFilter:
     def _withhold(self, request: ShowRequest, response: Response) -> None:
         """Leave the response as it came, but for the details of the service's own faults.
 
-        Nothing is known of the caller, who may be one from whom the policy keeps them.
+        Nothing is known about the caller, who may be one who must not see them.
         """
         with self._metrics.guard(
             Site.FILTER, f"the body of {request.path!r} stays as it is"
@@ -244,8 +244,8 @@ class FaultFilter:
     ) -> list[_Shown]:
         """A list with the details and problems that the caller may see, as long as there is room.
 
-        Where there is none, a mark says that something is left out; the show of the instance
-        alone has it.
+        If there is no more room, a mark says that something is left out; the show of the instance
+        has it.
         """
         form = request.route.form
         wanted = [

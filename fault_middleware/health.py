@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What works and what fails in this process, and what the log says of it.
 
-Nothing that fails in a service of which we are a guest may raise, and nothing may be hidden. So a
-failure is logged when it begins, once a minute while it goes on, and when it ends. The line comes
-from the logger of the module that failed.
+We are a guest in a service: nothing that fails may raise an exception there, and nothing may be
+hidden. So a failure is logged when it begins, once a minute while it goes on, and when it ends.
+The line comes from the logger of the module that failed.
 """
 
 import enum

@@ -11,7 +11,7 @@ from fault_middleware.text import describe
 class Healthcheck(pluginbase.HealthcheckBaseExtension):
     """Reports what is wrong with the database, the broker and the policy.
 
-    The service works without us. So it stays available whatever is wrong with us, unless
+    The service works without us. So it stays available, whatever is wrong with us, unless
     ``[fault_middleware] health_matters`` is set. The details are shown where the healthcheck is
     ``detailed``.
     """

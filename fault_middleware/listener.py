@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The listener: oslo.messaging's own, for batches, with five differences.
 
-It takes no more from the broker than it soon stores. A message that cannot be read costs the
-others of its batch nothing. A batch ends when nothing more comes. RabbitMQ's messages are read
-together, and acknowledged together. And it tells when the broker is silent: oslo.messaging
-connects again by itself, for as long as that takes, and lets nobody know.
+It takes no more from the broker than it soon stores. A message that cannot be read does not affect
+the others of its batch. A batch ends when nothing more comes. RabbitMQ's messages are read
+together, and acknowledged together. And it reports when the broker is silent: oslo.messaging
+connects again by itself, for as long as that takes, and tells nobody.
 """
 
 import functools
@@ -138,7 +138,7 @@ def transport_url(
         # What the parser says may hold a part of the password.
         raise ConfigurationError(f"[{group}] {_WRONG_URL}") from None
     known = metadata.entry_points(group="oslo.messaging.drivers").names
-    # What stands behind a "+" is the driver's own affair, such as kombu+memory.
+    # What follows a "+" is up to the driver, such as kombu+memory.
     if url.transport.partition("+")[0] not in known:
         raise ConfigurationError(
             f"[{group}] transport_url: oslo.messaging has no transport {url.transport!r}; "
@@ -188,10 +188,10 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
 
     @property
     def silence(self) -> str | None:
-        """What is to be said when nothing comes from the broker; None while all is well.
+        """What to report when nothing comes from the broker; None while all is well.
 
-        A broker that stands still is known by its heartbeats, which do not come. Of other brokers
-        than RabbitMQ nothing is known but that reading does not end.
+        A RabbitMQ that hangs is noticed because its heartbeats do not come. Of other brokers it
+        is only known that reading does not end.
         """
         if self._gathering is None:
             return None

@@ -57,7 +57,7 @@ class Exceptions:
     stopwords: Sequence[str] = ()
 
     def cover(self, secret: str, match: str) -> bool:
-        """Whether one of them is about this secret."""
+        """Whether one of them applies to this secret."""
         for pattern in self.secrets:
             if pattern.search(secret):
                 return True

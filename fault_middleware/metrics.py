@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happened, counted for Prometheus.
 
-Counting raises nothing, since the service must not notice: where prometheus_client cannot write a
-file, the log says once that not everything is counted.  Nor does a fork in the middle of counting
-leave a lock behind that nobody releases.
+Counting raises nothing, since the service must not notice: if prometheus_client cannot write a
+file, the log says once that not everything is counted. A fork in the middle of counting leaves no
+lock behind that nobody releases.
 """
 
 import contextlib
@@ -286,9 +286,9 @@ class Metrics:
 class _Gate:
     """Lets one thread count at a time, and no process fork meanwhile.
 
-    prometheus_client has locks. A fork would copy one that another thread holds, and who counts in
-    the new process would wait for ever; so would a signal handler that counts in the middle of
-    counting.
+    prometheus_client has locks. A fork would copy one that another thread holds, and whoever
+    counts in the new process would wait for ever; so would a signal handler that counts in the
+    middle of counting.
     """
 
     def __init__(self) -> None:
@@ -303,7 +303,7 @@ class _Gate:
         self._lock.release()
 
     def count(self, change: Callable[..., None], *arguments: object) -> None:
-        """Change a metric; not where this very thread is about to change one."""
+        """Change a metric, unless this very thread is already changing one."""
         with self._lock:
             if self._is_counting:
                 return

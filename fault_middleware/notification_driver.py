@@ -130,7 +130,7 @@ def _with_context(ctxt: Any, message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ask_for_context(profiles: Sequence[Profile]) -> bool:
-    """Whether an event is told from others by its context, which is costly to have each time."""
+    """Whether an event is recognized by its context, which is costly to get each time."""
     for profile in profiles:
         for event in profile.events:
             for name, _, _ in event.when:

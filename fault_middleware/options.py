@@ -279,7 +279,7 @@ def _refuse_unknown(
 
 
 def _convert(option: cfg.Opt, text: str, source: str) -> Any:
-    """The value of an option that stands in a paste file."""
+    """The value of an option in a paste file."""
     try:
         return option.type(text)
     except ValueError as exc:

@@ -46,7 +46,7 @@ class Viewer:
     """The caller of one request. Not thread-safe.
 
     :param rules: None where none could be read yet
-    :param credentials: None for a caller for whom nobody vouches
+    :param credentials: None for a caller whom nobody vouches for
     """
 
     def __init__(

@@ -2,8 +2,8 @@
 """Forks: what belongs to one process, and what happens when a server forks.
 
 A server may build the filter and fork afterwards, and no hook fires in every server behind the
-fork. So whether a process is a new one is told by its id, each time a value is asked for.
-Only where Python is told of every fork, the id is remembered, for a request asks several times.
+fork. So a new process is recognized by its id, each time a value is asked for. Only if Python is
+told of every fork is the id remembered, because a request asks several times.
 
 - :class:`PerProcess` is for what we make: connections, threads, locks.
 - :func:`let_forks_wait_for` is for a lock around what others make, whose locks a fork would copy.
@@ -68,7 +68,7 @@ def _source_of_id() -> Callable[[], int]:
 
 
 class PerProcess(Generic[_Value]):
-    """A value that is made when a process first asks for it, and made anew after a fork.
+    """A value that is made when a process first asks for it, and again after a fork.
 
     Thread-safe. A thread may be interrupted while it asks, and ask again.
 

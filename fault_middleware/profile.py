@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A profile: what is known of a service, as data.
+"""A profile: what is known about a service, as data.
 
 It says which requests show an instance (:mod:`fault_middleware.route`), which notifications carry
 a fault (:mod:`fault_middleware.event`), and how to speak of exceptions
@@ -54,7 +54,7 @@ class Profile:
         return frozenset(found)
 
     def extract(self, notification: Mapping[str, Any]) -> Extraction:
-        """What a notification says. Pure, and total: it raises nothing for data.
+        """What a notification says. Pure; raises nothing, whatever the data are.
 
         :param notification: ``event_type``, ``priority``, ``payload``, ``message_id``,
             ``timestamp``, ``publisher_id`` and ``context``
@@ -67,7 +67,7 @@ class Profile:
     def obstacles(self, notification: Mapping[str, Any]) -> list[str]:
         """For people: why no event takes a notification, a line for each of its type.
 
-        One line says so where no event is of its type; none where an event takes it.
+        One line says so if no event is of its type; no line if an event takes it.
         """
         lines = []
         for number, kind in enumerate(self.events):
@@ -102,7 +102,7 @@ class RouteTable:
         found = self._match(environ.get("PATH_INFO", ""))
         if found is None or not _asks_for_a_show(environ):
             return None
-        # Each pattern has exactly one group, with what routers overlook behind an id.
+        # Each pattern has exactly one group, with what routers ignore after an id.
         number = found.lastindex or 0
         name = found[number].rstrip("\0 \t\r\n\v\f").removesuffix(".json")
         service, way = self._routes[number - 1]

@@ -15,7 +15,7 @@ from sqlalchemy import exc as sa_exception
 class Refusal(enum.Enum):
     """What becomes of a row that was refused."""
 
-    #: The database stores nothing, or not now: the row waits, however long that takes.
+    #: The database stores nothing at present: the row waits, however long that takes.
     AWAY = "away"
     #: The database does not take what is in the row, and never will.
     OF_THE_ROW = "of the row"

@@ -258,7 +258,7 @@ class Store:
         except engines.DisconnectedError:
             # A pooled connection that the server has closed meanwhile; asking each one before use
             # would cost every request a round trip. The pool has dropped them all by now, so this
-            # connects anew. What took its time to fail would take it again.
+            # connects again. What took long to fail would take as long again.
             if time.monotonic() - begin > self._lookup_timeout / 10:
                 raise
             return [Fault(*row) for row in lookup.rows(values)]

@@ -14,7 +14,7 @@ _KEPT = 32 * 1024
 # Masked with each end, and then dropped: a secret that the cut divides is not always recognized.
 _MARGIN = 8 * 1024
 _LONGEST = 2 * (_KEPT + _MARGIN)
-#: Stands where something was cut out.
+#: Takes the place of what was cut out.
 CUT = "[...]"
 _GAP = f"\n{CUT}\n"
 # What an end may begin with: the rest of a long value, in one line or in lines of base64.
@@ -182,7 +182,7 @@ def _masked(text: str) -> str:
     masked = masking.mask(seen)
     if masked == seen or masked.isascii():
         return masked
-    # The asterisks are ASCII, and may stand beside something without width.
+    # The asterisks are ASCII, and may be next to something without width.
     return visible(masked)
 
 

@@ -37,7 +37,7 @@ class Sentence:
         sources: Iterable[str],
         data: Mapping[str, Any],
     ) -> str | None:
-        """The text; None where it is not about this, or a field of it has no number or UUID."""
+        """The text; None if it does not apply, or if a field of it has no number or UUID."""
         if not any(self.source.fullmatch(source) for source in sources):
             return None
         if not _is_one_of(names, self.exception):
@@ -104,12 +104,12 @@ def build(data: Mapping[str, Any]) -> Sentence:
 
 
 def globs(value: str | list[str]) -> re.Pattern[str]:
-    """What matches one of several patterns, as :mod:`fnmatch` has them; nothing where none is."""
+    """What matches one of several patterns of :mod:`fnmatch`; nothing if there are none."""
     return re.compile("|".join(map(fnmatch.translate, texts(value))) or "(?!)")
 
 
 def safe_globs(value: str | list[str]) -> re.Pattern[str]:
-    """As :func:`globs`; what matches a pattern behind a ``!`` is matched by none."""
+    """As :func:`globs`, except for what matches a pattern that begins with ``!``."""
     wanted, unwanted = [], []
     for pattern in texts(value):
         if pattern.startswith("!"):

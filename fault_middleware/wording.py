@@ -15,7 +15,7 @@ from fault_middleware import cause, exception
 from fault_middleware.cause import Kind
 from fault_middleware.vocabulary import Vocabulary
 
-#: What is said of a failure of which nothing else can be said.
+#: What is said about a failure if nothing else is known.
 UNKNOWN = "Internal error"
 # Where the text of an exception that came from another process goes on with how it came there.
 _TRACE = "\nTraceback (most recent call last):"

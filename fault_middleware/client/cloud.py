@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cloud, asked with the session of whoever types."""
+"""A cloud, asked with the user's own session."""
 
 import concurrent.futures
 import dataclasses
@@ -10,7 +10,7 @@ from typing import Any
 
 from fault_middleware.client.resource import Fault, Resource, at
 
-#: The most things of a kind that are shown one by one, where no list shows faults.
+#: The most things of a kind that are shown one by one if no list shows faults.
 MOST_SHOWS = 100
 #: The most entries of a history that are read.
 MOST_ENTRIES = 1000
@@ -55,7 +55,7 @@ class Answer:
     """What is known of one kind of thing.
 
     :ivar shown: the things that have a fault
-    :ivar remarks: what has to be said of it, for people
+    :ivar remarks: what the user has to know about it
     """
 
     resource: Resource
@@ -185,7 +185,7 @@ class Cloud:
     def _show(
         self, resource: Resource, thing: Mapping[str, Any]
     ) -> Shown | None:
-        """A thing whole; None if it is not there."""
+        """A thing with all its members; None if it is not there."""
         instance_id = resource.id_of(thing)
         values = {**thing, "id": instance_id}
         page = self._get(resource, self._url(resource, resource.path, values))
@@ -300,7 +300,7 @@ def _next(body: Any, members_path: str) -> str | None:
 
 
 def _beside(root: str, link: str) -> str:
-    """The address of a page at the service itself: another one would be given the token."""
+    """The address of a page at the service itself: another address would get the token."""
     if link.startswith("/"):
         return root + link
     here = urllib.parse.urlsplit(root)

@@ -39,7 +39,7 @@ _NO_FAULT = Fault("", "", "")
 
 
 class ListFaults(command.Lister):
-    """List what has failed in this project and why, in all services that say so."""
+    """List what has failed in this project and why, in all services that show it."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The parser of the arguments."""
@@ -136,7 +136,7 @@ class ListFaults(command.Lister):
 
 
 class ShowFault(command.ShowOne):
-    """Show why a thing has failed. Where it has not, the exit code is 1."""
+    """Show why a thing has failed. If it has not, the exit code is 1."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The parser of the arguments."""
@@ -212,10 +212,10 @@ def _wanted(given: argparse.Namespace) -> list[Resource]:
 
 
 def _cloud(manager: Any) -> Cloud:
-    """The cloud of whoever types."""
+    """The user's cloud."""
 
     def find_endpoint(kind: str) -> str | None:
-        # As it stands in the catalog: a service that is down is not asked for its versions.
+        # As it is in the catalog: a service that is down is not asked for its versions.
         found: str | None = None
         with contextlib.suppress(CatalogException):
             found = manager.session.get_endpoint(
@@ -232,7 +232,7 @@ def _cloud(manager: Any) -> Cloud:
 def _ask(
     cloud: Cloud, wanted: list[Resource], all_projects: bool
 ) -> Iterator[Answer]:
-    """What the services answer, those that answer first before the others."""
+    """What the services answer, in the order of their answers."""
     begin = time.monotonic()
     pool = concurrent.futures.ThreadPoolExecutor(AT_A_TIME)
     try:
@@ -256,7 +256,7 @@ def _ask(
 
 
 def _show_progress(number: int, total: int, begin: float) -> None:
-    """Say on a terminal how far it is, in a line that goes away."""
+    """Say on a terminal how far it has come, in a line that is overwritten."""
     if not sys.stderr.isatty():
         return
     text = ""
@@ -299,7 +299,7 @@ def _rows(
 
 
 def _row(shown: Shown, fault: Fault) -> dict[str, str]:
-    """The cells of a fault. What a service says is not let to drive the terminal."""
+    """The cells of a fault. What a service says must not control the terminal."""
     resource = shown.resource
     thing = shown.thing
     # Services write times in five ways.

@@ -35,7 +35,7 @@ class Fault:
     """A fault as an API shows it.
 
     :ivar created: when it happened, as the API writes it; empty where it does not say
-    :ivar details: empty for whom they are not
+    :ivar details: empty for callers who may not see them
     """
 
     created: str

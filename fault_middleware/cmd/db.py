@@ -12,9 +12,9 @@ from fault_middleware.cmd.manage import Command, ShowCommand
 class Sync(Command):
     """Make the table instance_faults, or bring it up to date.
 
-    It can be repeated, also after it was interrupted, and takes as long as the table is large. The
-    release before this one goes on working with the new table, so run it before the services are
-    upgraded.
+    It can be repeated, also after it was interrupted; the larger the table, the longer it takes.
+    The release before this one goes on working with the new table, so run it before the services
+    are upgraded.
     """
 
     examples = ("--config-file /etc/trove/trove.conf db sync",)

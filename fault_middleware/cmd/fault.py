@@ -104,7 +104,7 @@ class List(ListCommand):
 
 
 class Show(ShowCommand):
-    """Show a fault whole: the one with an id, or the newest of an instance."""
+    """Show all of a fault: the one with an id, or the newest of an instance."""
 
     examples = (
         "fault show 5f15e2a3-b556-4cd7-8ce4-e893e533dba1",
@@ -181,7 +181,7 @@ class Record(Command):
 class Clear(Command):
     """Hide the faults of an instance until the next one.
 
-    What a clock that was wrong has dated in the future is removed, since it would stay the newest.
+    Faults that a wrong clock has dated in the future are removed: they would stay the newest.
     """
 
     examples = ("fault clear 5f15e2a3-b556-4cd7-8ce4-e893e533dba1",)
@@ -221,7 +221,7 @@ class Clear(Command):
 
 
 class Purge(Command):
-    """Remove what is old, but never the newest fault of an instance that was not cleared.
+    """Remove old faults, but never the newest one of an instance, unless it was cleared.
 
     The consumers do the same in the background.
     """

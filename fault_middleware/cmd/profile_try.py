@@ -59,10 +59,10 @@ _NO_ID = "00000000-0000-0000-0000-000000000000"
 class Try(ProfileCommand, ListCommand):
     """Show what a profile does.
 
-    With --notification: what would be stored, in one row for each fault, or "ignore".  With
-    --log: the records of a log file that a rule of the profile means; a file has no local
-    variables, so some ids are not known.  With --path and --body: the answer of the service, as
-    a user with the role would see it.
+    With --notification: what would be stored, in one row for each fault, or "ignore".  With --log:
+    the records of a log file that a rule of the profile matches; a file has no local variables, so
+    some ids are not known.  With --path and --body: the answer of the service, as a user with the
+    role would see it.
     """
 
     examples = (
@@ -183,7 +183,7 @@ def _read_notification(file: str) -> dict[str, Any]:
 
 
 def _try_log(tried: Profile, file: str) -> list[list[Any]]:
-    """A row for each record that a rule of the profile means."""
+    """A row for each record that a rule of the profile matches."""
     if not tried.logs:
         raise ConfigurationError(f"the profile of {tried.service} has no logs")
     try:
@@ -210,7 +210,7 @@ def _try_log(tried: Profile, file: str) -> list[list[Any]]:
 def _try_record(
     tried: Profile, sighting: RecordedSighting
 ) -> list[Any] | None:
-    """What becomes of a record; None where no rule means it."""
+    """What becomes of a record; None if no rule matches it."""
     record = sighting.record
     created = formats.column("created", sighting.created)
     for rule in tried.logs:

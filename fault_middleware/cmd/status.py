@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``fault-middleware-status upgrade check``: what stands in the way of an upgrade.
 
-Ends with 0 if nothing does, with 1 if something is odd, with 2 if something must be mended, with
-255 if nothing was checked.
+Ends with 0 if nothing does, with 1 if something looks wrong, with 2 if something must be mended,
+with 255 if nothing was checked.
 """
 
 import functools

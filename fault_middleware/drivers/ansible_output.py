@@ -196,7 +196,7 @@ def _without_messages(
     """Leave out lines that stand in the message of a failure.
 
     Core 2.19 prints a message as it is, before the line that holds it as JSON. What looks like a
-    line of Ansible's in there is none. What comes last is not in a message.
+    line of Ansible's in it is not one. What comes last is not in a message.
     """
     real = []
     begin = end = len(text)

@@ -70,8 +70,8 @@ def sync(
 
     It can be repeated whenever it was interrupted: each step looks at what is done already.
 
-    :param engine: one without a bound on an answer's time, as a step takes as long as the table is
-        large
+    :param engine: one without a bound on an answer's time, since a step may take long for a large
+        table
     :param tell: is given a line before each step
     :raises ForeignTableError: when ``instance_faults`` belongs to somebody else; nothing is
         changed then

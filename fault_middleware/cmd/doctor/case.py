@@ -33,14 +33,14 @@ class Given:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wrong:
-    """What stands where something could not be read: why."""
+    """Takes the place of something that could not be read, and says why."""
 
     error: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Option:
-    """An option in a configuration file, of whomever."""
+    """An option in a configuration file, ours or another's."""
 
     file: str
     section: str

@@ -27,9 +27,9 @@ _USAGE = 2
 class Doctor(ListCommand):
     """Say what is wrong with the deployment, and how to mend it. Changes nothing.
 
-    Ends with 0 if all was looked at and is well. With 1 if there is an error. With 2 if the
-    command or its configuration cannot be read. With 3 if there is no error, but a warning, or
-    something that was not looked at.
+    Ends with 0 if everything was checked and all is well. With 1 if there is an error. With 2 if
+    the command or its configuration cannot be read. With 3 if there is no error, but a warning, or
+    something that was not checked.
     """
 
     examples = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at all parts of a deployment, one after the other, and waits for none too long."""
+"""Looks at all parts of a deployment, one after the other, each for a limited time."""
 
 import dataclasses
 import threading
@@ -59,7 +59,7 @@ PARTS = (
 def examine(given: Given, parts: Sequence[Part] = PARTS) -> Iterator[Finding]:
     """Yield what there is to say, part by part.
 
-    Changes nothing. What is in the way of looking at a part is among what it says.
+    Changes nothing. If something prevents it from looking at a part, it says so.
     """
     taken = case.take(given)
     for part in parts:

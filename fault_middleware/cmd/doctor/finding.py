@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the doctor says: a finding has a severity, a code, what is so, and a remedy.
+"""What the doctor says: a finding has a severity, a code, a statement and a remedy.
 
 A finding is declared as a function.  Its name is the code, its decorator the severity, and its
 arguments (all of them texts) are what its words need, so that mypy sees a name that is misspelt.
@@ -27,7 +27,7 @@ class Severity(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Words:
-    """What is so, and what to do about it. Nothing has to be done where all is well."""
+    """What is the case, and what to do about it. Nothing has to be done if all is well."""
 
     what: str
     remedy: str = ""
@@ -57,7 +57,7 @@ def warning(say: Callable[_Arguments, Words]) -> Callable[_Arguments, Finding]:
 
 
 def skipped(say: Callable[_Arguments, Words]) -> Callable[_Arguments, Finding]:
-    """Declare what was not looked at, although it matters."""
+    """Declare what was not checked, although it matters."""
     return _declare(Severity.SKIPPED, say)
 
 

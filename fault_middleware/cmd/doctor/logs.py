@@ -14,7 +14,7 @@ _HANDLER = "fault_middleware.log.Handler"
 
 
 def look(case: Case) -> Iterator[Finding]:
-    """Yield where the handler is on, and what keeps it from its work."""
+    """Yield where the handler is on, and what prevents its work."""
     if not isinstance(case.setup, Setup):
         return
     is_on = False

@@ -31,7 +31,7 @@ _FACTORY = re.compile(r"paste\.\w+_factory")
 class Section:
     """A section of the file.
 
-    :ivar kind: what stands before the colon: ``filter``, ``app``, ``pipeline``, ...
+    :ivar kind: what comes before the colon: ``filter``, ``app``, ``pipeline``, ...
     :ivar options: its own, as text
     :ivar defaults: those of ``[DEFAULT]``, and what the section sets for all that it loads
     """
@@ -43,7 +43,7 @@ class Section:
 
     @property
     def title(self) -> str:
-        """What stands between the brackets."""
+        """What is between the brackets."""
         return f"{self.kind}:{self.name}"
 
     @property
@@ -152,7 +152,7 @@ class PasteFile:
         return found
 
     def is_ours(self, section: Section) -> bool:
-        """Whether a section loads our filter, be it by the name of another section."""
+        """Whether a section loads our filter, itself or through another section."""
         if _OURS.match(section.factory):
             return True
         used = self.find(section.factory, ("filter",))
