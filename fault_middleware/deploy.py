@@ -92,7 +92,7 @@ class Deployment:
 
     @property
     def queues(self) -> frozenset[Queue]:
-        """The queues that the consumer reads; none if no profile has events."""
+        """The queues that the consumer reads; empty if no profile has events."""
         return frozenset(queues.queues(self.settings, self.consumed_profiles))
 
     @property
@@ -107,7 +107,7 @@ class Deployment:
 
     @property
     def _subscription(self) -> tuple[Hashable, ...]:
-        """What a consumer reads, and what decides what comes of it."""
+        """What a consumer reads, and what decides what it stores."""
         settings = self.settings
         return (
             _identity(self.conf),
@@ -168,7 +168,7 @@ def deploy(
 
     :param conf: parsed; our options are registered on it
     :param local: options of ``[fault_middleware]`` that win, as text
-    :param source: where ``local`` stands, for messages
+    :param source: where ``local`` comes from, for messages
     :raises ConfigurationError: naming file, key and value
     """
     options.register_opts(conf)
@@ -235,7 +235,7 @@ def _consumed_names(
 
 
 def _compare_with_others(made: Deployment, source: str) -> None:
-    """Look whether a deployment goes together with those that have been made before.
+    """Check whether a deployment is compatible with those that have been made before.
 
     :raises ConfigurationError: when they would take each other's notifications
     """

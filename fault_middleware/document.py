@@ -9,7 +9,7 @@ from yaml.constructor import SafeConstructor
 
 from fault_middleware.options import ConfigurationError
 
-#: Where something stands in a document: keys and positions in lists.
+#: Where something is in a document: keys and positions in lists.
 Place = tuple[str | int, ...]
 
 

@@ -50,7 +50,7 @@ class Subject:
     :ivar instance_id: leads to the id of an instance, or to a list of ids
     :ivar fields: where other parts of the fault are: message, details, exception, request_id,
         project_id
-    :ivar otherwise: what to say where nothing is known but that it failed
+    :ivar otherwise: what to say if nothing is known but that it failed
     """
 
     instance_id: Field

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log handler: records the faults that a service tells its log alone.
+"""The log handler: records the faults that a service reports only in its log.
 
 It looks at a record in the thread that logs, takes texts from it, and leaves the rest to the
-writer that the notification driver has too.  The service is never held up: the handler takes no
-lock, waits for nothing, raises nothing, and looks at no more records than a service has reason to
-log.
+writer, which it shares with the notification driver. The service is never held up: the handler
+takes no lock, waits for nothing, raises nothing, and looks at no more records than a service has
+reason to log.
 """
 
 import functools
@@ -31,8 +31,8 @@ LOG = logging.getLogger(__name__)
 # Our own records are nobody's fault.
 _OWN_LOGGERS = "fault_middleware"
 # How many records may be looked at in a moment, and how many a second after that. Most take less
-# than these seconds of a processor. One that takes longer, for a traceback without end, counts as
-# several: so a service that logs without end gives us a thirtieth of a processor.
+# than these seconds of a processor. One that takes longer, because of a huge traceback, counts as
+# several: so a service that logs without end costs us a thirtieth of a processor.
 _BURST = 500
 _PER_SECOND = 100
 _SECONDS_OF_ONE = 0.0003
@@ -51,7 +51,7 @@ class Handler(logging.Handler):
     the file that the environment variable ``FAULT_MIDDLEWARE_CONFIG`` names. So it can be named in
     a file of ``logging.config``, such as that of oslo.log's ``log_config_append``.
 
-    :param level: records below it are not looked at; those that no rule names are not either
+    :param level: records below it are not looked at, and neither are those that no rule names
     :param deployment: what to use instead of a configuration
     """
 
@@ -69,7 +69,7 @@ class Handler(logging.Handler):
         self._inside = threading.local()
         self._try_again = 0.0
         self._complaint = ""
-        # What a service never notifies of it does not log below this level.
+        # Failures without a notification are not logged below this level.
         self.setLevel(max(self.level, logging.WARNING))
         if deployment is not None:
             self._use(deployment)
@@ -82,7 +82,7 @@ class Handler(logging.Handler):
         return self._deployment
 
     def createLock(self) -> None:
-        """Have no lock: who logs may hold others, and would wait for ours."""
+        """Have no lock: whoever logs may hold others, and would wait for ours."""
         self.lock = None
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -97,8 +97,8 @@ class Handler(logging.Handler):
         try:
             self._look_at(record)
         except Exception as exc:
-            # Who logs at the end of the stack leaves no room for a call: neither
-            # to tell, nor to suppress.
+            # Whoever logs at the end of the stack leaves no room for a call: neither to report,
+            # nor to suppress.
             try:  # noqa: SIM105
                 self._note_error(exc)
             except Exception:  # noqa: S110
@@ -120,7 +120,7 @@ class Handler(logging.Handler):
     def _take(
         self, rules: Sequence[_Meant], record: logging.LogRecord
     ) -> None:
-        """Look at a record that may be meant, unless there are too many of them."""
+        """Look at a record that a rule may match, unless there are too many of them."""
         assert self._deployment is not None  # noqa: S101 emit() has looked
         metrics = self._deployment.metrics
         writer = self._deployment.writer.get()
@@ -138,7 +138,7 @@ class Handler(logging.Handler):
     def _look(
         self, rules: Sequence[_Meant], record: logging.LogRecord
     ) -> None:
-        """Find the rule that means a record, and do what it says."""
+        """Find the rule that matches a record, and do what it says."""
         assert self._deployment is not None  # noqa: S101 emit() has looked
         metrics = self._deployment.metrics
         sighting = Sighting(record)
@@ -178,7 +178,7 @@ class Handler(logging.Handler):
         return Outcome.TAKEN if has_room else Outcome.TOO_MANY
 
     def _rules_for(self, record: logging.LogRecord) -> tuple[_Meant, ...]:
-        """The rules that may mean a record of this logger and level."""
+        """The rules that may match a record of this logger and level."""
         source = (record.name, record.levelno)
         rules = self._known_sources.get(source)
         if rules is None:
@@ -291,7 +291,7 @@ def attached(*names: str) -> Handler | None:
 
 
 def _logger_names(deployment: Deployment) -> Sequence[str]:
-    """The loggers that together get each record that a rule may mean once."""
+    """The loggers that together get each record that a rule may match once."""
     found: set[str] = set()
     for profile in deployment.profiles:
         for rule in profile.logs:

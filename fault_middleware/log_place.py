@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a log record names the instance that it is about, and the instance's project."""
+"""Where a log record names the instance that failed, and the instance's project."""
 
 import dataclasses
 import logging
@@ -21,7 +21,7 @@ _OWN_IDS = ("id", "uuid")
 
 
 class Seen(Protocol):
-    """A log record, as it is being logged or as it stands in a file."""
+    """A log record, as it is being logged or as it was written to a file."""
 
     @property
     def record(self) -> logging.LogRecord: ...
@@ -123,7 +123,7 @@ class TextPlace:
         found = []
         text = message_of(sighting.record)
         for match in self.pattern.finditer(text):
-            # What a user has chosen may stand in the text too.
+            # What a user has chosen may be in the text too.
             if match[1] and fault.UUID.fullmatch(match[1]):
                 found.append(match[1].lower())
         return _agreed(found)

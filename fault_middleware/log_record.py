@@ -22,7 +22,7 @@ from fault_middleware import chain
 from fault_middleware.chain import Cause
 from fault_middleware.text import CUT
 
-# A stack that is deeper is not looked at further out.
+# Of a deeper stack, the outer part is not looked at.
 _DEEPEST = 200
 # Characters of a traceback that are kept: more than a row has room for.
 _LONGEST_TRACE = 256 * 1024
@@ -101,7 +101,7 @@ class Sighting:
     def calls(self, modules: re.Pattern[str]) -> Sequence[Call]:
         """The functions that were running in some modules, the outermost first.
 
-        Behind those of this thread come those that the exception came through.
+        After those of this thread come those that the exception came through.
 
         :param modules: matches the modules' names
         """

@@ -34,7 +34,7 @@ _PATTERN = re.compile(r"[*?[]")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LogRule:
-    """Which records are meant; ``profile-schema.yaml`` says what the parts mean.
+    """Which records it matches; ``profile-schema.yaml`` says what the parts mean.
 
     :ivar packages: the first parts of the loggers' names; "" where that may be any
     :ivar exceptions: matches a class of the exception, or one it is derived from; None for any
@@ -71,13 +71,13 @@ class LogRule:
         return seen
 
     def matches_source(self, logger: str, level: int) -> bool:
-        """Whether records of a logger and level may be meant."""
+        """Whether records of a logger and level may match."""
         return (
             level >= self.level and self.loggers.fullmatch(logger) is not None
         )
 
     def matches(self, sighting: Seen) -> bool:
-        """Whether this very record is meant, of a logger and level that are."""
+        """Whether this very record matches, of a logger and level that may."""
         if self.needs_user and not text_at(sighting.context, "user_id"):
             return False
         if self.text is not None:
@@ -105,7 +105,7 @@ class LogRule:
     def project_of(self, sighting: Seen, instance_id: str) -> str | None:
         """The instance's project: as the service's own object has it, else the caller's.
 
-        Administrators work on what belongs to others, so their project says nothing.
+        Administrators work on the resources of others, so their project says nothing.
         """
         for place in self.places:
             found = place.project_of(sighting, instance_id)

@@ -16,7 +16,7 @@ from typing import Any
 from fault_middleware import masking_rules, package_data
 from fault_middleware.masking_rules import Rule
 
-#: What comes in the place of a secret.
+#: What takes the place of a secret.
 MASK = "***"
 
 # Characters that hide a name from a search for it, and what a reader takes them for. Each is one
@@ -67,7 +67,7 @@ class Masker:
         return self.mask(f"{name[:200]}=S3cr3t.S3cr3t").endswith(f"={MASK}")
 
     def mask_arguments(self, arguments: list[str]) -> list[str]:
-        """Mask what is a secret for what stands before it, as in ``["mysql", "-pX"]``."""
+        """Mask what is a secret because of what comes before it, as in ``["mysql", "-pX"]``."""
         try:
             masked = json.loads(self.mask(json.dumps(arguments)))
         except ValueError:
@@ -152,7 +152,7 @@ chosen = Chosen()
 def mask(text: str) -> str:
     """Replace what looks like a secret with ``***``, by the rules of this process. Idempotent.
 
-    What it does not find are words of a language as secrets in prose ("bind with swordfish").
+    It does not find ordinary words as secrets in prose ("bind with swordfish").
     """
     return chosen.masker().mask(text)
 

@@ -45,7 +45,7 @@ class Site(Label):
 
 
 class Outcome(Label):
-    """What became of a log record that a rule of a profile means."""
+    """What became of a log record that a rule of a profile matches."""
 
     TAKEN = "taken", "log"
     NO_INSTANCE = "no instance", "log"
@@ -188,7 +188,7 @@ class Metrics:
         self.log_records = Counters(
             registry,
             "log_records",
-            "Log records that a profile means",
+            "Log records that a rule of a profile matches",
             Outcome,
         )
         self.stored = Counter(

@@ -181,7 +181,7 @@ class Policy:
         self._is_warned = False
         if policy_file and not conf.find_file(policy_file):
             LOG.error(
-                "[fault_middleware] policy_file = %s is not there: defaults hold",
+                "[fault_middleware] policy_file = %s does not exist: the defaults apply",
                 policy_file,
             )
         opts.set_defaults(
@@ -260,7 +260,7 @@ class Policy:
             self._is_warned = True
             LOG.error(
                 "A request came without %s in its environment, so nobody vouches for its caller "
-                "and the details of faults are not shown. Place the filter behind "
+                "and the details of faults are not shown. Place the filter after "
                 "keystonemiddleware.%s in the pipeline, or change [fault_middleware] credentials",
                 voucher.trace,
                 voucher.middleware,

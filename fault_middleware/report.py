@@ -106,7 +106,7 @@ def record(
 
 
 class reporting:
-    """Records what is raised in a block or a function, which goes on as if nothing were.
+    """Records what is raised in a block or a function, and lets it be raised on.
 
     ::
 
@@ -176,11 +176,11 @@ def _service(name: str | None, deployment: Deployment) -> str:
 
 
 def _has_fresher(store: Store, made: Fault, seconds: float) -> bool:
-    """Whether the instance has a fault that is so many seconds older at the most."""
+    """Whether the instance has a fault that is at most so many seconds older."""
     try:
         newest = store.newest(made.service, made.instance_id)
     except SuspendedError:
-        # We cannot look. A fault too many is better than none.
+        # We cannot look. One fault too many is better than none.
         return False
     if newest is None or newest.is_clearance:
         return False

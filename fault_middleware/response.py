@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An application's response, held until it is clear whether a fault belongs into it.
+"""An application's response, held until it is clear whether a fault belongs in it.
 
 Everything that WSGI (PEP 3333) requires of middleware is handled here: a ``start_response`` that
 comes late or twice, ``write()``, ``exc_info``, an iterable that the server must get back as it
@@ -31,8 +31,8 @@ _ABOUT_THE_BYTES = frozenset(
         "transfer-encoding",
     ]
 )
-# With one of these the application might answer something else than the whole body as it is, or
-# nothing, because the client has it already, without the fault.
+# With one of these the application might answer with something other than the whole body as it is,
+# or with nothing, because the client already has it, without the fault.
 _CONDITIONS = (
     "HTTP_ACCEPT_ENCODING",
     "HTTP_IF_MODIFIED_SINCE",
@@ -93,7 +93,7 @@ class Response:
     def call(
         self, application: WSGIApplication, environ: WSGIEnvironment
     ) -> None:
-        """Call the application, and hold its response if a fault can belong into it."""
+        """Call the application, and hold its response if a fault can belong in it."""
         conditions = {}
         for key in _CONDITIONS:
             if key in environ:
@@ -114,7 +114,7 @@ class Response:
             self._hold()
 
     def replace(self, body: bytes, status: str | None = None) -> None:
-        """Let what is held have another body, and perhaps another status."""
+        """Give what is held another body, and perhaps another status."""
         old_status, headers, *exc_info = self._start
         kept = [
             header
@@ -126,12 +126,12 @@ class Response:
         self._chunks = [body]
 
     def add(self, header: tuple[str, str]) -> None:
-        """Let what is held have a header more."""
+        """Give what is held one more header."""
         status, headers, *exc_info = self._start
         self._start = (status, [*headers, header], *exc_info)
 
     def discard(self) -> None:
-        """Send nothing of it, for another answer is sent in its place."""
+        """Send nothing of it, because another answer is sent in its place."""
         self._released = True
         _Closing(iter(()), self._iterable).close()
 
@@ -140,7 +140,7 @@ class Response:
     ) -> Iterable[bytes]:
         """Send what is held.
 
-        :param start_response: to whom; default, as the response was made
+        :param start_response: what to call; default, as the response was made
         """
         start = start_response or self._start_response
         status, headers, *exc_info = self._start

@@ -6,7 +6,7 @@ what an instance shows: the newest row stays if it is a fault, and a clearance g
 hides.  In the background, one process at a time does it; another goes on where it ended.
 
 The lease is kept by the database's clock.  A row is old when both that clock and ours say so: one
-wrong clock removes nothing that is young, and stops nobody.
+wrong clock removes no young rows, and stops nobody.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs of ``ansible-playbook`` (core 2.15 to 2.19): what failed in them, as an exception.
 
-:func:`run_playbook` has a callback plugin of ours tell what failed. The output of a run that
-somebody else started is read by :mod:`fault_middleware.drivers.ansible_output`.
+:func:`run_playbook` has a callback plugin of ours tell what failed. The output of a run that was
+    started in another way is read by :mod:`fault_middleware.drivers.ansible_output`.
 """
 
 import configparser
@@ -34,7 +34,7 @@ __all__ = [
     "run_playbook",
 ]
 
-#: Of how many failures an error tells.
+#: How many failures an error lists.
 FAILURES = 20
 
 _ERROR = re.compile(
@@ -103,7 +103,7 @@ class AnsiblePlaybookError(ManagementDriverException):
     ) -> Self:
         """The error of a run that is known.
 
-        :param fate: what became of a run that did not end by itself
+        :param fate: how a run ended that did not end by itself
         """
         told: list[Told] = []
         number = 0
@@ -163,7 +163,7 @@ def run_playbook(
 def _run(
     command: list[str], environ: Mapping[str, str], timeout: float | None
 ) -> tuple[str, str, int | None, str]:
-    """Both streams of a command, its return code, and what became of it if it did not end."""
+    """Both streams of a command, its return code, and how it ended if not by itself."""
     pipes: Any = {
         "stdin": DEVNULL,
         "stdout": PIPE,
@@ -215,7 +215,7 @@ def _configured_callbacks(path: Path) -> str:
 
 
 def _fate(run: Run, stderr: str, returncode: int | None) -> str:
-    """What became of a run in which no task is known to have failed."""
+    """How a run ended in which no task is known to have failed."""
     if "usage: ansible-playbook" in stderr:
         return "was not run: ansible-playbook refused its arguments"
     if returncode is not None and returncode < 0:

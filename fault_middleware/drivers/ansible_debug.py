@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the callback plugin ``ansible.posix.debug`` prints, read again.
 
-It prints what ``default`` does, but the texts of a result stand below it, as they are.  So what a
-task wrote may look like a line of Ansible's own from there on.
+It prints what ``default`` does, but the texts of a result follow it, as they are. So what a task
+wrote may look like a line of Ansible's own from there on.
 """
 
 import re
@@ -18,7 +18,7 @@ _BEHIND = re.compile(
 
 
 def begin(text: str) -> int:
-    """Where the first text may stand as it is; the length of the output where none does."""
+    """Where the first text may be printed as it is; the length of the output if none is."""
     heading = _FIRST_HEADING.search(text)
     if heading is None:
         return len(text)

@@ -25,7 +25,7 @@ from fault_middleware.drivers import (
 )
 from fault_middleware.drivers.failures import Failure, Run
 
-# The lines that are Ansible's own: what tasks print is inside of JSON, or indented.
+# The lines that are Ansible's own: what tasks print is inside JSON, or indented.
 _HOST = r"\[(?P<{}>(?:(?! -> )[^]\n])++)(?: -> [^]\n]*+)?\]"
 _LINE = re.compile(
     r"^(?:(?P<banner>PLAY|TASK|RUNNING HANDLER|CLEANUP TASK)(?: \[(?P<name>.*)\])?"
@@ -57,7 +57,7 @@ _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclasses.dataclass(slots=True)
 class _Task:
-    """What stands under a banner; ``hosts`` are those that did not fail."""
+    """What follows a banner; ``hosts`` are those that did not fail."""
 
     name: str | None = None
     hosts: set[str] = dataclasses.field(default_factory=set)
@@ -131,7 +131,7 @@ def _read_stream(text: str) -> _Stream:
 
 
 def _read_apart(err: str, tasks: list[_Task]) -> list[Failure]:
-    """The failures that stand on the other stream than their tasks."""
+    """The failures that are on the other stream than their tasks."""
     failures = _read_stream(err).failures
     if ansible_debug.begin(err) == len(err):
         _name_tasks(failures, tasks, err)
@@ -193,7 +193,7 @@ def _read_lines(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
 def _without_messages(
     text: str, found: list[tuple[re.Match[str], Mapping[str, Any]]]
 ) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
-    """Leave out lines that stand in the message of a failure.
+    """Leave out lines that are in the message of a failure.
 
     Core 2.19 prints a message as it is, before the line that holds it as JSON. What looks like a
     line of Ansible's in it is not one. What comes last is not in a message.
@@ -215,7 +215,7 @@ def _without_messages(
 
 
 def _last_copy(text: str, message: str, start: int, end: int) -> int:
-    """Where a message stands last, -1 for nowhere; linear, which ``str.rfind`` is not."""
+    """Where a message occurs last, -1 for nowhere; linear, which ``str.rfind`` is not."""
     last = -1
     at = text.find(message, start, end)
     while at >= 0:

@@ -938,6 +938,6 @@ def test_a_file_that_is_not_there_is_said_to_be_missing(configure, caplog):
     Policy(configure(), "/no/such/policy.yaml", "keystone", Metrics())
 
     assert (
-        "policy_file = /no/such/policy.yaml is not there: defaults hold"
+        "policy_file = /no/such/policy.yaml does not exist: the defaults apply"
         in caplog.text
     )

@@ -59,7 +59,7 @@ def _unknown(inside: Sequence[Option]) -> list[str]:
 
 
 def _meant(section: str) -> str | None:
-    """Which group of ours a section is, or is meant to be."""
+    """Which of our groups a section is, or is meant to be."""
     plain = (
         section.lower().replace("-", "_").replace(" ", "_").replace(".", "_")
     )
