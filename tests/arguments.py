@@ -11,9 +11,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-COMMANDS = Path(__file__).parents[1] / "fault_middleware/cmd"
+PACKAGE = Path(__file__).parents[1] / "fault_middleware"
+#: Where there are commands.
+FOLDERS = (PACKAGE / "cmd", PACKAGE / "client")
 # What cliff's own formatters and oslo.config add, and read.
-CLIFF = {"columns", "formatter", "max_width", "prefix", "variables"}
+CLIFF = {
+    "columns",
+    "fit_width",
+    "formatter",
+    "max_width",
+    "prefix",
+    "variables",
+}
 OSLO = {"config_file", "config_dir"}
 
 
@@ -54,10 +63,11 @@ def read(tree: ast.AST) -> Iterator[str]:
 def main() -> int:
     """Print what does not fit; the exit code is that of a lint."""
     known, used = set(CLIFF | OSLO), set(CLIFF | OSLO)
-    for file in sorted(COMMANDS.rglob("*.py")):
-        tree = ast.parse(file.read_text())
-        known.update(added(tree))
-        used.update(read(tree))
+    for folder in FOLDERS:
+        for file in sorted(folder.rglob("*.py")):
+            tree = ast.parse(file.read_text())
+            known.update(added(tree))
+            used.update(read(tree))
     for name in sorted(used - known):
         print(f"{name} is read of the arguments, and no command has it")
     for name in sorted(known - used):
