@@ -475,6 +475,18 @@ routes:
 
 
 @pytest.mark.parametrize(
+    "members",
+    [{}, {"error": None}, {"error": "it broke"}, {"error": {"detail": "d"}}],
+)
+def test_an_error_that_holds_no_problem_is_shown_as_it_is(members):
+    (route,) = profile.parse("p.yaml", PROBLEMS).routes
+    row = fault.make("trove", INSTANCE, message="ours", created=MOMENT)
+    operation = {"id": INSTANCE, **members}
+
+    assert shown(route, operation, row, NOTHING) == operation
+
+
+@pytest.mark.parametrize(
     ("event_type", "visible", "shown_error"),
     [
         ("log vnf.conductor", MESSAGE, {"detail": "quota exceeded: 10 cores"}),
