@@ -16,7 +16,7 @@ from osc_lib import exceptions
 from osc_lib.command import command
 
 from fault_middleware import clock
-from fault_middleware.client import watching
+from fault_middleware.client import safety, watching
 from fault_middleware.client.cloud import (
     AT_A_TIME,
     Answer,
@@ -132,7 +132,10 @@ class ListFaults(command.Lister):
             print(f"{older} older faults are not listed", file=sys.stderr)
             rows = rows[:limit]
         columns = _columns(parsed_args)
-        return columns, [tuple(row[name] for name in columns) for row in rows]
+        return columns, [
+            safety.row([row[name] for name in columns], parsed_args)
+            for row in rows
+        ]
 
 
 class ShowFault(command.ShowOne):
@@ -184,8 +187,8 @@ class ShowFault(command.ShowOne):
         row = _row(shown, shown.fault or _NO_FAULT)
         cells: list[Any] = [row[name] for name in _LONG]
         if past is None:
-            return _LONG, tuple(cells)
-        return (*_LONG, "History"), (*cells, past)
+            return _LONG, safety.values(cells, parsed_args)
+        return (*_LONG, "History"), safety.values([*cells, past], parsed_args)
 
 
 def _past(cloud: Cloud, shown: Shown) -> Past:

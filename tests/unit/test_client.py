@@ -327,6 +327,35 @@ def test_names_cannot_drive_the_terminal_nor_leave_the_path(failed):
     assert f"/{OURS}/volumes/../../admin?x=1" in asked
 
 
+def test_a_shell_does_not_run_what_a_fault_says(world):
+    text = "$(echo run) `echo run` \\ \"x\" 'y'\n$HOME"
+    world.fail("cinder", VOLUME, text)
+    shown = world.openstack("fault", "show", "volume", VOLUME, "-f", "shell")
+
+    said = subprocess.run(
+        ["sh", "-c", 'eval "$1"; printf %s "$message"', "sh", shown.stdout],
+        capture_output=True,
+        text=True,
+    )
+
+    assert (said.stdout, said.stderr) == (text, "")
+
+
+def test_neither_rows_nor_formulas_can_be_made_up(world):
+    world.fail("cinder", VOLUME, "=cmd()\nforged row")
+    where = ["fault", "list", "--resource", "volume"]
+
+    values = world.openstack(*where, "-f", "value", "-c", "Message")
+    cells = world.openstack(*where, "-f", "csv", "-c", "Message")
+    alone = world.openstack(
+        "fault", "show", "volume", VOLUME, "-f", "value", "-c", "Message"
+    )
+
+    assert values.stdout == "=cmd()\\nforged row\n"
+    assert cells.stdout.splitlines()[1] == "\"'=cmd()"
+    assert alone.stdout == "=cmd()\nforged row\n"
+
+
 MOMENT = datetime(2026, 11, 20, 20, 36, 5)
 
 
