@@ -20,13 +20,13 @@ from tests.fixtures import (
 )
 from tests.functional.cloud import assert_shown, broker_away, faults_of
 from tests.functional.magnum.deployment import served
-from tests.functional.magnum.driver import FAILS, LATER
 from tests.functional.magnum.failures import (
     FAILURES,
     GONE,
     Clusters,
     fill_disk,
 )
+from tests.functional.magnum.labels import FAILS, LATER
 from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.

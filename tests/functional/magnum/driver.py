@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drivers of Magnum whose clusters fail in the steps that their labels name.
 
-The label :data:`FAILS` has the steps that are refused at once, :data:`LATER` those that end in an
-error after a while.  :data:`HOW` says in which way.
+The labels are those of :mod:`tests.functional.magnum.labels`.
 """
 
 import sys
@@ -12,12 +11,8 @@ from magnum.common import exception
 from magnum.drivers.common import driver
 from oslo_concurrency import processutils
 
-FAILS = "fails"
-LATER = "later"
-HOW = "how"
-#: What became of what fails later; ``silently`` without a word.
-REASON = 'Went to status ERROR due to "Message: No valid host was found."'
-UNDONE = "Stack ROLLBACK completed successfully"
+from tests.functional.magnum.labels import FAILS, HOW, LATER, REASON, UNDONE
+
 _COMMAND = "import sys; sys.exit('Error: UPGRADE FAILED on node7.internal')"
 
 

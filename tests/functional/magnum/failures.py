@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tests.fixtures import wait_until
 from tests.functional.cloud import Cloud, Failure, Resource
 from tests.functional.deployment import MEMBER, PROJECT
-from tests.functional.magnum.driver import FAILS, HOW, LATER, REASON
+from tests.functional.magnum.labels import FAILS, HOW, LATER, REASON
 from tests.functional.magnum.neighbours import FLAVOR, KEYPAIR, NETWORK
 
 _NUMBERS = itertools.count()
