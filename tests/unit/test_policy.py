@@ -65,8 +65,11 @@ def sight(policy, environ, **target):
     return policy.viewer(environ).sees(target)
 
 
-def test_by_default_everybody_sees_the_message_and_an_admin_the_details(make):
-    policy = make()
+@pytest.mark.parametrize("text", [None, ""], ids=["no file", "an empty file"])
+def test_by_default_everybody_sees_the_message_and_an_admin_the_details(
+    make, text
+):
+    policy = make(text)
 
     assert sight(policy, keystone("member")) == MESSAGE
     assert sight(policy, keystone("admin", "member")) == ALL

@@ -103,13 +103,15 @@ def test_a_new_body_takes_with_it_what_spoke_of_the_old_one(server):
         "Accept-Ranges",
     ]
     about.append("Transfer-Encoding")
+    # Who may keep the answer the service says.
+    kept = [JSON, ("Cache-Control", "private"), ("Vary", "X-Auth-Token")]
     application, _ = answer(
-        b"{}", headers=[*((name, "2") for name in about), JSON]
+        b"{}", headers=[*((name, "2") for name in about), *kept]
     )
 
     server.serve(application, b'{"a": 1}')
 
-    assert server.started == [("200 OK", [JSON, ("Content-Length", "8")])]
+    assert server.started == [("200 OK", [*kept, ("Content-Length", "8")])]
     assert server.written == b'{"a": 1}'
 
 
