@@ -246,6 +246,18 @@ def test_where_clients_take_texts_the_details_in_the_services_are_found(
     assert ("details" not in own) == is_looked_into
 
 
+@pytest.mark.parametrize("levels", [98, 99, 100, 101, 102])
+def test_who_sees_no_details_reads_as_deep_as_others(levels):
+    route = routes()["/instances/{id}"]
+    own = json.loads('{"a":' * levels + '"end"' + "}" * levels)
+    document = {"instance": {"id": INSTANCE, "fault": own}}
+
+    after = shown(route, document, None, MESSAGE)
+
+    assert after == shown(route, document, None, ALL)
+    assert ("end" in json.dumps(after)) == (levels <= 100)
+
+
 def test_a_fault_of_another_shape_is_not_touched():
     document = {"instance": {"id": INSTANCE, "fault": "it broke"}}
 
