@@ -105,12 +105,8 @@ class AnsiblePlaybookError(ManagementDriverException):
 
         :param fate: how a run ended that did not end by itself
         """
-        told: list[Told] = []
-        number = 0
-        for failure in run.failures:
-            for result in failure.results[: FAILURES - len(told)]:
-                told.append(tell(failure, result))
-            number += len(failure.results)
+        told = _tell_first(run)
+        number = sum(len(failure.results) for failure in run.failures)
         if told and not fate:
             detail = told[0].sentence
             if number > 1:
@@ -214,6 +210,15 @@ def _configured_callbacks(path: Path) -> str:
     return ":".join(absolute)
 
 
+def _tell_first(run: Run) -> list[Told]:
+    """As many failures as an error lists."""
+    told: list[Told] = []
+    for failure in run.failures:
+        for result in failure.results[: FAILURES - len(told)]:
+            told.append(tell(failure, result))
+    return told
+
+
 def _fate(run: Run, stderr: str, returncode: int | None) -> str:
     """How a run ended in which no task is known to have failed."""
     if "usage: ansible-playbook" in stderr:
@@ -221,14 +226,25 @@ def _fate(run: Run, stderr: str, returncode: int | None) -> str:
     if returncode is not None and returncode < 0:
         return f"was ended by signal {-returncode}"
     error = _ERROR.search(ansible_output.plain(stderr))
-    reason = " ".join(error[1].split()) if error else last_line(stderr)
+    reason = last_line(stderr)
+    if error:
+        reason = " ".join(error[1].split())
     if not reason:
         reason = f"ansible-playbook returned {returncode}"
-    tasks_failed = returncode in _TASKS_FAILED and not error
-    if tasks_failed or (run.has_ended and not run.last_task):
-        return f"{_UNREAD}: {reason}"
+    return f"{_end(run, returncode, bool(error))}: {reason}"
+
+
+def _end(run: Run, returncode: int | None, has_error: bool) -> str:
+    """In which way a run ended, to be followed by the reason.
+
+    :param has_error: whether Ansible itself wrote an error
+    """
+    if returncode in _TASKS_FAILED and not has_error:
+        return _UNREAD
     if run.last_task:
-        return f"stopped: {reason}"
-    if error and returncode == 4:
-        return f"could not be parsed: {reason}"
-    return f"could not be run: {reason}"
+        return "stopped"
+    if run.has_ended:
+        return _UNREAD
+    if has_error and returncode == 4:
+        return "could not be parsed"
+    return "could not be run"

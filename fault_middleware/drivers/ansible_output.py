@@ -112,10 +112,8 @@ def _read_stream(text: str) -> _Stream:
     for line, result in _read_lines(text):
         task = stream.tasks[-1]
         if line["banner"]:
-            # Behind a text that stands as it is, it may be a part of one.
-            is_sure = line["banner"] != "PLAY" and line.start() < raw
-            name = line["name"] if is_sure else None
-            stream.tasks.append(_Task(name))
+            # After a text that is printed as it is, a banner may be a part of one.
+            stream.tasks.append(_begun(line, is_sure=line.start() < raw))
             latest = {}
             last = None
         elif line["ignoring"]:
@@ -128,6 +126,13 @@ def _read_stream(text: str) -> _Stream:
             host = line["host"] or line["short"]
             last = latest[host] = _add(stream, latest.get(host), line, result)
     return stream
+
+
+def _begun(line: re.Match[str], *, is_sure: bool) -> _Task:
+    """The task that a banner begins; one without a name if the banner names none for sure."""
+    if line["banner"] == "PLAY" or not is_sure:
+        return _Task()
+    return _Task(line["name"])
 
 
 def _read_apart(err: str, tasks: list[_Task]) -> list[Failure]:
