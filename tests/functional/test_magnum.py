@@ -18,11 +18,17 @@ from tests.fixtures import (
     require,
     wait_until,
 )
-from tests.functional.cloud import assert_shown, broker_away, faults_of
+from tests.functional.cloud import (
+    assert_shown,
+    assert_source,
+    broker_away,
+    faults_of,
+)
 from tests.functional.magnum.deployment import served
 from tests.functional.magnum.failures import (
-    FAILURES,
     GONE,
+    SOURCES,
+    TOGETHER,
     Clusters,
     fill_disk,
 )
@@ -60,23 +66,24 @@ def provoked(cloud):
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         made = {
             failure.name: pool.submit(failure.provoke, api)
-            for failure in FAILURES
+            for failure in TOGETHER
         }
         concurrent.futures.wait(made.values())
         yield made
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+@pytest.mark.parametrize("failure", TOGETHER, ids=lambda failure: failure.name)
 def test_the_owner_reads_what_failed_and_an_administrator_why(
     cloud, provoked, failure
 ):
-    api, _ = cloud
+    api, store = cloud
 
     cluster = provoked[failure.name].result()
 
     # What the log tells comes behind the notification.
     wait_until(lambda: _message(api, cluster) == failure.says)
     assert_shown(api, cluster, failure, SECRETS)
+    assert_source(store, cluster, failure, SOURCES)
 
 
 def test_nothing_else_has_a_fault(cloud, provoked):
@@ -188,7 +195,7 @@ def test_a_sick_cloud_blames_nobody(cloud, broker, mariadb):
 
 def test_the_program_that_people_use_lists_what_failed(cloud, provoked):
     api, _ = cloud
-    failure = FAILURES[0]
+    failure = TOGETHER[0]
     cluster = provoked[failure.name].result()
 
     assert_listed(api.deployment, "cluster", cluster.id, failure.says)
@@ -205,6 +212,7 @@ def test_a_cluster_whose_driver_is_gone_says_so(cloud):
     # The conductor has only begun again.
     wait_until(lambda: _message(api, cluster) == GONE.says, 60)
     assert_shown(api, cluster, GONE, SECRETS)
+    assert_source(store, cluster, GONE, SOURCES)
     assert faults_of(store) - before == {cluster.id}
 
 

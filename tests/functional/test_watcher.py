@@ -17,19 +17,24 @@ from tests.fixtures import (
     require,
     wait_until,
 )
-from tests.functional.cloud import assert_told, broker_away, faults_of
+from tests.functional.cloud import (
+    assert_source,
+    assert_told,
+    broker_away,
+    faults_of,
+)
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.people import assert_listed
-from tests.functional.watcher.deployment import served
+from tests.functional.watcher.deployment import NAME, served
 from tests.functional.watcher.failures import (
     AUDITS,
     LOGGED,
     PLANS,
+    SOURCES,
     Optimizations,
     action,
     fill_disk,
 )
-from tests.functional.watcher.plugins import NAME
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +65,7 @@ def test_an_audit_says_what_failed_and_why(cloud, failure):
     audit = failure.provoke(api)
 
     assert_told(api, audit, failure)
+    assert_source(store, audit, failure, SOURCES)
     assert faults_of(store) - before == {audit.id}
     # Watcher shows audits to nobody else.
     assert api.refused("GET", audit.path, token=MEMBER)
@@ -76,16 +82,18 @@ def test_an_action_and_its_plan_say_what_failed_and_why(cloud, failure):
     (failed,) = api.actions(plan)
     for resource in (failed, plan):
         assert_told(api, resource, failure)
+        assert_source(store, resource, failure, SOURCES)
     assert faults_of(store) - before == {plan.id, failed.id}
 
 
 def test_an_action_that_only_logs_why_it_gave_up_says_it(cloud):
-    api, _ = cloud
+    api, store = cloud
 
     plan = LOGGED.provoke(api)
 
     (failed,) = api.actions(plan)
     assert_told(api, failed, LOGGED)
+    assert_source(store, failed, LOGGED, SOURCES)
     assert api.show(plan, ADMIN)["fault"]["message"].startswith("The action")
 
 

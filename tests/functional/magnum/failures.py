@@ -7,7 +7,13 @@ import time
 import sqlalchemy as sa
 
 from tests.fixtures import wait_until
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import (
+    NOTIFICATION,
+    Cloud,
+    Failure,
+    Resource,
+    Unshown,
+)
 from tests.functional.deployment import MEMBER, PROJECT
 from tests.functional.magnum.labels import FAILS, HOW, LATER, REASON
 from tests.functional.magnum.neighbours import FLAVOR, KEYPAIR, NETWORK
@@ -252,7 +258,8 @@ def _refused(step: str) -> str:
 _NO_FLAVOR = "No Flavor matching"
 _FAILED = "UPGRADE FAILED on node7.internal"
 _COMMAND = "A command of the cluster's driver failed."
-FAILURES = [
+# What is provoked side by side.
+TOGETHER = [
     Failure("create", _create, _NO_FLAVOR, _refused("create")),
     Failure(
         "create, unexpected",
@@ -337,3 +344,32 @@ GONE = Failure(
     "leaving",
     "Cluster driver (leaving) not supported.",
 )
+FAILURES = [*TOGETHER, GONE]
+# What tells of a failure, where that is not the log alone.
+SOURCES = {
+    "create": NOTIFICATION,
+    "create, unexpected": NOTIFICATION,
+    "create, a command fails": NOTIFICATION,
+    "create, later": NOTIFICATION,
+    "create, without a reason": NOTIFICATION,
+    "create without certificates": NOTIFICATION,
+    "create without a database": NOTIFICATION,
+    "update": NOTIFICATION,
+    "update, later": NOTIFICATION,
+    "update, undone": NOTIFICATION,
+    "resize": NOTIFICATION,
+    "upgrade, a command fails": NOTIFICATION,
+    "rotate the authority": NOTIFICATION,
+    "delete, unexpected": NOTIFICATION,
+    "delete, later": NOTIFICATION,
+}
+UNSHOWN = [
+    Unshown(
+        "a change that the cluster's state does not allow",
+        "Magnum refuses it after the answer, and the cluster is as it was.",
+    ),
+    Unshown(
+        "node groups that could not be written down",
+        "Magnum cannot show a cluster without them.",
+    ),
+]

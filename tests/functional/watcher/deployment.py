@@ -44,6 +44,8 @@ parallelization = tests:1,stop:1,nop:1
 [fault_middleware]
 clear_on_success = true
 """
+#: Of our strategy and of our action.
+NAME = "tests"
 PLUGINS = {"watcher_strategies": "Strategy", "watcher_actions": "Action"}
 
 
@@ -75,7 +77,7 @@ def served(
     )
     for group, plugin in PLUGINS.items():
         target = f"tests.functional.watcher.plugins:{plugin}"
-        made.install(group, "tests", target)
+        made.install(group, NAME, target)
     made.run("watcher-db-manage", "upgrade")
     keystone = [sys.executable, "-m", "tests.functional.identity"]
     with (

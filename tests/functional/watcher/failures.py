@@ -6,9 +6,9 @@ import itertools
 import sqlalchemy as sa
 
 from tests.fixtures import wait_until
-from tests.functional.cloud import Cloud, Failure, Resource
+from tests.functional.cloud import NOTIFICATION, Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN
-from tests.functional.watcher.plugins import NAME
+from tests.functional.watcher.deployment import NAME
 
 _NUMBERS = itertools.count()
 _PATIENCE = 60
@@ -168,6 +168,8 @@ def _run(*actions):
 
 
 _BOOM = "password=***"
+# Whoever reads the faults.
+READERS = "Administrators read it: Watcher shows what it does to nobody else."
 # Of audits.
 AUDITS = [
     Failure("strategy", _strategy, "stale", "The cluster state is stale"),
@@ -183,7 +185,12 @@ AUDITS = [
         "boom in strategy",
         f"boom in strategy: {_BOOM}",
     ),
-    Failure("no model of the cloud", _model, "compute", "The cluster"),
+    Failure(
+        "no model of the cloud",
+        _model,
+        "compute",
+        "The cluster data model 'compute' could not be built",
+    ),
     Failure(
         "planner",
         _planner,
@@ -250,3 +257,14 @@ LOGGED = Failure(
     "tried node7.internal",
     "Nova: no valid host",
 )
+FAILURES = [*AUDITS, *PLANS, LOGGED]
+# What tells of a failure, where that is not the log alone.
+SOURCES = {
+    "strategy": NOTIFICATION,
+    "strategy, unexpected": NOTIFICATION,
+    "strategy, again and again": NOTIFICATION,
+    "no model of the cloud": NOTIFICATION,
+    "planner": NOTIFICATION,
+    "planner without a database": NOTIFICATION,
+    **{failure.name: NOTIFICATION for failure in PLANS},
+}

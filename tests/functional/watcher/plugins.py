@@ -8,8 +8,9 @@ from watcher.applier.actions import base as actions
 from watcher.common import exception
 from watcher.decision_engine.strategy.strategies import base as strategies
 
+from tests.functional.watcher.deployment import NAME
+
 LOG = logging.getLogger("watcher.applier.actions.tests")
-NAME = "tests"
 
 
 class Strategy(strategies.UnclassifiedStrategy):
