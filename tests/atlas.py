@@ -14,7 +14,14 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from tests.documents import ROOT
-from tests.functional.cloud import LOG, NOTIFICATION, SERVICE, Failure, Unshown
+from tests.functional.cloud import (
+    LOG,
+    NOTIFICATION,
+    SERVICE,
+    Failure,
+    Told,
+    Unshown,
+)
 
 PAGE = ROOT / "doc/source/coverage.rst"
 PICTURE = ROOT / "doc/source/pictures/coverage.svg"
@@ -95,11 +102,11 @@ class Chapter:
     package: str
     version: str
     readers: str
-    failures: list[Failure]
+    failures: list[Failure | Told]
     sources: dict[str, str]
     unshown: list[Unshown]
 
-    def source(self, failure: Failure) -> str:
+    def source(self, failure: Failure | Told) -> str:
         return self.sources.get(failure.name, LOG)
 
     def count(self, source: str) -> int:

@@ -115,6 +115,19 @@ class Failure:
 
 
 @dataclasses.dataclass(frozen=True)
+class Told:
+    """A kind of failure of which a program of the tests lets one happen.
+
+    :ivar root: as of a :class:`Failure`
+    :ivar says: what its owner reads
+    """
+
+    name: str
+    root: str
+    says: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Unshown:
     """A kind of failure that nobody can be shown, and why."""
 

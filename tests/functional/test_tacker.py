@@ -17,6 +17,7 @@ from fault_middleware.fault import Fault
 from fault_middleware.filter import HEADER
 from tests.fixtures import close, make_store, new_database, read_data, require
 from tests.functional.tacker import deployment as tacker
+from tests.functional.tacker.failures import FAILURES
 from tests.functional.tacker.vnfs import ADMIN, MEMBER, RICH, V1, V2, Version
 
 RECORDED = read_data("tacker/shows.json")
@@ -226,35 +227,6 @@ def test_the_reason_stays_when_the_operation_is_given_up(api, failed):
     )
 
 
-# What the owner of a VNF reads of what failed, and what only administrators read.
-VIM_SAYS = "quota exceeded on rack7 at 10.1.2.3"
-SENTENCES = {
-    "instantiate: the VIM refuses": "The VIM could not create the VNF.",
-    "instantiate: the VIM gives up": "The VIM began to create the VNF and did not complete it.",
-    "instantiate: the management driver": "The VNF could not be instantiated.",
-    "instantiate: no grant": "The operation was not granted.",
-    "terminate: the VIM refuses": "The VIM could not delete what the VNF consists of.",
-    "terminate: the management driver": "The VNF could not be terminated.",
-    "heal: the VIM refuses": "The VIM could not heal the VNF.",
-    "scale: the VIM refuses": "The VNF could not be scaled.",
-    "connections: the VIM refuses": "The VIM could not change the external connections "
-    "of the VNF.",
-    "rollback: the VIM refuses": "The VIM could not delete what the VNF consists of.",
-    "modify: the management driver": "The information about the VNF could not be changed.",
-    "v2 instantiate: no package": "The package of the VNF could not be read.",
-    "v2 retry: no package": "The package of the VNF could not be read.",
-    "v2 rollback: no package": "The package of the VNF could not be read.",
-    "v2 modify: no package": "The package of the VNF could not be read.",
-}
-CAUSES = {
-    "instantiate: no grant": "Connection refused",
-    **dict.fromkeys(
-        [kind for kind in SENTENCES if "no package" in kind],
-        "VnfdIdNotFound: VnfPackage of vnfdId",
-    ),
-}
-
-
 @pytest.fixture(scope="module")
 def operated(api, store):
     """What became of operations in the conductors, and the faults that their log made."""
@@ -265,42 +237,42 @@ def operated(api, store):
     return done
 
 
-@pytest.mark.parametrize("kind", SENTENCES)
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
 def test_what_fails_is_told_to_the_owner_of_the_vnf(
-    api, store, operated, kind
+    api, store, operated, failure
 ):
-    one = operated[kind]
+    one = operated[failure.name]
     store.record([one["fault"]])
     path = f"/vnf_instances/{one['instance']}"
 
     as_member = get(api, one["api"], path)["fault"]
     as_admin = get(api, one["api"], path, ADMIN)["fault"]
 
-    assert as_member["message"] == SENTENCES[kind]
+    assert as_member["message"] == failure.says
     assert set(as_member) == {"created", "message"}
-    assert CAUSES.get(kind, VIM_SAYS) in as_admin["details"]
+    assert failure.root in as_admin["details"]
 
 
-@pytest.mark.parametrize("kind", SENTENCES)
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
 def test_the_operation_keeps_tackers_error_and_has_the_traceback(
-    api, bare, store, operated, kind
+    api, bare, store, operated, failure
 ):
-    one = operated[kind]
+    one = operated[failure.name]
     store.record([one["fault"]])
     own = error(bare, one["api"], one["operation"])
     if own is None:  # Tacker stores none of what is not granted in v1.
-        own = {"status": 500, "detail": SENTENCES[kind]}
+        own = {"status": 500, "detail": failure.says}
 
     as_member = error(api, one["api"], one["operation"])
     as_admin = error(api, one["api"], one["operation"], ADMIN)
 
     assert as_member == own
-    assert CAUSES.get(kind, VIM_SAYS) in as_admin.pop("traceback")
+    assert failure.root in as_admin.pop("traceback")
     assert as_admin == own
 
 
 def test_what_goes_well_leaves_no_fault(operated):
-    well = {kind for kind in operated if kind not in SENTENCES}
+    well = set(operated) - {failure.name for failure in FAILURES}
 
     assert well == {"healthy termination", "healthy modification"}
     assert {operated[kind]["state"] for kind in well} == {"COMPLETED"}
