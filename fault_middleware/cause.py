@@ -20,6 +20,8 @@ MOST_EXCEPTIONS = 9
 class Kind(enum.IntEnum):
     """What a fault tells its user; a greater one tells more of the cause."""
 
+    #: Nothing but that something failed, neither here nor in the details.
+    NOTHING = 0
     #: That something failed, and not why.
     SYMPTOM = 1
     #: The class of the exception.
@@ -29,7 +31,7 @@ class Kind(enum.IntEnum):
 
 
 def weigh(kind: Kind, exceptions: int) -> int:
-    """The weight of a fault, from 10 to 39: first its kind counts, then its chain.
+    """The weight of a fault, from 0 to 39: first its kind counts, then its chain.
 
     :param exceptions: how many exceptions of the chain the details show; 0 without a traceback
     """

@@ -74,9 +74,10 @@ class Sighting:
     def within(
         self, paths: Sequence[str], modules: re.Pattern[str]
     ) -> "Sighting":
-        """The same with the request that local variables hold, where the thread serves none."""
-        if text_at(self.context, "user_id"):
-            return self
+        """The same with the request that local variables hold, if they hold one.
+
+        They know better than the thread, which may still have the context of an earlier request.
+        """
         for call in self.calls(modules):
             for path in paths:
                 context = follow(call.values, path)

@@ -41,7 +41,7 @@ class LogRule:
     :ivar functions: matches a function of the service that was running; None for any
     :ivar text: is found in the record's own text; None for any
     :ivar takes_handled: whether the exception that is being handled counts where a record has none
-    :ivar contexts: local variables in which a request's context is, where the thread has none
+    :ivar contexts: local variables in which a request's context is, before that of the thread
     :ivar safe: matches the exceptions whose texts owners may read
     :ivar request_paths: where the context has the id of the request, in order of preference
     :ivar places: where the instance's id is, in order of preference; none to ignore the record

@@ -131,7 +131,9 @@ def _instead(
         return Kind.TEXT, sentence
     if names:
         return Kind.NAME, exception.label(names[0])
-    return Kind.SYMPTOM, evidence.otherwise or UNKNOWN
+    told = evidence.message or evidence.details
+    kind = Kind.SYMPTOM if told else Kind.NOTHING
+    return kind, evidence.otherwise or UNKNOWN
 
 
 def _with_text(evidence: Evidence, names: tuple[str, ...]) -> str:

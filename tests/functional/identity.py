@@ -3,7 +3,8 @@
 
     python -m tests.functional.identity PORT
 
-Everybody gets a token of a member of the tests' project.
+Everybody gets a token of a member of the tests' project.  Whose another token is, it says as
+:mod:`tests.keystone` reads it.
 """
 
 import http.server
@@ -35,7 +36,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(201, read_token(MEMBER))
+        given = read_token(MEMBER)
+        given["token"]["catalog"].append(self._itself())
+        self._answer(201, given)
+
+    def _itself(self):
+        """Where services find Keystone, which they ask whose a token is."""
+        url = f"http://{self.headers['Host']}"
+        endpoints = []
+        for interface in ("public", "internal", "admin"):
+            endpoints.append(
+                {
+                    "id": f"identity-{interface}",
+                    "interface": interface,
+                    "region": "RegionOne",
+                    "region_id": "RegionOne",
+                    "url": url,
+                }
+            )
+        return {
+            "id": "identity",
+            "type": "identity",
+            "name": "keystone",
+            "endpoints": endpoints,
+        }
 
     def _answer(self, status, body):
         data = json.dumps(body).encode()

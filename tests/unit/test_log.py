@@ -150,11 +150,13 @@ def test_where_a_rule_says_so_the_exception_that_is_being_handled_counts(
     assert "no space on 10.1.2.3" in rows(store)[0]["details"]
 
 
-def test_a_thread_without_a_request_may_hold_its_context_in_a_variable(
-    handler, store
+@pytest.mark.parametrize("of_thread", [None, "bob"])
+def test_the_context_in_a_variable_counts_before_that_of_the_thread(
+    handler, store, of_thread
 ):
     def work(task, volume):
-        context.RequestContext(overwrite=True)
+        # A thread may still have the context of an earlier request.
+        context.RequestContext(user_id=of_thread, overwrite=True)
         logging.getLogger("worker").warning("attempt 1 failed")
 
     asked = context.RequestContext(

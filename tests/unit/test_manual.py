@@ -184,6 +184,8 @@ def known_options():
         "notification_format",
         "versioned_notifications_topics",
     }
+    # Ironic's own.
+    known["api"] = {"middleware"}
     return known
 
 

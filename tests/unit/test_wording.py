@@ -141,7 +141,7 @@ def test_what_says_nothing_is_left_out(shop, payload, message, details):
         ({"reason": None, "exception": "NoRoom"}, Kind.TEXT),
         ({"reason": None, "exception": "KeyError"}, Kind.NAME),
         ({"reason": "KeyError", "exception": "KeyError('x')"}, Kind.NAME),
-        ({"reason": None}, Kind.SYMPTOM),
+        ({"reason": None}, Kind.NOTHING),
         (
             {"reason": "all were tried", "exception": "shop.errors.GaveUp"},
             Kind.SYMPTOM,
