@@ -255,6 +255,7 @@ class Program:
             self.command,
             self.deployment.log(self.name),
             port=self.port,
+            seconds=180,
             env=self.deployment.environ,
             cwd=self.deployment.folder,
         )

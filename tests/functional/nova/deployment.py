@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a deployment of Nova in a folder, and runs its processes."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from tests import services
 from tests.functional import deployment
-from tests.functional.deployment import BIN, Deployment
+from tests.functional.deployment import BIN, Deployment, Program
 
 #: The hosts that servers can run on.
 COMPUTES = ("one", "two")
@@ -128,7 +129,7 @@ class Nova(Deployment):
         return {**super().environ, "OS_PLACEMENT_CONFIG_DIR": str(self.folder)}
 
     def commands(self) -> dict[str, list[str]]:
-        """How each process is called, in the order in which they start."""
+        """How each process is called."""
         python = [sys.executable, "-m"]
         found = {}
         for kind in ("networks", "volumes", "images"):
@@ -234,9 +235,16 @@ def _end(begun: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def serve(made: Nova) -> Iterator[None]:
-    """Run all processes."""
-    with contextlib.ExitStack() as stack:
-        for name, command in made.commands().items():
-            port = made.ports.get(name)
-            stack.enter_context(deployment.start(made, name, command, port))
-        yield
+    """Run all processes, which begin at once, and end at once; computes begin when others have."""
+    for name, command in made.commands().items():
+        port = made.ports.get(name)
+        made.programs[name] = Program(made, name, command, port)
+    computes = [made.programs[host] for host in COMPUTES]
+    others = [one for one in made.programs.values() if one not in computes]
+    with concurrent.futures.ThreadPoolExecutor(len(made.programs)) as pool:
+        try:
+            list(pool.map(Program.start, others))
+            list(pool.map(Program.start, computes))
+            yield
+        finally:
+            list(pool.map(Program.stop, made.programs.values()))
