@@ -54,6 +54,7 @@ TESTS = {
         "unit/test_filter.py",
         "unit/test_costs.py",
         "unit/test_traps.py",
+        "unit/test_wsgi.py",
         "unit/test_tacker.py",
         "functional/test_security.py",
     ],
