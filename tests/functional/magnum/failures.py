@@ -278,7 +278,7 @@ TOGETHER = [
     Failure(
         "create without certificates",
         _create_without_certificates,
-        "Disk full (node7)",
+        "certificates",
         "The certificates of the cluster could not be made.",
     ),
     Failure(
