@@ -276,6 +276,25 @@ def test_a_list_shows_the_fault_of_each_instance(world):
     ] == [(INSTANCE, "No valid host"), (OTHER, None), ("x", "of x")]
 
 
+def test_the_policy_is_asked_about_instances_that_have_a_fault(
+    world, monkeypatch
+):
+    world.service.body = {"instances": [{"id": INSTANCE}, {"id": OTHER}]}
+    world.record()
+    original = filter_module.see
+    asked = []
+
+    def counted(request, instance, *others):
+        asked.append(instance.id)
+        return original(request, instance, *others)
+
+    monkeypatch.setattr(filter_module, "see", counted)
+
+    world.app.get(f"/{PROJECT}/instances/detail", headers=ADMIN)
+
+    assert asked == [INSTANCE]
+
+
 def test_a_list_that_needs_not_be_asked_for_faults_may_be_asked_for_anything(
     world,
 ):
