@@ -11,8 +11,9 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
-from fault_middleware import deploy
+from fault_middleware import deploy, package_data
 from fault_middleware.cmd.doctor import examination, findings, pipeline
 from fault_middleware.cmd.doctor.case import Given
 from fault_middleware.cmd.doctor.finding import Severity
@@ -807,7 +808,11 @@ def test_a_log_handler_that_nobody_attaches_is_told(cinder):
 
 
 def test_a_log_handler_without_rules_is_told(deployment):
-    profile = "\n[fault_middleware]\nprofiles = octavia\n"
+    shipped = yaml.safe_load(package_data.read("profiles/trove.yaml"))
+    del shipped["logs"]
+    deployment.write("without-logs.yaml", yaml.safe_dump(shipped))
+    file = f"{deployment.folder}/without-logs.yaml"
+    profile = f"\n[fault_middleware]\nprofiles = {file}\n"
     deployment.add("trove.conf", profile + ON + RECORDING)
 
     assert codes(deployment) == {"logs-without-rules"}
