@@ -65,7 +65,8 @@ class SilentBrokerError(Exception):
 class _State:
     """The state of a consumer in one process.
 
-    :ivar running: whether this process listens, or tries to
+    :ivar settled: whether nothing is left to be started: this process listens, or tries to, or
+        cannot
     :ivar started: when a thread was started, by time.monotonic()
     :ivar is_guest: whether others serve requests in this process
     :ivar rest_until: when to go on storing, by time.monotonic()
@@ -76,7 +77,7 @@ class _State:
         default_factory=threading.Event
     )
     listener: Listener | None = None
-    running: bool = False
+    settled: bool = False
     started: float = float("-inf")
     is_guest: bool = True
     rest_until: float = 0.0
@@ -108,8 +109,8 @@ class Consumer:
 
     @property
     def running(self) -> bool:
-        """Whether this process listens, or tries to."""
-        return self._state.get().running
+        """Whether nothing is left to be started: this process listens, or tries to, or cannot."""
+        return self._state.get().settled
 
     @property
     def listening(self) -> bool:
@@ -126,10 +127,11 @@ class Consumer:
 
         Returns at once; a thread does the rest, because a broker that is down would block. A
         thread that was started but never ran (a worker that replaces its event loop after the fork
-        loses it) is started again after a second. Raises nothing.
+        loses it) is started again after a second. In uWSGI with eventlet's threads, which cannot
+        run beside requests, it starts none and logs that. Raises nothing.
         """
         state = self._state.get()
-        if not state.running:
+        if not state.settled:
             with self._metrics.guard(
                 Site.CONSUMER, "no notifications are consumed"
             ):
@@ -160,12 +162,12 @@ class Consumer:
 
     def _start(self, state: _State) -> None:
         with state.lock:
-            if state.running or time.monotonic() - state.started < 1:
+            if state.settled or time.monotonic() - state.started < 1:
                 return
             state.started = time.monotonic()
             if starts_no_threads():
                 LOG.error(_UWSGI_PATCHED)
-                state.running = True
+                state.settled = True
                 return
             thread = threading.Thread(
                 target=self._run_in_thread,
@@ -177,9 +179,9 @@ class Consumer:
 
     def _run_in_thread(self, state: _State) -> None:
         with state.lock:
-            if state.running:
+            if state.settled:
                 return
-            state.running = True
+            state.settled = True
         if is_in_uwsgi():
             self._warn_of_a_still_thread()
         # A broker that is down keeps the listener waiting.

@@ -2,8 +2,21 @@
 """Builds everything from one configuration.
 
 The paste filter, the commands and the stand-alone consumer all come here for their parts, so they
-cannot drift apart.  Metrics, profiles, stores, policies and the consumer are made once in a
-process for the same inputs, so that filters share them; the rest belongs to a deployment.
+cannot drift apart.  A part gets what it needs, and not the deployment: so a part can be built and
+read by itself, and imports nothing of this module.  (The log handler and the notification driver
+are made without arguments, so they look for their deployment themselves.)
+
+What the filters of one process share is made once for the same inputs:
+
+==========  ============================================================================
+metrics     the files of the configuration
+profile     its name
+store       the files, the options of the database, and ``lookup_timeout``
+policy      the files, ``policy_file`` and ``credentials``
+consumer    the files, the broker, and the queues: two consumers would take each other's
+            notifications
+deployment  the files, all settings, the consumed profiles, and the options of the database
+==========  ============================================================================
 """
 
 import dataclasses
@@ -15,7 +28,13 @@ from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
-from fault_middleware import masking_file, options, profile, queues
+from fault_middleware import (
+    configuration,
+    masking_file,
+    options,
+    profile,
+    queues,
+)
 from fault_middleware.archive import Archive
 from fault_middleware.filter import FaultFilter
 from fault_middleware.historian import Historian
@@ -57,9 +76,10 @@ class Deployment:
     """The parts that one configuration describes. Opens nothing until used.
 
     :ivar settings: the options of ``[fault_middleware]``, with those of a paste section on top
-    :ivar profiles: the services that a filter serves
-    :ivar consumed_profiles: the services whose notifications are recorded; more than ``profiles``
-        where the configuration lists others, see :func:`_consumed_names`
+    :ivar profiles: of the services that are served: whose shows get faults, and whose logs are
+        recorded
+    :ivar consumed_profiles: of the services whose notifications are recorded; more than
+        ``profiles`` if the configuration lists others, see :func:`_consumed_names`
     """
 
     conf: cfg.ConfigOpts
@@ -92,31 +112,30 @@ class Deployment:
 
     @property
     def queues(self) -> frozenset[Queue]:
-        """The queues that the consumer reads; empty if no profile has events."""
+        """The queues that the consumer reads, see :func:`fault_middleware.queues.queues`.
+
+        Empty if no profile has an event that records or clears something.
+        """
         return frozenset(queues.queues(self.settings, self.consumed_profiles))
 
     @property
     def consumes(self) -> bool:
-        """Whether a process that serves requests is to consume notifications too."""
+        """Whether a process that serves requests is configured to consume notifications too.
+
+        It begins with its first request, in a worker of uWSGI earlier. What may still keep it from
+        listening is only known then: :meth:`fault_middleware.consumer.Consumer.ensure`.
+        """
         return self.settings.consumer == "cohosted" and bool(self.queues)
 
     @property
     def consumer(self) -> "Consumer":
-        """The consumer; there is one for the same queues. Loads oslo.messaging."""
-        return _share(self._make_consumer, "consumer", *self._subscription)
-
-    @property
-    def _subscription(self) -> tuple[Hashable, ...]:
-        """What a consumer reads, and what decides what it stores."""
-        settings = self.settings
-        return (
-            _identity(self.conf),
-            settings.transport_url,
-            settings.exchanges,
+        """What reads these queues in this process. Loads oslo.messaging."""
+        key = (
+            configuration.identity(self.conf),
+            self.settings.transport_url,
             self.queues,
-            frozenset(_services(self.consumed_profiles)),
-            settings.clear_on_success,
         )
+        return _share(self._make_consumer, "consumer", *key)
 
     def _make_consumer(self) -> "Consumer":
         from fault_middleware import consumer, listener
@@ -140,7 +159,13 @@ class Deployment:
         make = functools.partial(
             Policy, self.conf, file, credentials, self.metrics
         )
-        return _share(make, "policy", _identity(self.conf), file, credentials)
+        return _share(
+            make,
+            "policy",
+            configuration.identity(self.conf),
+            file,
+            credentials,
+        )
 
     def filter(self, application: WSGIApplication) -> FaultFilter:
         """The filter around an application."""
@@ -178,7 +203,7 @@ def deploy(
     consumed_names = _consumed_names(conf, settings)
     database = options.read_database_options(conf)
     database_key = sorted(database.items())
-    identity = _identity(conf)
+    identity = configuration.identity(conf)
 
     def make() -> Deployment:
         metrics = _share(Metrics, "metrics", identity)
@@ -209,7 +234,7 @@ def deployed(conf: cfg.ConfigOpts) -> list[Deployment]:
 
 def _known(conf: cfg.ConfigOpts) -> list[Deployment]:
     """What this process has deployed of a configuration, with whatever options on top."""
-    wanted = ("deployment", _identity(conf))
+    wanted = ("deployment", configuration.identity(conf))
     found = []
     # Copied in one step: other threads may deploy meanwhile.
     for key, part in _shared.copy().items():
@@ -240,18 +265,31 @@ def _compare_with_others(made: Deployment, source: str) -> None:
     :raises ConfigurationError: when they would take each other's notifications
     """
     for other in _known(made.conf):
-        both_consume = made.consumes and other.consumes
-        if not both_consume or made.queues.isdisjoint(other.queues):
+        if not _compete(made, other):
             continue
-        services = _services(made.consumed_profiles)
-        others = _services(other.consumed_profiles)
-        if set(services) != set(others):
+        services = ",".join(_services(made.consumed_profiles))
+        others = ",".join(_services(other.consumed_profiles))
+        if not _are_the_same(made.consumed_profiles, other.consumed_profiles):
             raise ConfigurationError(
-                f"{source}: profiles: the filters for {','.join(others)} and "
-                f"{','.join(services)} would take each other's notifications; "
-                "list all in the configuration"
+                f"{source}: profiles: the filters for {others} and {services} would take each "
+                "other's notifications; list all in the configuration"
             )
-        _warn_of_tuning(other.settings, made.settings, source)
+        if made.settings.exchanges != other.settings.exchanges:
+            raise ConfigurationError(
+                f"{source}: exchanges: another filter reads the same queues from other exchanges; "
+                "name all in the configuration"
+            )
+        if made.queues == other.queues:
+            _warn_of_tuning(other.settings, made.settings, source)
+
+
+def _compete(made: Deployment, other: Deployment) -> bool:
+    """Whether the consumers of two deployments would read a queue of the same broker."""
+    if not made.consumes or not other.consumes:
+        return False
+    if made.settings.transport_url != other.settings.transport_url:
+        return False
+    return not made.queues.isdisjoint(other.queues)
 
 
 def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:
@@ -269,42 +307,19 @@ def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:
 
 
 def _tuning(settings: Settings) -> dict[str, float]:
-    """The options that change how a consumer works, but not what it reads and stores."""
+    """The options of a consumer that do not decide what it reads."""
     return {
         "batch_size": settings.batch_size,
         "batch_timeout": settings.batch_timeout,
+        "clear_on_success": settings.clear_on_success,
         "retention_days": settings.retention_days,
         "max_faults_per_instance": settings.max_faults_per_instance,
     }
 
 
-def _identity(conf: cfg.ConfigOpts) -> Hashable:
-    """What tells configurations apart: their files, or the object where there are none."""
-    files = getattr(conf, "config_file", None) or ()
-    folders = getattr(conf, "config_dir", None) or ()
-    return (*files, *folders) or id(conf)
-
-
-@functools.cache
-def configuration(
-    project: str | None, file: str | None, program: str | None
-) -> cfg.ConfigOpts:
-    """The configuration that paste's options name; ConfigurationError if it cannot be read."""
-    if project is None and file is None:
-        return cfg.CONF
-    conf = cfg.ConfigOpts()
-    files = [file] if file else None
-    try:
-        conf(
-            [],
-            project,
-            program,
-            default_config_files=files,
-            validate_default_values=True,
-        )
-    except cfg.Error as exc:
-        raise ConfigurationError(str(exc)) from exc
-    return conf
+def _are_the_same(some: Sequence[Profile], others: Sequence[Profile]) -> bool:
+    # A profile is made once for its name.
+    return set(map(id, some)) == set(map(id, others))
 
 
 def _services(profiles: Sequence[Profile]) -> list[str]:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The factories: what paste.deploy, or a service without it, calls for the filter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 from wsgiref.types import WSGIApplication
 
 import prometheus_client as prometheus
 from oslo_config import cfg
 
-from fault_middleware import deploy
+from fault_middleware import configuration, deploy
 from fault_middleware.filter import FaultFilter
 
 
@@ -24,15 +24,7 @@ def filter_factory(
     :raises ConfigurationError: naming file, key and value
     """
     given = dict(global_conf or {})
-    conf = deploy.configuration(
-        local_conf.pop(
-            "oslo_config_project", given.get("oslo_config_project")
-        ),
-        local_conf.pop("oslo_config_file", given.get("oslo_config_file")),
-        local_conf.pop(
-            "oslo_config_program", given.get("oslo_config_program")
-        ),
-    )
+    conf = _read(given, local_conf)
     source = given.get("__file__", "the paste file")
     return deploy.deploy(conf, local_conf, source).filter
 
@@ -42,13 +34,10 @@ def metrics_factory(
 ) -> WSGIApplication:
     """The paste factory of an application that shows Prometheus what was counted.
 
-    It takes the options of :func:`filter_factory` that name the configuration.
+    It takes the options of :func:`filter_factory` that name the configuration, from where that
+    takes them.
     """
-    conf = deploy.configuration(
-        local_conf.get("oslo_config_project"),
-        local_conf.get("oslo_config_file"),
-        local_conf.get("oslo_config_program"),
-    )
+    conf = _read(dict(global_conf or {}), local_conf)
 
     def application(*wsgi: Any) -> Any:
         # Looked for when it is asked: the filter may be built after it.
@@ -71,3 +60,18 @@ def FaultMiddleware(  # named like a class, because callers use it as one
     if isinstance(conf, cfg.ConfigOpts):
         return deploy.deploy(conf).filter(application)
     return filter_factory(None, **(conf or {}))(application)
+
+
+def _read(
+    given: Mapping[str, str], local: MutableMapping[str, str]
+) -> cfg.ConfigOpts:
+    """The configuration that paste's options name, which are taken out of the section's own.
+
+    :param given: of the file's section ``[DEFAULT]``
+    :param local: of the part's own section, which counts first
+    """
+    names = ("oslo_config_project", "oslo_config_file", "oslo_config_program")
+    project, file, program = (
+        local.pop(name, given.get(name)) for name in names
+    )
+    return configuration.read(project, file, program)

@@ -3,7 +3,16 @@
 
 Whatever comes in from a notification, a driver or a command becomes a :class:`Fault` through
 :func:`make`, the one place where text is masked and made fit for every database: no code after it
-    has to think of secrets, surrogates or lengths again.
+has to think of secrets, surrogates or lengths again.
+
+What the words mean in this package:
+
+row                  of the table ``instance_faults``: a fault or a clearance, both a ``Fault``
+fault                why an operation on an instance failed
+clearance            that the instance is well since, or gone
+own fault            what the service itself writes into a body; in profiles ``existing``
+section ``fault``    of a profile: how a fault looks in a body, built as a ``presentation.Form``
+``[filter:fault]``   a deployer's name for the filter in a paste file
 """
 
 import dataclasses
@@ -54,8 +63,11 @@ class Fault:
     table's limits.
 
     :ivar is_clearance: the instance is well again, or gone, and shows none of the faults that it
-        had until ``created``; the column ``deleted``. The form of a show honours it
-        (:class:`fault_middleware.presentation.Form`)
+        had until ``created``; the column ``deleted``. In a show it hides them
+        (:meth:`fault_middleware.presentation.Form.render`), in a history it marks them
+        (:func:`fault_middleware.history.fold`); no fault gives way to what came before it
+        (:mod:`fault_middleware.cause`), and the retention does not spare what it has cleared
+        (:mod:`fault_middleware.archive`)
     """
 
     id: str

@@ -47,7 +47,7 @@ class _Shown:
 
 
 class _NoAnswerError(Exception):
-    """The database did not answer, which the breaker has logged."""
+    """The database did not answer, which the store has logged."""
 
 
 class FaultFilter:
@@ -171,7 +171,9 @@ class FaultFilter:
     def _find(
         self, request: ShowRequest, instances: ShownInstances
     ) -> Mapping[str, Fault]:
-        """The newest fault or clearance of each instance that has one, by the instance's id."""
+        """What is to be shown of each instance, a fault or a clearance, by the instance's id."""
+        if not request.wants_faults:
+            return {}
         if request.route.many:
             return self._find_many(request, instances)
         try:
@@ -190,8 +192,6 @@ class FaultFilter:
     def _find_many(
         self, request: ShowRequest, instances: ShownInstances
     ) -> Mapping[str, Fault]:
-        if not request.wants_faults:
-            return {}
         ids = [instance.id for instance in instances.candidates]
         # Most callers may not see long texts, so they are read when that is known.
         newest_of_many = functools.partial(
@@ -202,7 +202,10 @@ class FaultFilter:
     def _find_at_parent(
         self, request: ShowRequest, instances: ShownInstances, instance_id: str
     ) -> Fault | None:
-        """The fault of the instance to which this one belongs, from the time of this one."""
+        """The fault of the instance to which this one belongs, from the time of this one.
+
+        Only for an instance without any row, not even a clearance, and not in lists.
+        """
         for instance in instances:
             if instance.id == instance_id:
                 lookup = request.route.parent_lookup(instance)

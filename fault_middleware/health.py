@@ -32,7 +32,7 @@ class Part(Label):
     LOOK_UPS = "database (look-ups)", "breaker"
     STORING = "database (storing)", "recorder"
     METRICS = "metrics", "metrics"
-    DRIVER = "notification driver", "driver"
+    DRIVER = "notification driver", "notification_driver"
     RETENTION = "retention", "retention"
 
 

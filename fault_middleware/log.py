@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Sequence
 
-from fault_middleware import log_record, log_rule
-from fault_middleware.deploy import Deployment, configuration, deploy
+from fault_middleware import configuration, log_record, log_rule
+from fault_middleware.deploy import Deployment, deploy
 from fault_middleware.fault import Fault
 from fault_middleware.log_place import AmbiguousError
 from fault_middleware.log_record import Failure, Sighting
@@ -121,7 +121,7 @@ class Handler(logging.Handler):
         self, rules: Sequence[_Meant], record: logging.LogRecord
     ) -> None:
         """Look at a record that a rule may match, unless there are too many of them."""
-        assert self._deployment is not None  # noqa: S101 emit() has looked
+        assert self._deployment is not None  # noqa: S101 _look_at() has looked
         metrics = self._deployment.metrics
         writer = self._deployment.writer.get()
         if writer.is_writing:
@@ -139,7 +139,7 @@ class Handler(logging.Handler):
         self, rules: Sequence[_Meant], record: logging.LogRecord
     ) -> None:
         """Find the rule that matches a record, and do what it says."""
-        assert self._deployment is not None  # noqa: S101 emit() has looked
+        assert self._deployment is not None  # noqa: S101 _look_at() has looked
         metrics = self._deployment.metrics
         sighting = Sighting(record)
         for profile, rule in rules:
@@ -162,7 +162,7 @@ class Handler(logging.Handler):
             return Outcome.AMBIGUOUS
         if found is None:
             return Outcome.NO_INSTANCE
-        assert self._deployment is not None  # noqa: S101 emit() has looked
+        assert self._deployment is not None  # noqa: S101 _look_at() has looked
         failure = log_record.read(
             sighting,
             found,
@@ -212,7 +212,9 @@ class Handler(logging.Handler):
     def _load(self) -> None:
         try:
             self._use(
-                deploy(configuration(None, os.environ.get(ENVIRONMENT), None))
+                deploy(
+                    configuration.read(None, os.environ.get(ENVIRONMENT), None)
+                )
             )
         except ConfigurationError as exc:
             self._complaint = str(exc)

@@ -36,7 +36,7 @@ class Site(Label):
 
     CONSUMER = "consumer", "consumer"
     CREDENTIALS = "credentials", "policy"
-    DRIVER = "driver", "driver"
+    DRIVER = "driver", "notification_driver"
     EXTRACT = "extract", "recorder"
     FILTER = "filter", "filter"
     LOG = "log", "log"

@@ -45,6 +45,9 @@ class Visibility:
 class Viewer:
     """The caller of one request. Not thread-safe.
 
+    Its methods may be called in any order. All that they ask of the rules together takes at most
+    ``MOST_SECONDS``; what is asked later is a no.
+
     :param rules: None where none could be read yet
     :param credentials: None for a caller whom nobody vouches for
     """
@@ -63,6 +66,8 @@ class Viewer:
 
     def may_ask_for_history(self, target: Mapping[str, str]) -> bool:
         """Whether the caller may ask what happened to an instance; no, where that is not certain.
+
+        What the caller then sees of each fault is what :meth:`sees` says.
 
         :param target: as for :meth:`sees`
         """
@@ -160,6 +165,8 @@ class _Read:
 
 class Policy:
     """Answers what a caller may see. Thread-safe.
+
+    Ask for a :meth:`viewer` once in each request, and the viewer for everything else.
 
     :param conf: the service's configuration, for ``[oslo_policy]``
     :param policy_file: the file with the rules; None for the service's own

@@ -51,7 +51,7 @@ class Form(abc.ABC):
         """The value of the member ``key`` as the caller may see it; None for no member.
 
         :param instance: the instance as the service shows it
-        :param fault: the newest row of the instance
+        :param fault: what is to be shown of the instance, which may be a clearance
         """
         existing = instance.get(self.key)
         is_shown = fault is not None and self._wins(fault, instance, visible)
@@ -94,7 +94,7 @@ class Form(abc.ABC):
         return clean_all(self._without_details(theirs, visible), depth=_DEPTH)
 
     def _only_adds(self, fault: Fault, existing: Any) -> bool:
-        """Whether the service tells its users more than ours, which has but details to add."""
+        """Whether the service's own message says more, so that only our details are added."""
         return False
 
     def _read(self, existing: Any) -> Any:
@@ -132,7 +132,7 @@ class Form(abc.ABC):
         return lead <= self.existing_later
 
     def _says_more(self, fault: Fault, instance: Mapping[str, Any]) -> bool:
-        """Whether the service says that it gave up, and ours what it gave up after."""
+        """Whether the service says only that it gave up, and our fault says why."""
         existing = instance[self.key]
         if fault.is_clearance or not isinstance(existing, Mapping):
             return False

@@ -199,15 +199,15 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
 class _RouteBuilder:
     """Builds the routes of one profile, no two of which may take the same request.
 
-    :param shape: the profile's section ``fault``
+    :param fault_section: the profile's section ``fault``
     """
 
-    def __init__(self, shape: Mapping[str, Any]) -> None:
-        self._shape = shape
+    def __init__(self, fault_section: Mapping[str, Any]) -> None:
+        self._fault_section = fault_section
         self._paths: dict[str, str] = {}
 
     def __call__(self, data: Mapping[str, Any]) -> Route:
-        built = route.build(data, self._shape)
+        built = route.build(data, self._fault_section)
         if built.pattern in self._paths:
             raise ValueError(
                 f"{self._paths[built.pattern]} takes every request for {built.path}"

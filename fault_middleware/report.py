@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from fault_middleware import chain, deploy, exception, fault
+from fault_middleware import chain, configuration, deploy, exception, fault
 from fault_middleware.breaker import SuspendedError
 from fault_middleware.cause import Kind, weigh
 from fault_middleware.deploy import Deployment
@@ -90,7 +90,7 @@ def record(
     """
     if conf is None:
         file = os.environ.get(ENVIRONMENT)
-        conf = deploy.configuration(None, file, None)
+        conf = configuration.read(None, file, None)
     deployment = deploy.deploy(conf)
     service = _service(service, deployment)
     arguments = _texts(error, details)

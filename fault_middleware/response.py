@@ -51,6 +51,9 @@ def shows(status: str, headers: Headers) -> bool:
 class Response:
     """One answer: held whole, if it is one to hold and its body has a limited size, or passed on.
 
+    First comes :meth:`call`. If the answer is held then, :meth:`replace` and :meth:`add` may
+    change it, and exactly one of :meth:`finish`, :meth:`discard` and :meth:`abandon` ends it.
+
     :param holds: whether an answer is one to hold, by its status and its headers
     :ivar is_held: after :meth:`call`: whether nothing went out yet, so that :meth:`finish` is to
         send the response
@@ -106,7 +109,7 @@ class Response:
     def call_as_is(
         self, application: WSGIApplication, environ: WSGIEnvironment
     ) -> None:
-        """The same, and the application may answer that the client has the body already."""
+        """Like :meth:`call`, with the client's conditions, so that a 304 or 206 is possible."""
         self._iterable = application(environ, self._on_start)
         if self._released:
             self.passed_on = self._iterable
@@ -131,7 +134,7 @@ class Response:
         self._start = (status, [*headers, header], *exc_info)
 
     def discard(self) -> None:
-        """Send nothing of it, because another answer is sent in its place."""
+        """Send nothing of it, because the caller sends another answer in its place."""
         self._released = True
         _Closing(iter(()), self._iterable).close()
 
@@ -154,7 +157,7 @@ class Response:
         return answer
 
     def abandon(self) -> None:
-        """Send nothing of what is held, and let the application know that it is over."""
+        """Send nothing of it, because the request ended with an exception."""
         _Closing(iter(()), self._iterable).close()
 
     def _hold(self) -> None:

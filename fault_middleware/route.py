@@ -44,7 +44,7 @@ class Instance:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ParentLookup:
-    """What to look up for an instance that has no fault of its own: its parent's.
+    """What to look up for an instance without a row of its own: its parent's fault.
 
     :ivar since: the fault happened then or later
     :ivar until: and not later than that
@@ -57,7 +57,7 @@ class ParentLookup:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ParentFields:
-    """Where an instance names the one it belongs to; ``within`` in a profile.
+    """Where an instance names its parent, the one it belongs to; ``within`` in a profile.
 
     :ivar since: where its time begins; ``until``: where that ends
     :ivar open_when: while the instance has these values, its time has no end
@@ -128,7 +128,7 @@ class Route:
         return _has(instance, self.when)
 
     def parent_lookup(self, instance: Instance) -> ParentLookup | None:
-        """Where else a fault of the instance may be; None where nothing else is known."""
+        """What to look up at the instance's parent; None if it has none, or no known time."""
         if self.parent_fields is None:
             return None
         since, until = self.parent_fields.time_of(instance)

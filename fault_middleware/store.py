@@ -34,6 +34,8 @@ class Store:
     """The table of faults in one database. Thread-safe.
 
     Opens nothing until it is used, and again in a forked process: build it before a server forks.
+    Its methods may be called in any order. A look-up that gets no answer is logged by the breaker
+    before it raises.
 
     :param options: the values of group ``[fault_middleware_database]``
     :param lookup_timeout: the most seconds that a look-up waits for a connection, and an answer

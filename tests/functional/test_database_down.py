@@ -10,8 +10,8 @@ import time
 import pytest
 import webtest
 
-from fault_middleware import engines, fault, record_fault
-from fault_middleware.deploy import configuration, deploy
+from fault_middleware import configuration, engines, fault, record_fault
+from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware
 from tests.fixtures import (
     INSTANCE,
@@ -256,4 +256,4 @@ def test_many_requests_at_once_find_each_its_own_fault(any_store, tmp_path):
         assert list(pool.map(show, ids * 5)) == [
             f"of {one}" for one in ids * 5
         ]
-    close(deploy(configuration(None, str(file), None)).store)
+    close(deploy(configuration.read(None, str(file), None)).store)

@@ -196,11 +196,12 @@ def test_a_first_request_in_a_thread_does_not_hang_the_exit(
     script = textwrap.dedent(
         f"""
         import concurrent.futures, time, webtest
-        from fault_middleware.deploy import configuration, deploy
+        from fault_middleware import configuration
+        from fault_middleware.deploy import deploy
         from fault_middleware.factories import filter_factory
         from tests.fixtures import Service
         app = filter_factory({{}}, oslo_config_file={str(conf)!r})(Service())
-        consumer = deploy(configuration(None, {str(conf)!r}, None)).consumer
+        consumer = deploy(configuration.read(None, {str(conf)!r}, None)).consumer
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             pool.submit(webtest.TestApp(app).get, "/").result()
         while not consumer.listening:
@@ -222,11 +223,12 @@ def test_a_forked_process_listens_on_its_own(broker, sqlite_url, tmp_path):
         """
         import os, sys, time, webtest
         from fault_middleware import fault
-        from fault_middleware.deploy import configuration, deploy
+        from fault_middleware import configuration
+        from fault_middleware.deploy import deploy
         from fault_middleware.factories import filter_factory
         from tests.fixtures import Service
         app = filter_factory({}, oslo_config_file=sys.argv[1])(Service({"instance": {"id": "i"}}))
-        parts = deploy(configuration(None, sys.argv[1], None))
+        parts = deploy(configuration.read(None, sys.argv[1], None))
         show = lambda: webtest.TestApp(app).get("/p1/instances/i").json["instance"]["fault"]
         def listen():
             show()

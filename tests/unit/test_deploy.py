@@ -11,7 +11,7 @@ from oslo_config import cfg
 from paste import deploy as paste_deploy
 
 import fault_middleware
-from fault_middleware import fault
+from fault_middleware import fault, package_data
 from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware, filter_factory
 from fault_middleware.options import ConfigurationError, list_opts
@@ -212,19 +212,24 @@ def test_filters_that_differ_in_an_option_share_what_does_not_depend_on_it(
     patient.consumer.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "own", "first"),
+    [("batch_size", "20", "10"), ("clear_on_success", "true", "False")],
+)
 def test_an_option_of_a_shared_consumer_that_has_no_effect_is_told(
-    configure, caplog
+    configure, caplog, name, own, first
 ):
     conf = configure(batch_size="10")
-    deploy(conf)
+    shared = deploy(conf).consumer
 
-    deploy(conf, {"batch_size": "20"}, "api-paste.ini")
+    mine = deploy(conf, {name: own}, "api-paste.ini")
 
     (line,) = caplog.messages
     assert line == (
-        "api-paste.ini: batch_size has no effect: filters share a consumer, made with "
-        "batch_size = 10"
+        f"api-paste.ini: {name} has no effect: filters share a consumer, made with "
+        f"{name} = {first}"
     )
+    assert mine.consumer is shared
 
 
 def test_a_service_without_paste_wraps_its_application(configure):
@@ -292,6 +297,31 @@ def test_filters_that_would_take_each_others_notifications_are_refused(
         deploy(conf, {"profiles": "nova"}, "api-paste.ini")
     deploy(conf, {"profiles": "nova", "topics": "fault_middleware_nova"})
     deploy(conf, {"profiles": "nova", "consumer": "external"})
+    deploy(conf, {"profiles": "nova", "transport_url": "fake://other"})
+
+
+def test_two_descriptions_of_one_service_are_refused_at_the_same_queues(
+    configure, tmp_path
+):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(package_data.read("profiles/trove.yaml"))
+    conf = configure()
+    deploy(conf, {"profiles": "trove"})
+
+    with pytest.raises(ConfigurationError, match="trove and trove would"):
+        deploy(conf, {"profiles": str(mine)}, "api-paste.ini")
+
+
+def test_filters_that_read_the_same_queues_from_other_exchanges_are_refused(
+    configure,
+):
+    conf = configure()
+    deploy(conf)
+
+    with pytest.raises(
+        ConfigurationError, match="ini: exchanges: another filter"
+    ):
+        deploy(conf, {"exchanges": "other"}, "api-paste.ini")
 
 
 def test_threads_deploy_at_once(configure):

@@ -13,7 +13,7 @@ import sys
 import pytest
 import yaml
 
-from fault_middleware import deploy, package_data
+from fault_middleware import configuration, package_data
 from fault_middleware.cmd.doctor import examination, findings, pipeline
 from fault_middleware.cmd.doctor.case import Given
 from fault_middleware.cmd.doctor.finding import Severity
@@ -118,7 +118,7 @@ class Deployment:
 
     def examine(self, **given):
         """All that the doctor says."""
-        deploy.configuration.cache_clear()  # of files of another test
+        configuration.read.cache_clear()  # of files of another test
         conf = parse(self.conf)
         register_opts(conf)
         return list(examination.examine(Given(conf, **self.given | given)))

@@ -618,6 +618,30 @@ events:
 """
 
 
+ASKED_FOR = """\
+service: trove
+fault: {created: "%Y-%m-%dT%H:%M:%S"}
+routes:
+  - path: /{project_id}/instances/{id}
+    object: instance
+    query: {fields: fault}
+"""
+
+
+def test_a_show_that_has_to_ask_for_the_fault_has_none_without(
+    configure, sqlite_url, tmp_path
+):
+    file = tmp_path / "asked-for.yaml"
+    file.write_text(ASKED_FOR)
+    store = make_store(sqlite_url)
+    world = World(configure(consumer="external", profiles=str(file)), store)
+    world.record()
+
+    assert "fault" not in world.show()
+    assert "fault" in world.show(f"{SHOW}?fields=fault")
+    close(store)
+
+
 HANDED_OVER = """\
 service: trove
 fault: {created: "%Y-%m-%dT%H:%M:%S"}

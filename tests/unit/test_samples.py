@@ -14,8 +14,8 @@ import webtest
 import yaml
 from paste.deploy import loadapp
 
+from fault_middleware import configuration, profile
 from fault_middleware import deploy as deploy_module
-from fault_middleware import profile
 from fault_middleware.deploy import deploy
 from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
@@ -126,9 +126,9 @@ def home(tmp_path, monkeypatch, sqlite_url):
             folder / f"{file.stem}.conf", sqlite_url, consumer="external"
         )
     monkeypatch.setenv("HOME", str(tmp_path))
-    deploy_module.configuration.cache_clear()
+    configuration.read.cache_clear()
     yield tmp_path
-    deploy_module.configuration.cache_clear()
+    configuration.read.cache_clear()
 
 
 @pytest.mark.parametrize(("file", "names"), CASES)
@@ -152,7 +152,7 @@ def test_a_fragment_of_a_paste_file_makes_the_filter(file, names, home):
 
     assert isinstance(made, FaultFilter)
     assert webtest.TestApp(made).get("/").json == Service().body
-    conf = deploy_module.configuration(service, None, None)
+    conf = configuration.read(service, None, None)
     (deployed,) = deploy_module.deployed(conf)
     assert [one.service for one in deployed.profiles] == [service]
 
@@ -209,12 +209,29 @@ def test_the_paste_file_of_the_metrics_shows_them(sqlite_url, tmp_path):
     ini.write_text(
         text.replace("config_project = trove", f"config_file = {conf}")
     )
-    parts = deploy(deploy_module.configuration(None, str(conf), None))
+    parts = deploy(configuration.read(None, str(conf), None))
     parts.metrics.stored.inc(3)
 
     shown = webtest.TestApp(loadapp(f"config:{ini}")).get("/metrics")
 
     assert "fault_middleware_faults_stored_total 3.0" in shown.text
+
+
+def test_the_metrics_are_of_the_configuration_that_all_of_a_paste_file_has(
+    sqlite_url, tmp_path
+):
+    conf = write_configuration(tmp_path / "x.conf", sqlite_url)
+    ini = tmp_path / "metrics.ini"
+    ini.write_text(
+        f"[DEFAULT]\noslo_config_file = {conf}\n"
+        "[app:main]\nuse = egg:fault_middleware#metrics\n"
+    )
+    parts = deploy(configuration.read(None, str(conf), None))
+    parts.metrics.stored.inc(2)
+
+    shown = webtest.TestApp(loadapp(f"config:{ini}")).get("/")
+
+    assert "fault_middleware_faults_stored_total 2.0" in shown.text
 
 
 def unit():

@@ -35,8 +35,8 @@ import webtest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fault_middleware import clock, fault, profile
-from fault_middleware.deploy import configuration, deploy
+from fault_middleware import clock, configuration, fault, profile
+from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware, filter_factory
 from tests.documents import MANUAL, blocks
 from tests.fixtures import (
@@ -408,7 +408,7 @@ class Several:
             )(service)
             for name, service in self.services.items()
         }
-        self.deployment = deploy(configuration(None, str(file), None))
+        self.deployment = deploy(configuration.read(None, str(file), None))
 
     def show(self, service, asked, many=False):
         """The message that a service shows of the instance on a path of some service."""

@@ -8,7 +8,7 @@ from typing import Any
 import webob
 import webob.dec
 
-from fault_middleware import deploy
+from fault_middleware import configuration
 
 PROJECT = "demo"
 INSTANCE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
@@ -60,7 +60,7 @@ def instances_factory(
     """The paste factory of the API."""
     import oslo_messaging  # warns when it is imported; by then, the program has silenced that
 
-    conf = deploy.configuration(None, oslo_config_file, None)
+    conf = configuration.read(None, oslo_config_file, None)
     transport = oslo_messaging.get_notification_transport(conf)
     notifier = oslo_messaging.Notifier(transport, publisher_id="api.demo")
     return Instances(notifier)

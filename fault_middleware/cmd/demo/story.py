@@ -13,7 +13,7 @@ from wsgiref.types import WSGIApplication
 import webob
 from paste import deploy as paste_deploy
 
-from fault_middleware import deploy, migration, package_data
+from fault_middleware import configuration, deploy, migration, package_data
 from fault_middleware.cmd import layout
 from fault_middleware.cmd.demo.instances import PATH
 
@@ -41,7 +41,7 @@ def build(folder: Path) -> WSGIApplication:
     for name in ("demo.conf", "api-paste.ini"):
         text = package_data.read(f"cmd/demo/{name}")
         (folder / name).write_text(text.replace("{folder}", str(folder)))
-    conf = deploy.configuration(None, f"{folder}/demo.conf", None)
+    conf = configuration.read(None, f"{folder}/demo.conf", None)
     migration.sync(deploy.deploy(conf).store.writer)
     return cast(
         WSGIApplication, paste_deploy.loadapp(f"config:{folder}/api-paste.ini")

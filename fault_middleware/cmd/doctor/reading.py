@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from fault_middleware import deploy, options
+from fault_middleware import configuration, options
 from fault_middleware.cmd.doctor.case import Case
 from fault_middleware.cmd.doctor.finding import Finding
 from fault_middleware.cmd.doctor.findings import reading as findings
@@ -39,7 +39,7 @@ def _section(case: Case, section: Section) -> Iterator[Finding]:
         yield findings.filter_file_missing(section.title, file)
         return
     try:
-        theirs = deploy.configuration(project, file, program)
+        theirs = configuration.read(project, file, program)
     except ConfigurationError as exc:
         yield findings.filter_configuration_wrong(section.title, str(exc))
         return
