@@ -3,8 +3,8 @@
 
 A paste.deploy filter adds the *fault* of an instance to the ordinary show call of a service; a
 consumer of the service's error notifications stores the faults in a table of our own.  Read
-:mod:`fault_middleware.deploy` first, then
-:mod:`fault_middleware.filter`.
+:mod:`fault_middleware.deploy` first, then :mod:`fault_middleware.filter`.  What the words mean is
+in :mod:`fault_middleware.fault`.
 """
 
 import importlib

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fault_middleware import clock, models
+from fault_middleware import clock, expiry, models
 from fault_middleware.store import Store
 
 # The most instances that a step of the retention looks at.
@@ -132,7 +132,7 @@ class Archive:
             rows: Sequence[sa.Row[Any]] = []
             if wanted:
                 rows = connection.execute(_oldest_of(wanted, limit)).all()
-        ids = _may_go(rows, before, most)
+        ids = expiry.expired(rows, before, most)
         if not instances:
             return Outdated(None, ids)
         if len(rows) != limit:
@@ -296,6 +296,7 @@ def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
         _T.c.service,
         _T.c.created,
         _T.c.deleted,
+        _T.c.request_id,
     )
     return (
         sa.select(*columns)
@@ -303,29 +304,6 @@ def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
         .order_by(_T.c.instance_id, _T.c.created, _T.c.id)
         .limit(limit)
     )
-
-
-def _may_go(
-    rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | None
-) -> list[str]:
-    """The ids of the rows that may go, in the order of the rows."""
-    faults: dict[tuple[str, str], int] = {}
-    found: list[str] = []
-    for row in reversed(rows):
-        key = (row.service, row.instance_id)
-        is_newest = key not in faults
-        newer_faults = faults.setdefault(key, 0)
-        if not row.deleted:
-            faults[key] += 1
-        if is_newest and not row.deleted:
-            # It is shown, or may be, if newer ones of the instance were not looked at.
-            continue
-        is_surplus = most is not None and newer_faults >= most
-        is_old = before is not None and row.created < before
-        if is_surplus or is_old:
-            found.append(row.id)
-    found.reverse()
-    return found
 
 
 def _now(connection: sa.Connection) -> datetime:

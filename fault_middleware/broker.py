@@ -19,8 +19,9 @@ _LONGEST_GAP = 10.0
 class RabbitLink:
     """A connection to RabbitMQ that reads all that waits, and not one message after the other.
 
-    Private names of kombu, py-amqp and oslo.messaging are used here and nowhere else. If one has
-    disappeared, listening fails and says so: to go on without it could lose notifications.
+    Private names of kombu and py-amqp are used here, and of oslo.messaging also in the listener.
+    If one has disappeared, listening fails and says so: to go on without it could lose
+    notifications.
 
     :param link: oslo.messaging's connection
     :param most: how many messages to read at once

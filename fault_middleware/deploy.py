@@ -3,8 +3,8 @@
 
 The paste filter, the commands and the stand-alone consumer all come here for their parts, so they
 cannot drift apart.  A part gets what it needs, and not the deployment: so a part can be built and
-read by itself, and imports nothing of this module.  (The log handler and the notification driver
-are made without arguments, so they look for their deployment themselves.)
+read by itself, and imports nothing of this module.  (What oslo.messaging, logging or a
+service's own code makes or calls has to look for its deployment: driver, handler, direct call.)
 
 What the filters of one process share is made once for the same inputs:
 
@@ -22,7 +22,7 @@ deployment  the files, all settings, the consumed profiles, and the options of t
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from wsgiref.types import WSGIApplication
 
@@ -114,7 +114,7 @@ class Deployment:
     def queues(self) -> frozenset[Queue]:
         """The queues that the consumer reads, see :func:`fault_middleware.queues.queues`.
 
-        Empty if no profile has an event that records or clears something.
+        Empty if no profile has an event, but for those to ignore.
         """
         return frozenset(queues.queues(self.settings, self.consumed_profiles))
 
@@ -189,7 +189,7 @@ def deploy(
     local: Mapping[str, str] | None = None,
     source: str = "the arguments",
 ) -> Deployment:
-    """The deployment of a configuration; the same one each time in a process.
+    """The deployment of a configuration; for the same options the same one in a process.
 
     :param conf: parsed; our options are registered on it
     :param local: options of ``[fault_middleware]`` that win, as text
@@ -289,7 +289,12 @@ def _compete(made: Deployment, other: Deployment) -> bool:
         return False
     if made.settings.transport_url != other.settings.transport_url:
         return False
-    return not made.queues.isdisjoint(other.queues)
+    return not _names(made.queues).isdisjoint(_names(other.queues))
+
+
+def _names(found: Iterable[Queue]) -> set[str]:
+    """What the broker calls some queues; of a pool, those of all topics are one."""
+    return {queue.name for queue in found}
 
 
 def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:

@@ -32,10 +32,10 @@ _WORDS = ("message", "details", "exception")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Extraction:
-    """What a notification says: the rows to store, or why there are none.
+    """What a notification says: the rows to store, and what could not be used.
 
     :ivar action: one of :data:`ACTIONS`; ``ignore`` also for what could not be used
-    :ivar reason: for an event of ours that had to be ignored, else empty
+    :ivar reason: why an event of ours, or an instance of it, had to be ignored; else empty
     """
 
     action: str

@@ -34,8 +34,7 @@ def metrics_factory(
 ) -> WSGIApplication:
     """The paste factory of an application that shows Prometheus what was counted.
 
-    It takes the options of :func:`filter_factory` that name the configuration, from where that
-    takes them.
+    It takes the same ``oslo_config_`` options as :func:`filter_factory`, from the same places.
     """
     conf = _read(dict(global_conf or {}), local_conf)
 

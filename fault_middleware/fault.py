@@ -11,6 +11,7 @@ row                  of the table ``instance_faults``: a fault or a clearance, b
 fault                why an operation on an instance failed
 clearance            that the instance is well since, or gone
 own fault            what the service itself writes into a body; in profiles ``existing``
+member ``fault``     of the body: a fault, ours or an own one, as the caller may see it
 section ``fault``    of a profile: how a fault looks in a body, built as a ``presentation.Form``
 ``[filter:fault]``   a deployer's name for the filter in a paste file
 """
@@ -111,7 +112,8 @@ def make(
     :param details: text or a list of lines, e.g. a traceback; at most 65,535 bytes of UTF-8 are
         kept, the middle is cut out
     :param created: when the error happened; never later than now
-    :param message_id: what makes the report unique; without one, equal contents are one fault
+    :param message_id: what makes the report unique; without one, equal contents of the same time
+        are one fault
     :param problem: an RFC 9457 object; masked, and its longest texts are cut until it fits into
         65,535 bytes of JSON
     :param is_clearance: make a clearance, which hides the instance's faults up to ``created``

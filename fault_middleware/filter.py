@@ -28,8 +28,9 @@ from fault_middleware.text import CUT
 LIST_LIMIT = 4 * 1024 * 1024
 #: Seconds after which no further details are looked up for a list.
 LIST_SECONDS = 2.0
-#: A header of a response that shows every fault there is. A show without it has no filter in front
-#: of it, or its database did not answer.
+#: A header of a response that shows every fault there is. Without it, no filter is in front of the
+#: service, or it could not complete the response: the database did not answer, or a fault or the
+#: body could not be read.
 HEADER = ("X-Instance-Faults", "shown")
 
 _NOTHING = Visibility(show=False, details=False)
@@ -229,7 +230,7 @@ class FaultFilter:
         """The instances with a fault, ours or the service's own, as the caller may see it.
 
         The details of a fault that the service wrote are under the policy, whatever the path and
-        the query say. Who sees the rest of it the service has decided.
+        the query say. The service has decided who sees the rest of it.
         """
         viewer = self._policy.viewer(environ)
         shown = []

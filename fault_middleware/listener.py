@@ -101,7 +101,7 @@ def start(
 def listening_url(
     conf: cfg.ConfigOpts, settings: Settings
 ) -> oslo_messaging.TransportURL:
-    """The same as :func:`transport_url`, for a broker from which nothing gets lost.
+    """The same as :func:`transport_url`; refuses a broker from which notifications get lost.
 
     :raises ConfigurationError: naming the option, but no password
     """

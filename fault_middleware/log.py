@@ -3,8 +3,8 @@
 
 It looks at a record in the thread that logs, takes texts from it, and leaves the rest to the
 writer, which it shares with the notification driver. The service is never held up: the handler
-takes no lock, waits for nothing, raises nothing, and looks at no more records than a service has
-reason to log.
+does without the lock that handlers have, holds those of the writer and the metrics only for
+moments, raises nothing, and looks at no more records than a service has reason to log.
 """
 
 import functools

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may see a fault, and who may see its details.
 
-The rules are oslo.policy's, so operators change them where they change all others.  The answer is
-yes only when it is certain who asks and what the rule says; an error on the way is a no.
+The rules are oslo.policy's, so operators change them where they change all others.  For details
+the answer is yes only when it is certain who asks and what the rule says; an error on the way is a
+no.  A message is shown to everybody who may see the instance, unless a rule says otherwise.
 """
 
 import dataclasses

@@ -96,7 +96,10 @@ class Response:
     def call(
         self, application: WSGIApplication, environ: WSGIEnvironment
     ) -> None:
-        """Call the application, and hold its response if a fault can belong in it."""
+        """Call the application, and hold its response if it is one to hold.
+
+        Returns nothing: ``is_held`` says which it is.
+        """
         conditions = {}
         for key in _CONDITIONS:
             if key in environ:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retention: removes rows that are old, or of which an instance has too many.
 
-It goes from instance to instance in small steps, each with a commit of its own.  It never changes
-what an instance shows: the newest row stays if it is a fault, and a clearance goes after what it
-hides.  In the background, one process at a time does it; another goes on where it ended.
+It goes from instance to instance in small steps, each with a commit of its own.  What an instance
+shows does not change with age: the newest row stays if it is a fault, and with it those of the
+same request, one of which may be shown as the cause; a clearance goes after what it hides.  In the
+background, one process at a time does it; another goes on where it ended.
 
 The lease is kept by the database's clock.  A row is old when both that clock and ours say so: one
 wrong clock removes no young rows, and stops nobody.

@@ -59,7 +59,7 @@ class ParentLookup:
 class ParentFields:
     """Where an instance names its parent, the one it belongs to; ``within`` in a profile.
 
-    :ivar since: where its time begins; ``until``: where that ends
+    :ivar since: where it says when it began; ``until``: when it ended
     :ivar open_when: while the instance has these values, its time has no end
     """
 

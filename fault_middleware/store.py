@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of faults, as requests and notifications use it: faults in, the newest fault out.
 
-Rows are only ever inserted, so writers never wait for each other, and recording the same fault
-twice leaves one row.  A clearance is a row too.  Which row of an instance is shown follows from
-the rows alone (the greatest by ``created`` and ``id``), so the order in which they arrive does not
-matter.  What operators and the retention ask is in ``archive``.
+Rows are inserted and purged, and never changed, so writers never wait for each other, and
+recording the same fault twice leaves one row.  A clearance is a row too.  Which row of an instance
+is shown follows from the rows alone (the newest, or the cause of it), so the order in which they
+arrive does not matter.  What operators and the retention ask is in ``archive``.
 """
 
 import dataclasses

@@ -73,6 +73,42 @@ def test_a_cleared_instance_loses_its_old_faults_and_at_last_the_clearance(
     assert left(any_store) == []
 
 
+def test_the_cause_stays_with_the_newest_of_its_request(any_store):
+    now = clock.utcnow()
+    said = {"cause": 90, "waited": 89, "gave up": 88}
+    for number, (message, age) in enumerate(said.items()):
+        row = fault.make(
+            "trove",
+            "a",
+            message=message,
+            created=now - age * DAY,
+            request_id="req-1",
+            weight=39 - 10 * number,
+        )
+        any_store.record([row])
+    record(any_store, "a", 95)
+
+    assert purge(any_store, days=30) == 1
+    assert any_store.newest("trove", "a").message == "cause"
+
+
+def test_of_one_request_without_end_the_newest_stay(any_store):
+    now = clock.utcnow()
+    made = [
+        fault.make(
+            "trove",
+            "a",
+            message=f"{age}",
+            created=now - age * DAY,
+            request_id="req-1",
+        )
+        for age in range(40, 140)
+    ]
+    any_store.record(made)
+
+    assert purge(any_store, days=30) == 80
+
+
 def test_of_many_faults_the_newest_stay(any_store):
     record(any_store, "a", 5, 4, 3, 2, 1)
     record(any_store, "b", 1)

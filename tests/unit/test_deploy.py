@@ -312,6 +312,14 @@ def test_two_descriptions_of_one_service_are_refused_at_the_same_queues(
         deploy(conf, {"profiles": str(mine)}, "api-paste.ini")
 
 
+def test_a_pool_is_one_queue_whatever_the_topics(configure):
+    conf = configure(pool="faults")
+    deploy(conf, {"profiles": "trove", "topics": "one"})
+
+    with pytest.raises(ConfigurationError, match="trove and nova would"):
+        deploy(conf, {"profiles": "nova", "topics": "two"}, "api-paste.ini")
+
+
 def test_filters_that_read_the_same_queues_from_other_exchanges_are_refused(
     configure,
 ):

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which rows of an instance may be removed. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+# How many faults of one request stay, whatever their age, because one of them is shown. Beyond
+# that it is no longer one failure that several parts report.
+_MOST_CAUSES = 20
+
+
+def expired(
+    rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | None
+) -> list[str]:
+    """The ids of the rows that may go, in the order of the rows.
+
+    :param rows: id, instance_id, service, created, deleted and request_id of rows of some
+        instances, the oldest of each instance first
+    :param before: what happened earlier is to go; None for nothing
+    :param most: how many faults of an instance stay; None for all
+    """
+    faults: dict[tuple[str, str], int] = {}
+    newest_rows: dict[tuple[str, str], sa.Row[Any]] = {}
+    found: list[str] = []
+    for row in reversed(rows):
+        key = (row.service, row.instance_id)
+        newest = newest_rows.setdefault(key, row)
+        newer_faults = faults.setdefault(key, 0)
+        if not row.deleted:
+            faults[key] += 1
+        if newest is row and not row.deleted:
+            # It is shown, or may be, if newer ones of the instance were not looked at.
+            continue
+        is_surplus = most is not None and newer_faults >= most
+        is_old = before is not None and row.created < before
+        if is_old and _may_be_shown(row, newest, newer_faults):
+            is_old = False
+        if is_surplus or is_old:
+            found.append(row.id)
+    found.reverse()
+    return found
+
+
+def _may_be_shown(
+    row: sa.Row[Any], newest: sa.Row[Any], newer_faults: int
+) -> bool:
+    """Whether a fault may be shown in place of the newest one, as the cause of it."""
+    if newest.deleted or row.deleted or row.request_id is None:
+        return False
+    return row.request_id == newest.request_id and newer_faults < _MOST_CAUSES
