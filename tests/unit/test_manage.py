@@ -571,7 +571,7 @@ def test_a_shell_can_complete_commands():
     code, out, _ = run_manage("complete")
 
     assert code == 0
-    assert "cmds_fault='clear list purge record show'" in out
+    assert "cmds_fault='clear list purge record show top'" in out
 
 
 def test_a_fault_is_tried_for_the_first_of_a_list(write):

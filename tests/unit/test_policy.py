@@ -312,7 +312,7 @@ def test_a_filter_that_nobody_stands_before_is_an_error_in_the_log_once(
     for _ in range(3):
         sight(policy, {"REQUEST_METHOD": "GET"})
 
-    assert caplog.text.count(f"behind {voucher} in the pipeline") == 1
+    assert caplog.text.count(f"after {voucher} in the pipeline") == 1
 
 
 def errors(policy):
