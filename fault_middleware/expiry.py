@@ -35,13 +35,15 @@ def expired(
             # It is shown, or may be, if newer ones of the instance were not looked at.
             continue
         is_surplus = most is not None and newer_faults >= most
-        is_old = before is not None and row.created < before
-        if is_old and _may_be_shown(row, newest, newer_faults):
-            is_old = False
-        if is_surplus or is_old:
+        is_spared = _may_be_shown(row, newest, newer_faults)
+        if is_surplus or (_is_old(row, before) and not is_spared):
             found.append(row.id)
     found.reverse()
     return found
+
+
+def _is_old(row: sa.Row[Any], before: datetime | None) -> bool:
+    return before is not None and row.created < before
 
 
 def _may_be_shown(
