@@ -288,7 +288,10 @@ def _is_narrow() -> bool:
 def _rows(
     shown: Iterable[Shown], since: datetime | None
 ) -> list[dict[str, str]]:
-    """The table, the newest first; what has no time comes last."""
+    """The table, the newest first; what has no time comes last.
+
+    Of the same second, services come in the order of their names, whichever answered first.
+    """
     found = []
     for failed in shown:
         fault = failed.fault
@@ -297,6 +300,7 @@ def _rows(
         created = clock.parse_time(fault.created)
         if since is None or (created is not None and created >= since):
             found.append((created or datetime.min, _row(failed, fault)))
+    found.sort(key=lambda pair: (pair[1]["Service"], pair[1]["ID"]))
     found.sort(key=lambda pair: pair[0], reverse=True)
     return [row for _, row in found]
 
