@@ -7,8 +7,9 @@ is known from the report alone.  So rows can arrive in any order, and a look-up 
 cause.
 """
 
+import dataclasses
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from fault_middleware.fault import Fault
@@ -41,18 +42,20 @@ def weigh(kind: Kind, exceptions: int) -> int:
 def gives_way(row: Fault) -> bool:
     """Whether another fault of the same request may tell more than this one.
 
-    Rows of releases without weights, and clearances, do not give way.
+    One that says why, but shows no exception, gives way to one that does. Rows of releases without
+    weights, and clearances, do not give way.
     """
     if row.is_clearance or row.request_id is None or row.weight is None:
         return False
-    return row.weight < 10 * Kind.TEXT
+    return row.weight <= weigh(Kind.TEXT, 0)
 
 
 def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     """Of an instance's newest fault and other rows of it, the one that is nearest to the cause.
 
     Only faults of the same request count, and of those only what no clearance hides.  Of equals,
-    the first that happened is the cause of the others.
+    the first that happened is the cause of the others.  Where it has no details, it gets those of
+    the next one that has some: an administrator wants the traceback, whoever reported it.
     """
     rows = list(others)
     cleared = [row.created for row in rows if row.is_clearance]
@@ -62,7 +65,19 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
         is_hidden = row.is_clearance or row.created <= cleared_until
         if row.request_id == newest.request_id and not is_hidden:
             candidates.append(row)
-    return min(candidates, key=_order)
+    candidates.sort(key=_order)
+    return _with_details(candidates)
+
+
+def _with_details(candidates: Sequence[Fault]) -> Fault:
+    """The first of the candidates, with the first details that any of them has."""
+    chosen = candidates[0]
+    if chosen.details:
+        return chosen
+    for row in candidates:
+        if row.details:
+            return dataclasses.replace(chosen, details=row.details)
+    return chosen
 
 
 def _order(row: Fault) -> tuple[int, datetime, str]:

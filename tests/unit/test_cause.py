@@ -40,7 +40,8 @@ def test_the_kind_counts_before_the_length_of_the_chain():
     [
         (make("no more hosts", 0, SYMPTOM), True),
         (make("RuntimeError", 0, NAME), True),
-        (make("refused", 0, cause.weigh(Kind.TEXT, 0)), False),
+        (make("refused", 0, cause.weigh(Kind.TEXT, 0)), True),
+        (make("refused", 0, TEXT), False),
         (make("of an older release", 0, None), False),
         (make("of no request", 0, SYMPTOM, request_id=None), False),
         (make("", 0, None, is_clearance=True), False),
@@ -81,3 +82,28 @@ def test_the_cause_is_shown_before_the_symptom_in_any_order(others, message):
 
     for order in itertools.permutations([newest, *others]):
         assert cause.nearest(newest, order).message == message
+
+
+def test_a_text_without_a_traceback_gives_way_to_one_with_it():
+    told = make("It could not be made.", 1, cause.weigh(Kind.TEXT, 0))
+    logged = make("No certificates.", 0, TEXT, details="OSError: disk full")
+
+    assert cause.nearest(told, [told, logged]) == logged
+
+
+def test_the_cause_gets_the_details_that_another_report_has():
+    told = make("It could not be made.", 1, cause.weigh(Kind.TEXT, 0))
+    logged = make("OSError", 0, NAME, details="OSError: disk full")
+
+    shown = cause.nearest(told, [logged, told])
+
+    assert shown.message == "It could not be made."
+    assert shown.details == "OSError: disk full"
+    assert shown.id == told.id
+
+
+def test_details_of_its_own_stay():
+    told = make("refused", 1, cause.weigh(Kind.TEXT, 0), details="by host 7")
+    logged = make("OSError", 0, NAME, details="OSError: disk full")
+
+    assert cause.nearest(told, [logged, told]) == told

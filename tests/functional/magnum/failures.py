@@ -278,7 +278,7 @@ TOGETHER = [
     Failure(
         "create without certificates",
         _create_without_certificates,
-        "certificates",
+        "Disk full (node7)",
         "The certificates of the cluster could not be made.",
     ),
     Failure(
