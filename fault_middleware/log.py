@@ -7,6 +7,7 @@ does without the lock that handlers have, holds those of the writer and the metr
 moments, raises nothing, and looks at no more records than a service has reason to log.
 """
 
+import collections
 import functools
 import logging
 import os
@@ -15,6 +16,7 @@ import time
 from collections.abc import Sequence
 
 from fault_middleware import configuration, log_record, log_rule
+from fault_middleware.allowance import Allowance
 from fault_middleware.deploy import Deployment, deploy
 from fault_middleware.fault import Fault
 from fault_middleware.log_place import AmbiguousError
@@ -30,16 +32,17 @@ LOG = logging.getLogger(__name__)
 
 # Our own records are nobody's fault.
 _OWN_LOGGERS = "fault_middleware"
-# How many records may be looked at in a moment, and how many a second after that. Most take less
-# than these seconds of a processor. One that takes longer, because of a huge traceback, counts as
-# several: so a service that logs without end costs us a thirtieth of a processor.
+# How many records may be looked at in a moment, and how many a second after that: so a service
+# that logs without end costs us a thirtieth of a processor.
 _BURST = 500
 _PER_SECOND = 100
-_SECONDS_OF_ONE = 0.0003
 # Names of loggers are few; a service that makes them up does not fill the memory.
 _MOST_SOURCES = 2000
 # Seconds until a configuration that could not be read is tried again.
 _SECONDS_TO_RETRY = 10
+# How many records may wait for a configuration that is being read. They keep their frames alive
+# for as long as that takes, which is less than a second.
+_MOST_WAITING = 100
 
 _Meant = tuple[Profile, LogRule]
 
@@ -69,6 +72,12 @@ class Handler(logging.Handler):
         self._inside = threading.local()
         self._try_again = 0.0
         self._complaint = ""
+        # The process in which a thread reads the configuration; a fork has no such thread.
+        self._loading_process: int | None = None
+        self._waiting: collections.deque[logging.LogRecord] = (
+            collections.deque()
+        )
+        self._missed = 0
         # Failures without a notification are not logged below this level.
         self.setLevel(max(self.level, logging.WARNING))
         if deployment is not None:
@@ -199,15 +208,52 @@ class Handler(logging.Handler):
 
     def _load_again(self, record: logging.LogRecord) -> bool:
         """Load the configuration, which may not have been parsed when this was made."""
-        is_ours = record.name.partition(".")[0] == _OWN_LOGGERS
-        if is_ours or time.monotonic() < self._try_again:
+        if record.name.partition(".")[0] == _OWN_LOGGERS:
             return False
-        # First, since to load may log too.
+        if self._loading_process == os.getpid():
+            self._wait(record)
+            return False
+        if time.monotonic() < self._try_again:
+            return False
+        # First, since to load may log too, and so may other threads meanwhile.
+        self._loading_process = os.getpid()
         self._try_again = time.monotonic() + _SECONDS_TO_RETRY
-        self._load()
+        try:
+            self._load()
+        finally:
+            self._loading_process = None
         if self._deployment is None:
+            self._waiting.clear()
             LOG.error("The log handler records nothing: %s", self._complaint)
-        return self._deployment is not None
+            return False
+        self._take_waiting()
+        return True
+
+    def _wait(self, record: logging.LogRecord) -> None:
+        """Keep a record until the configuration is read, unless too many are kept."""
+        if len(self._waiting) >= _MOST_WAITING:
+            self._missed += 1
+            return
+        self._waiting.append(record)
+        # The last look at what waits may have been just before.
+        if self._deployment is not None:
+            self._take_waiting()
+
+    def _take_waiting(self) -> None:
+        """Take the records that waited for the configuration, and count those that could not."""
+        assert self._deployment is not None  # noqa: S101 whoever calls has looked
+        while self._waiting:
+            try:
+                record = self._waiting.popleft()
+            except IndexError:
+                # Another thread was faster.
+                break
+            self.emit(record)
+        if self._missed:
+            self._deployment.metrics.log_records.inc(
+                Outcome.TOO_MANY, self._missed
+            )
+            self._missed = 0
 
     def _load(self) -> None:
         try:
@@ -236,37 +282,6 @@ class Handler(logging.Handler):
             self._deployment.metrics.error(
                 Site.LOG, "a log record is lost", exc
             )
-
-
-class Allowance:
-    """How many records may still be looked at.
-
-    :param burst: how many at once
-    :param per_second: how many more each second
-    """
-
-    def __init__(self, burst: float, per_second: float) -> None:
-        self._burst = burst
-        self._per_second = per_second
-        self._left = burst
-        self._counted = time.monotonic()
-
-    def take(self) -> bool:
-        """Take one, if there is one."""
-        # Without a lock: threads that race may look at a few more.
-        now = time.monotonic()
-        self._left = min(
-            self._burst, self._left + (now - self._counted) * self._per_second
-        )
-        self._counted = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-    def charge(self, seconds: float) -> None:
-        """Take more, if the one that was taken last took so long of a processor."""
-        self._left -= max(seconds / _SECONDS_OF_ONE - 1, 0)
 
 
 def attach(deployment: Deployment) -> None:

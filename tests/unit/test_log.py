@@ -602,3 +602,32 @@ def test_without_a_configuration_it_says_so_once(caplog):
 
     (line,) = [text for text in caplog.messages if "records nothing" in text]
     assert "connection is not set" in line
+
+
+@pytest.mark.parametrize(("meanwhile", "lost"), [(5, 0), (100, 0), (130, 30)])
+def test_what_is_logged_while_the_configuration_is_read_waits(
+    handler, monkeypatch, meanwhile, lost
+):
+    late = log.Handler()
+    record = LOG.makeRecord(
+        LOG.name, logging.ERROR, "f", 1, "it failed", (), None
+    )
+    record.resource = f"[volume-{VOLUME}] "
+
+    def log_meanwhile():
+        for _ in range(meanwhile):
+            late.handle(record)
+
+    def read_slowly(conf):
+        other = threading.Thread(target=log_meanwhile)
+        other.start()
+        other.join()
+        return handler.deployment
+
+    monkeypatch.setattr(log, "deploy", read_slowly)
+    late.handle(record)
+
+    assert counts(handler) == {
+        f"log_records_total[taken]={1 + meanwhile - lost}",
+        *([f"log_records_total[too many]={lost}"] if lost else []),
+    }
