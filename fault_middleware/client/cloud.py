@@ -206,13 +206,13 @@ class Cloud:
             path = resource.list_all_path
             query.update(resource.service.all_query)
             headers = resource.service.all_headers
-        url: str | None = self._url(resource, path, {})
-        if query:
-            url = f"{url}?{urllib.parse.urlencode(query)}"
+        first_url = self._url(resource, path, {})
+        url: str | None = _with(first_url, query)
         for _ in range(_MOST_PAGES):
             page = None if url is None else self._get(resource, url, headers)
             if page is None:
                 return
+            asked = url
             things = at(page.body, resource.members_path)
             if not isinstance(things, list):
                 raise RefusedError(
@@ -222,6 +222,11 @@ class Cloud:
                 if isinstance(thing, Mapping):
                     yield Shown(resource, thing, page.is_filtered)
             url = page.next_url
+            if resource.is_paged_by_id and things:
+                last_id = resource.id_of(things[-1])
+                after = _with(first_url, {**query, "marker": last_id})
+                # A service that does not know the marker would begin again for ever.
+                url = None if after == asked else after
 
     def _url(
         self, resource: Resource, path: str, values: Mapping[str, Any]
@@ -279,6 +284,11 @@ class Cloud:
         if link:
             link = _beside(self._root(resource), link)
         return _Page(body, link, _HEADER in answer.headers)
+
+
+def _with(url: str, query: Mapping[str, str]) -> str:
+    """An address with parameters, if there are any."""
+    return f"{url}?{urllib.parse.urlencode(query)}" if query else url
 
 
 def _names_only_the_id(path: str) -> bool:

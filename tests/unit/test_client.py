@@ -38,6 +38,8 @@ VOLUME = str(uuid.uuid4())
 BACKUP = str(uuid.uuid4())
 STACK = str(uuid.uuid4())
 FOREIGN = str(uuid.uuid4())
+RECOVERY = str(uuid.uuid4())
+LATER = str(uuid.uuid4())
 
 
 class Api:
@@ -117,10 +119,24 @@ def heat(host):
     }
 
 
+def masakari(host):
+    """Two pages of notifications, whose links Masakari does not give."""
+    first = {"notification_uuid": RECOVERY, "type": "VM", "status": "failed"}
+    last = {**first, "notification_uuid": LATER}
+    return {
+        "/notifications": {"notifications": [first]},
+        f"/notifications?marker={RECOVERY}": {"notifications": [last]},
+        f"/notifications?marker={LATER}": {"notifications": []},
+        f"/notifications/{RECOVERY}": {"notification": first},
+        f"/notifications/{LATER}": {"notification": last},
+    }
+
+
 SERVICES = {
     "nova": ("compute", "/v2.1", nova),
     "cinder": ("block-storage", "/v3", cinder),
     "heat": ("orchestration", "/v1", heat),
+    "masakari": ("instance-ha", "/v1", masakari),
 }
 
 
@@ -134,7 +150,7 @@ class World:
         file = write_configuration(
             tmp_path / "x.conf",
             url,
-            profiles="nova,cinder,heat",
+            profiles="nova,cinder,heat,masakari",
             history="true",
         )
         self.conf = parse(file)
@@ -246,6 +262,27 @@ def test_a_service_that_is_down_is_said_and_the_others_are_listed(failed):
     assert len(json.loads(ended.stdout)) == 3
     assert ended.stderr.startswith("stack: ")
     assert strict.returncode == 1
+
+
+def test_a_list_without_links_is_asked_for_what_comes_after_its_last(world):
+    world.fail("masakari", RECOVERY, "The server could not be started.")
+    world.fail("masakari", LATER, "Nova does not know the server.")
+
+    rows = world.list("--service", "masakari")
+
+    assert {row["ID"] for row in rows} == {RECOVERY, LATER}
+
+
+def test_a_list_that_begins_again_is_read_once(world):
+    bodies = world.apis["masakari"].bodies
+    world.fail("masakari", RECOVERY, "The server could not be started.")
+    # It does not know the marker.
+    bodies[f"/notifications?marker={RECOVERY}"] = bodies["/notifications"]
+
+    world.list("--service", "masakari")
+
+    asked = world.apis["masakari"].asked
+    assert asked.count(f"/notifications?marker={RECOVERY}") == 1
 
 
 def test_a_next_page_at_another_address_is_not_asked(failed):
