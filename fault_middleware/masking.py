@@ -102,7 +102,7 @@ class Masker:
         pieces: list[str] = []
         end = 0
         searched = lower if rule.ignores_case else text
-        for match in rule.pattern.finditer(searched):
+        for match in rule.regex.pattern.finditer(searched):
             start, stop = rule.secret(match)
             secret = text[start:stop]
             if secret in ("", MASK):
@@ -220,9 +220,9 @@ def _has_needed(rule: Rule, lower: str, searched: dict[str, bool]) -> bool:
     if rule.needs is None:
         return True
     # To hash a pattern takes as long as to search a short text.
-    regex = rule.needs.pattern
+    regex = rule.needs.text
     if regex not in searched:
-        match = rule.needs.search(lower)
+        match = rule.needs.pattern.search(lower)
         searched[regex] = match is not None
     return searched[regex]
 

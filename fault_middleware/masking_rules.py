@@ -14,12 +14,36 @@ _PART = re.compile(r"(?<!P)<(\w+)>")
 Place = tuple[str | int, ...]
 
 
+class Regex:
+    """A regular expression that is compiled when it is first needed.
+
+    Most texts have the keywords of few rules, and compiling all of them takes 70 ms, for which the
+    first fault of a process would have to wait.
+
+    :ivar text: as it is written
+    """
+
+    __slots__ = ("_flags", "_pattern", "text")
+
+    def __init__(self, text: str, flags: int = 0) -> None:
+        self.text = text
+        self._flags = flags
+        self._pattern: re.Pattern[str] | None = None
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What searches; raises what :func:`re.compile` does."""
+        if self._pattern is None:
+            self._pattern = re.compile(self.text, self._flags)
+        return self._pattern
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rule:
     """A shape that secrets have.
 
-    :ivar ignores_case: the pattern is for the text in lower case
-    :ivar group: the group of the pattern that is the secret; 0 for the first that took part in a
+    :ivar ignores_case: the regex is for the text in lower case
+    :ivar group: the group of the regex that is the secret; 0 for the first that took part in a
         match, or the whole match where there are no groups
     :ivar entropy: bits for each character below which a match is not a secret
     :ivar needs: is found in the lower case of every text in which the rule finds something
@@ -27,17 +51,17 @@ class Rule:
 
     id: str
     keywords: frozenset[str]
-    pattern: re.Pattern[str]
+    regex: Regex
     ignores_case: bool = False
     group: int = 0
     entropy: float = 0.0
-    needs: re.Pattern[str] | None = None
+    needs: Regex | None = None
 
     def secret(self, match: re.Match[str]) -> tuple[int, int]:
         """Where the secret of a match begins and ends."""
         if self.group:
             return match.span(self.group)
-        for group in range(1, self.pattern.groups + 1):
+        for group in range(1, match.re.groups + 1):
             if match[group]:
                 return match.span(group)
         return match.span()
@@ -103,8 +127,10 @@ def make(shipped: Mapping[str, Any], added: Mapping[str, Any]) -> RuleBook:
     :raises RuleError: when one of those that were added cannot be used
     """
     parts = _Parts(shipped["parts"])
-    rules = list(_compile_rules(shipped["rules"], parts))
-    rules += _compile_rules(added.get("rules", []), parts)
+    rules = list(_read_rules(shipped["rules"], parts))
+    for number, rule in enumerate(_read_rules(added.get("rules", []), parts)):
+        _check(rule, number)
+        rules.append(rule)
     extend = added.get("extend", {})
     kept = _without(extend.get("disabledRules", []), rules)
     own = _compile_exceptions(shipped["allowlists"], parts)
@@ -174,30 +200,31 @@ def _any_of(words: Iterable[str]) -> str:
     return "|".join(alternatives)
 
 
-def _compile_rules(
+def _read_rules(
     data: Iterable[Mapping[str, Any]], parts: _Parts
 ) -> Iterator[Rule]:
-    for number, rule in enumerate(data):
-        regex = parts.fill(rule["regex"])
-        place: Place = ("rules", number, "regex")
-        pattern, ignores_case = _compile(regex, place)
-        group = rule.get("secretGroup", 0)
-        if group > pattern.groups:
-            what = f"the regex has {pattern.groups} groups, so there is no group {group}"
-            place = ("rules", number, "secretGroup")
-            raise RuleError(place, what)
+    for rule in data:
+        regex, ignores_case = _read_regex(parts.fill(rule["regex"]))
         needs = None
         if "needs" in rule:
-            needs = re.compile(parts.fill(rule["needs"]), re.VERBOSE)
+            needs = Regex(parts.fill(rule["needs"]), re.VERBOSE)
         yield Rule(
             id=rule["id"],
             keywords=parts.keywords(rule["keywords"]),
-            pattern=pattern,
+            regex=regex,
             ignores_case=ignores_case,
-            group=group,
+            group=rule.get("secretGroup", 0),
             entropy=rule.get("entropy", 0.0),
             needs=needs,
         )
+
+
+def _check(rule: Rule, number: int) -> None:
+    """Find now what is wrong with a rule of a deployer's, and not when it is first needed."""
+    pattern = _compiled(rule.regex, ("rules", number, "regex"))
+    if rule.group > pattern.groups:
+        what = f"the regex has {pattern.groups} groups, so there is no group {rule.group}"
+        raise RuleError(("rules", number, "secretGroup"), what)
 
 
 def _compile_exceptions(
@@ -212,15 +239,15 @@ def _compile_exceptions(
             patterns = matches
         for position, regex in enumerate(allowlist.get("regexes", [])):
             place = ("allowlists", number, "regexes", position)
-            pattern = _compile_one(parts.fill(regex), place)
+            pattern = _compiled(Regex(parts.fill(regex)), place)
             patterns.append(pattern)
         for word in allowlist.get("stopwords", []):
             stopwords.append(word.lower())
     return Exceptions(secrets, matches, stopwords)
 
 
-def _compile(regex: str, place: Place) -> tuple[re.Pattern[str], bool]:
-    """A pattern, and whether it is for a text in lower case.
+def _read_regex(regex: str) -> tuple[Regex, bool]:
+    """A regex, and whether it is for a text in lower case.
 
     Python finds a pattern without regard to case several times as slowly. So one that has no
     upper-case letters, but the flag for that, is found in the text in lower case.
@@ -230,19 +257,17 @@ def _compile(regex: str, place: Place) -> tuple[re.Pattern[str], bool]:
     if leading is not None:
         flags = leading[1]
     if "i" not in flags or _UPPER_CASE.search(regex):
-        pattern = _compile_one(regex, place)
-        return pattern, False
+        return Regex(regex), False
     rest = _LEADING_FLAGS.sub("", regex, count=1)
     others = flags.replace("i", "")
     if others:
         rest = f"(?{others}){rest}"
-    pattern = _compile_one(rest, place)
-    return pattern, True
+    return Regex(rest), True
 
 
-def _compile_one(regex: str, place: Place) -> re.Pattern[str]:
+def _compiled(regex: Regex, place: Place) -> re.Pattern[str]:
     try:
-        return re.compile(regex)
+        return regex.pattern
     except (re.error, RecursionError, OverflowError) as exc:
         raise RuleError(
             place, f"not a regular expression of Python: {exc}"
