@@ -46,12 +46,14 @@ _ORIGIN = re.compile(
 )
 # What the log of Ansible has before each line.
 _STAMP = re.compile(
-    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=\S+ ?[A-Z]*\| ?",
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=[^\s|]*+ ?[A-Z]*+\| ?",
     re.MULTILINE,
 )
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # A result in YAML is not larger; reading it takes a second for each MiB.
 _LONGEST_YAML = 256 * 1024
+# Of so many pairs of a task and a failure, or its host, none is compared: it would take seconds.
+_MOST_COMPARED = 10**6
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -260,7 +262,7 @@ def _name_tasks(failures: list[Failure], tasks: list[_Task], err: str) -> None:
     of_host: dict[str, list[Failure]] = {}
     for failure in failures:
         of_host.setdefault(failure.host, []).append(failure)
-    if len(of_host) * len(tasks) > 10**6:
+    if len(of_host) * len(tasks) > _MOST_COMPARED:
         return
     for host, own in of_host.items():
         possible = [
@@ -279,6 +281,8 @@ def _name_by_origin(
     lines = [line for line, _ in _read_lines(err) if line["host"]]
     if len(lines) != len(failures):
         return  # items of a loop: which line is which failure is not certain
+    if len(failures) * len(tasks) > _MOST_COMPARED:
+        return
     begin = 0
     for failure, line in zip(failures, lines, strict=True):
         names = _ORIGIN.findall(err, begin, line.start())

@@ -676,6 +676,7 @@ def test_texts_and_their_number_are_bounded():
         b"fatal: [h]: FAILED! =>\n  a: &a [x]\n" + b"  - *a\n\n" * (1 << 18),
         b"\nOrigin: x\n\n" + b"1 - name: x\n" * (1 << 17),
         b"2026-11-26 13:12:11,895 p=1 u=a n=b | " * (1 << 15),
+        b"\n2026-11-26 13:12:11,895 p=1 u=a n=" + b"A" * (1 << 18),
         b"x...\n  h failed | msg: x" + b" | " * (1 << 18),
         b"\nok: [a]\n\nTASK [a] ***\n" * (1 << 14),
     ],
@@ -690,6 +691,16 @@ def test_junk_is_read_and_left_alone(junk, stream):
 
     assert error.detail.startswith("VDU1: ")
     assert len(str(error)) < 10**6
+
+
+def test_of_very_many_failures_apart_from_very_many_tasks_none_is_named():
+    number = 1 << 15
+    out = "".join(f"\nTASK [a{at}] {STARS}\n" for at in range(number + 1))
+    origin = "Origin: /x.yml:5:7\n\n5 - name: b\n  ^ column 7\n\n"
+
+    error = read(out, (origin + fatal(msg="x")) * number)
+
+    assert error.detail.startswith("VDU1: a task failed on vdu1: x")
 
 
 @given(
