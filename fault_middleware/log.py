@@ -20,7 +20,12 @@ from fault_middleware.allowance import Allowance
 from fault_middleware.deploy import Deployment, deploy
 from fault_middleware.fault import Fault
 from fault_middleware.log_place import AmbiguousError
-from fault_middleware.log_record import Failure, Sighting
+from fault_middleware.log_record import (
+    Failure,
+    Sighting,
+    Surroundings,
+    surroundings,
+)
 from fault_middleware.log_rule import LogRule
 from fault_middleware.metrics import Outcome, Site
 from fault_middleware.options import ConfigurationError
@@ -45,6 +50,7 @@ _SECONDS_TO_RETRY = 10
 _MOST_WAITING = 100
 
 _Meant = tuple[Profile, LogRule]
+_Kept = tuple[logging.LogRecord, Surroundings]
 
 
 class Handler(logging.Handler):
@@ -74,9 +80,7 @@ class Handler(logging.Handler):
         self._complaint = ""
         # The process in which a thread reads the configuration; a fork has no such thread.
         self._loading_process: int | None = None
-        self._waiting: collections.deque[logging.LogRecord] = (
-            collections.deque()
-        )
+        self._waiting: collections.deque[_Kept] = collections.deque()
         self._missed = 0
         # Failures without a notification are not logged below this level.
         self.setLevel(max(self.level, logging.WARNING))
@@ -116,19 +120,23 @@ class Handler(logging.Handler):
     def _look_at(self, record: logging.LogRecord) -> None:
         if self._deployment is None and not self._load_again(record):
             return
+        self._take_one(record, None)
+
+    def _take_one(
+        self, record: logging.LogRecord, kept: Surroundings | None
+    ) -> None:
+        """Take a record that this thread logs, or one that was kept with what surrounded it."""
         rules = self._rules_for(record)
         # What we do here may log too.
         if not rules or getattr(self._inside, "busy", False):
             return
         self._inside.busy = True
         try:
-            self._take(rules, record)
+            self._take(rules, Sighting(record, kept))
         finally:
             self._inside.busy = False
 
-    def _take(
-        self, rules: Sequence[_Meant], record: logging.LogRecord
-    ) -> None:
+    def _take(self, rules: Sequence[_Meant], sighting: Sighting) -> None:
         """Look at a record that a rule may match, unless there are too many of them."""
         assert self._deployment is not None  # noqa: S101 _look_at() has looked
         metrics = self._deployment.metrics
@@ -140,17 +148,14 @@ class Handler(logging.Handler):
             return
         begin = time.thread_time()
         try:
-            self._look(rules, record)
+            self._look(rules, sighting)
         finally:
             self._allowance.charge(time.thread_time() - begin)
 
-    def _look(
-        self, rules: Sequence[_Meant], record: logging.LogRecord
-    ) -> None:
+    def _look(self, rules: Sequence[_Meant], sighting: Sighting) -> None:
         """Find the rule that matches a record, and do what it says."""
         assert self._deployment is not None  # noqa: S101 _look_at() has looked
         metrics = self._deployment.metrics
-        sighting = Sighting(record)
         for profile, rule in rules:
             seen = rule.see(sighting)
             if rule.matches(seen):
@@ -234,7 +239,8 @@ class Handler(logging.Handler):
         if len(self._waiting) >= _MOST_WAITING:
             self._missed += 1
             return
-        self._waiting.append(record)
+        # Whose fault it is shows in the thread that logs, which will not look at it.
+        self._waiting.append((record, surroundings()))
         # The last look at what waits may have been just before.
         if self._deployment is not None:
             self._take_waiting()
@@ -244,11 +250,14 @@ class Handler(logging.Handler):
         assert self._deployment is not None  # noqa: S101 whoever calls has looked
         while self._waiting:
             try:
-                record = self._waiting.popleft()
+                record, kept = self._waiting.popleft()
             except IndexError:
                 # Another thread was faster.
                 break
-            self.emit(record)
+            try:
+                self._take_one(record, kept)
+            except Exception as exc:
+                self._note_error(exc)
         if self._missed:
             self._deployment.metrics.log_records.inc(
                 Outcome.TOO_MANY, self._missed

@@ -31,6 +31,7 @@ _LONGEST_TEXT = 8192
 # Where an attribute is kept: under its name, as versioned objects have it, or as older releases of
 # oslo.context do, behind a property.
 _FIELD_PREFIXES = ("", "_obj_", "_")
+_ANY_MODULE = re.compile(r"(?s:.*)")
 # A class's bases and members, whatever its metaclass makes of such a question.
 _BASES: Callable[[type], tuple[type, ...]] = vars(type)["__mro__"].__get__
 _MEMBERS: Callable[[type], Mapping[str, Any]] = vars(type)["__dict__"].__get__
@@ -48,28 +49,53 @@ class Call:
     values: Mapping[str, Any]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What surrounds a record while it is logged, for a look at it later or in another thread.
+
+    :ivar context: the thread's oslo.context
+    :ivar handled: the exception that is being handled, as ``sys.exc_info()`` has it
+    :ivar calls: the functions that are running, of all modules, the outermost first
+    """
+
+    context: object
+    handled: Any
+    calls: Sequence[Call]
+
+
+def surroundings() -> Surroundings:
+    """What surrounds a record that this thread is logging."""
+    return Surroundings(
+        oslo_context.get_current(), sys.exc_info(), _running(_ANY_MODULE)
+    )
+
+
 class Sighting:
     """A log record and what surrounds it. Made while it is logged, and not kept.
 
+    :param kept: what surrounded it, where it is not being logged by this thread now
     :ivar record: the record
     :ivar context: the oslo.context of the request that is served, if there is one
     """
 
-    def __init__(self, record: logging.LogRecord) -> None:
+    def __init__(
+        self, record: logging.LogRecord, kept: Surroundings | None = None
+    ) -> None:
         self.record = record
-        self.context: object = (
-            vars(record).get("context") or oslo_context.get_current()
-        )
+        self.context: object = vars(record).get("context")
+        if not self.context:
+            self.context = kept.context if kept else oslo_context.get_current()
+        self._kept = kept
         self._calls: dict[re.Pattern[str], list[Call]] = {}
 
     def handling(self) -> "Sighting":
         """The same with the exception that is being handled, where the record has none."""
-        handled = sys.exc_info()
+        handled = self._kept.handled if self._kept else sys.exc_info()
         if self.exception is not None or handled[1] is None:
             return self
         record = copy.copy(self.record)
         record.exc_info = handled
-        return Sighting(record)
+        return Sighting(record, self._kept)
 
     def within(
         self, paths: Sequence[str], modules: re.Pattern[str]
@@ -82,7 +108,7 @@ class Sighting:
             for path in paths:
                 context = follow(call.values, path)
                 if text_at(context, "request_id"):
-                    found = Sighting(self.record)
+                    found = Sighting(self.record, self._kept)
                     found.context = context
                     return found
         return self
@@ -102,14 +128,21 @@ class Sighting:
     def calls(self, modules: re.Pattern[str]) -> Sequence[Call]:
         """The functions that were running in some modules, the outermost first.
 
-        After those of this thread come those that the exception came through.
+        After those of the thread that logs come those that the exception came through.
 
         :param modules: matches the modules' names
         """
         if modules not in self._calls:
-            running = _running(modules)
+            running = self._running(modules)
             self._calls[modules] = running + _passed(self.record, modules)
         return self._calls[modules]
+
+    def _running(self, modules: re.Pattern[str]) -> list[Call]:
+        if self._kept is None:
+            return _running(modules)
+        return [
+            call for call in self._kept.calls if modules.fullmatch(call.module)
+        ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from fault_middleware.deploy import deploy
 from tests.fixtures import close, make_store, rows, wait_until
 
 VOLUME = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
+OTHER_VOLUME = "5f15e2a3-b556-4cd7-8ce4-e893e533dba2"
 REQUEST = "req-5f15e2a3-b556-4cd7-8ce4-e893e533dba9"
 PROFILE = """\
 service: volumes
@@ -133,9 +134,9 @@ def test_the_owner_reads_a_class_where_there_is_no_sentence(handler, store):
     assert rows(store)[0]["message"] == "KeyError"
 
 
-def log_without_exception(logger):
+def log_without_exception(logger, volume=None):
     try:
-        extend({"id": VOLUME})
+        extend(volume or {"id": VOLUME})
     except OSError:
         logger.error("Extend volume failed")
 
@@ -615,6 +616,7 @@ def test_what_is_logged_while_the_configuration_is_read_waits(
     record.resource = f"[volume-{VOLUME}] "
 
     def log_meanwhile():
+        context.RequestContext(user_id="bob", overwrite=True)
         for _ in range(meanwhile):
             late.handle(record)
 
@@ -631,3 +633,38 @@ def test_what_is_logged_while_the_configuration_is_read_waits(
         f"log_records_total[taken]={1 + meanwhile - lost}",
         *([f"log_records_total[too many]={lost}"] if lost else []),
     }
+
+
+@pytest.mark.parametrize(
+    ("logger", "log_it"),
+    [("volumes.late", log_failure), ("terse", log_without_exception)],
+)
+def test_what_waits_is_the_fault_of_whom_its_own_thread_served(
+    handler, store, monkeypatch, logger, log_it
+):
+    late = log.Handler()
+    # Not where the handler of the fixture has it too.
+    monkeypatch.setattr(logging.getLogger(logger), "propagate", False)
+    monkeypatch.setattr(logging.getLogger(logger), "handlers", [late])
+
+    def serve_another():
+        context.RequestContext(
+            user_id="bob", project_id="p2", request_id="req-2", overwrite=True
+        )
+        log_it(volume={"id": OTHER_VOLUME}, logger=logging.getLogger(logger))
+
+    def read_slowly(conf):
+        other = threading.Thread(target=serve_another)
+        other.start()
+        other.join()
+        return handler.deployment
+
+    monkeypatch.setattr(log, "deploy", read_slowly)
+    log_it(volume={"id": VOLUME}, logger=logging.getLogger(logger))
+
+    wait_until(lambda: len(rows(store)) == 2)
+    assert {
+        (row["instance_id"], row["request_id"], row["project_id"])
+        for row in rows(store)
+    } == {(VOLUME, REQUEST, "p1"), (OTHER_VOLUME, "req-2", "p2")}
+    assert all("no space on" in row["details"] for row in rows(store))
