@@ -9,6 +9,7 @@ arrive does not matter.  What operators and the retention ask is in ``archive``.
 
 import dataclasses
 import itertools
+import math
 import os
 import time
 import uuid
@@ -90,7 +91,7 @@ class Store:
         values = {"service": service, "instance_id": instance_id}
         with self._breaker.call(f"{service} {instance_id}"):
             rows = self._read(statements.NEWEST, values)
-            rows = self._causes(service, rows)
+            rows = self._causes(service, rows, math.inf)
         return _row_of(instance_id, rows)
 
     def newest_between(
@@ -128,10 +129,9 @@ class Store:
         end = time.monotonic() + self._lookup_timeout
         with self._breaker.call(f"{service} {next(iter(wanted))}"):
             for chunk in _chunks(wanted):
-                if time.monotonic() > end:
-                    raise TimeoutError(f"{len(wanted)} look-ups took too long")
+                _refuse_after(end)
                 newest = self._newest_rows(service, chunk, with_details)
-                for row in self._causes(service, newest, with_details):
+                for row in self._causes(service, newest, end, with_details):
                     if row.instance_id in wanted:
                         found[row.instance_id] = row
         return found
@@ -222,12 +222,20 @@ class Store:
         return self._read(statement, {"service": service, **_numbered(ids)})
 
     def _causes(
-        self, service: str, newest: Sequence[Fault], with_details: bool = True
+        self,
+        service: str,
+        newest: Sequence[Fault],
+        end: float,
+        with_details: bool = True,
     ) -> list[Fault]:
-        """The newest row of each instance, or another of the same request that tells more."""
+        """The newest row of each instance, or another of the same request that tells more.
+
+        :param end: when the last look-up may begin, by time.monotonic(); TimeoutError after that
+        """
         shown = {row.instance_id: row for row in newest}
         poor = [row for row in newest if cause.gives_way(row)]
         for begin in range(0, len(poor), statements.MOST_REQUESTS):
+            _refuse_after(end)
             some = poor[begin : begin + statements.MOST_REQUESTS]
             others = self._of_same_requests(service, some, with_details)
             for row in some:
@@ -273,6 +281,12 @@ class Store:
                 self.reader, statement, statements.COLUMNS
             )
         return lookups[statement]
+
+
+def _refuse_after(end: float) -> None:
+    """TimeoutError where a moment of time.monotonic() has passed: one more look-up is too many."""
+    if time.monotonic() > end:
+        raise TimeoutError("the look-ups of one request took too long")
 
 
 def _abandon(engine: sa.Engine) -> None:

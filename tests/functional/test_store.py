@@ -209,9 +209,12 @@ def test_many_instances_cost_one_query_for_each_200(
     assert len(queries) == -(-(count + 1) // 200)
 
 
+@pytest.mark.parametrize("symptoms", [0, 40])
 def test_no_look_up_of_a_list_begins_when_time_is_up(
-    any_store, still_clock, monkeypatch
+    any_store, still_clock, monkeypatch, symptoms
 ):
+    any_store.record(reports(symptoms))
+    ids = [f"i{n}" for n in range(symptoms or 1000)]
     queries, query = [], Lookup.rows
 
     def slow_query(*arguments):
@@ -222,7 +225,7 @@ def test_no_look_up_of_a_list_begins_when_time_is_up(
     monkeypatch.setattr(Lookup, "rows", slow_query)
 
     with pytest.raises(TimeoutError):
-        any_store.newest_of_many("trove", [f"i-{n}" for n in range(1000)])
+        any_store.newest_of_many("trove", ids)
 
     assert len(queries) == 2
 
