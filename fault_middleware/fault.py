@@ -20,12 +20,11 @@ import dataclasses
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from fault_middleware import clock
+from fault_middleware import clock, key
 from fault_middleware.text import (
     as_text,
     clean,
@@ -52,8 +51,6 @@ UUID = re.compile(
 )
 #: What the event types of faults from a log begin with; the logger follows.
 LOGGED = "log "
-# The namespace of our uuid5 ids; any constant will do.
-_NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +66,8 @@ class Fault:
         (:func:`fault_middleware.history.fold`); no fault gives way to what came before it
         (:mod:`fault_middleware.cause`), and the retention does not spare what it has cleared
         (:mod:`fault_middleware.archive`)
+    :ivar former_id: the id that releases before this one gave to the same report; not stored, and
+        None in what was read from the table
     """
 
     id: str
@@ -83,6 +82,7 @@ class Fault:
     problem: str | None = None
     is_clearance: bool = False
     weight: int | None = None
+    former_id: str | None = dataclasses.field(default=None, compare=False)
 
     @property
     def was_logged(self) -> bool:
@@ -111,7 +111,8 @@ def make(
         whole goes into ``details``; where it is blank, the last line of ``details`` stands in
     :param details: text or a list of lines, e.g. a traceback; at most 65,535 bytes of UTF-8 are
         kept, the middle is cut out
-    :param created: when the error happened; never later than now
+    :param created: when the error happened, as the report says; the row has no time later than
+        now, while its id has the time of the report (see :mod:`fault_middleware.key`)
     :param message_id: what makes the report unique; without one, equal contents of the same time
         are one fault
     :param problem: an RFC 9457 object; masked, and its longest texts are cut until it fits into
@@ -132,19 +133,18 @@ def make(
     request_id = _label(request_id, 64)
     event_type = _label(event_type, 255)
     report = message_id
+    moment = created
     if not report:
-        # A report without an identity is identified by its content.
+        # A report without an identity is identified by its content, and the time belongs to it.
+        moment = created or now
         content = _joined(
-            is_clearance,
-            message,
-            details,
-            created or now,
-            request_id,
-            event_type,
+            is_clearance, message, details, moment, request_id, event_type
         )
         report = hashlib.sha256(content).hexdigest()
+    identity = _joined(service, report, instance_id)
     return Fault(
-        id=_identity(service, report, instance_id),
+        id=key.make(moment, identity),
+        former_id=key.former(identity),
         service=service,
         instance_id=instance_id,
         created=min(created or now, now),
@@ -162,8 +162,15 @@ def make(
 def sibling(row: Fault, instance_id: str) -> Fault:
     """The same report of another instance; ValueError when that cannot be an id."""
     own = canonical_id(instance_id)
+    identity = _joined(row.service, row.id, own)
+    former_id = None
+    if row.former_id is not None:
+        former_id = key.former(_joined(row.service, row.former_id, own))
     return dataclasses.replace(
-        row, id=_identity(row.service, row.id, own), instance_id=own
+        row,
+        id=key.derive(row.id, identity),
+        former_id=former_id,
+        instance_id=own,
     )
 
 
@@ -217,11 +224,6 @@ def canonical_id(value: Any) -> str:
     ):
         raise ValueError(f"not an id: {value!r:.80}")
     return text
-
-
-def _identity(*parts: str) -> str:
-    """The primary key: the same for the same report, whoever records it."""
-    return str(uuid.uuid5(_NAMESPACE, _joined(*parts).decode()))
 
 
 def _as_json(problem: Mapping[str, Any]) -> str | None:

@@ -15,18 +15,14 @@ from fault_middleware.fault import Fault
 _T = models.instance_faults
 # The fields of Fault whose columns have other names.
 _COLUMN_NAMES = {"is_clearance": "deleted"}
-
-
-def _columns() -> list[sa.Column[Any]]:
-    columns = []
-    for field in dataclasses.fields(Fault):
-        name = _COLUMN_NAMES.get(field.name, field.name)
-        columns.append(_T.c[name])
-    return columns
-
-
+# The fields of Fault that are stored.
+_FIELDS = [
+    field.name
+    for field in dataclasses.fields(Fault)
+    if field.name != "former_id"
+]
 #: A row, in the order of the fields of Fault.
-COLUMNS = _columns()
+COLUMNS = [_T.c[_COLUMN_NAMES.get(name, name)] for name in _FIELDS]
 _IS_WANTED = _T.c.instance_id == sa.bindparam("instance_id")
 _IS_OURS = _T.c.service == sa.bindparam("service")
 NEWEST = (
@@ -134,8 +130,8 @@ def values_of(row: Fault, updated: datetime) -> dict[str, Any]:
     :param updated: when it is stored
     """
     values = {}
-    for field, column in zip(dataclasses.fields(Fault), COLUMNS, strict=True):
-        values[column.name] = getattr(row, field.name)
+    for name, column in zip(_FIELDS, COLUMNS, strict=True):
+        values[column.name] = getattr(row, name)
     values["deleted_at"] = None
     if row.is_clearance:
         values["deleted_at"] = row.created
@@ -151,7 +147,7 @@ def insert(dialect: str) -> Any:
     """
     # Only the dialect in use: importing the others takes longer than all of our modules.
     module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
-    statement = module.insert(_T).execution_options(preserve_rowcount=True)
+    statement = module.insert(_T)
     if dialect == "mysql":
         return statement.on_duplicate_key_update(id=_T.c.id)
     return statement.on_conflict_do_nothing(index_elements=[_T.c.id])

@@ -168,26 +168,31 @@ class Store:
         if not faults:
             return 0
         updated = clock.utcnow()
+        values = [statements.values_of(row, updated) for row in faults]
         with self.writer.begin() as connection:
-            dialect = connection.dialect.name
-            insert = statements.insert(dialect)
-            values = [statements.values_of(row, updated) for row in faults]
-            result = connection.execute(insert, values)
-            if dialect != "mysql":
-                return max(result.rowcount, 0)
-            # To SQLAlchemy's connections, MySQL also counts what was there.
-            ids = [row.id for row in faults]
-            query = sa.select(sa.func.count())
-            query = query.where(_T.c.id.in_(ids), _T.c.updated == updated)
-            new = connection.scalar(query)
-            return new or 0
+            insert = statements.insert(connection.dialect.name)
+            connection.execute(insert, values)
+            found = _stored(connection, faults)
+            twice = {
+                row.id: found.pop(row.id)
+                for row in faults
+                if row.former_id in found and row.id in found
+            }
+            if twice:
+                # A release before this one has stored them, under other ids.
+                connection.execute(_T.delete().where(_T.c.id.in_(twice)))
+            ours = {row.id for row in faults}
+            return sum(
+                found[one] == updated for one in ours.intersection(found)
+            )
 
     def probe(self, like: Fault | None = None) -> None:
         """Store a row and take it out again, or raise what the database does.
 
         :param like: a row as large as the one to try; None for a small one
         """
-        row = fault.make("-", "-", message="-", message_id=str(uuid.uuid4()))
+        # With a time, so that it is tried where new rows go.
+        row = fault.make("-", "-", message=str(uuid.uuid4()))
         if like is not None:
             message = _noise_like(like.message)
             row = dataclasses.replace(
@@ -287,6 +292,20 @@ def _refuse_after(end: float) -> None:
     """TimeoutError where a moment of time.monotonic() has passed: one more look-up is too many."""
     if time.monotonic() > end:
         raise TimeoutError("the look-ups of one request took too long")
+
+
+def _stored(
+    connection: sa.Connection, faults: Sequence[Fault]
+) -> dict[str, datetime]:
+    """When the rows of some faults were stored, by id, under their former ids too."""
+    ids = [row.id for row in faults]
+    ids += [row.former_id for row in faults if row.former_id is not None]
+    found: dict[str, datetime] = {}
+    for chunk in _chunks(dict.fromkeys(ids)):
+        query = sa.select(_T.c.id, _T.c.updated).where(_T.c.id.in_(chunk))
+        for row in connection.execute(query):
+            found[row.id] = row.updated
+    return found
 
 
 def _abandon(engine: sa.Engine) -> None:

@@ -81,6 +81,60 @@ def test_recording_twice_leaves_one_row(any_store):
     assert len(rows(any_store)) == 2
 
 
+def as_before(row):
+    """The row as a release before this one stores it."""
+    return dataclasses.replace(row, id=row.former_id, former_id=None)
+
+
+def test_what_a_release_before_has_stored_is_still_one_row(any_store):
+    one, two = make(message_id="r1"), make(message_id="r2")
+    another = fault.sibling(one, OTHER)
+    any_store.record([as_before(one), as_before(another)])
+
+    assert any_store.record([one, another, two]) == 1
+    assert any_store.record([one]) == 0
+
+    ids = {row["id"] for row in rows(any_store)}
+    assert ids == {one.former_id, another.former_id, two.id}
+
+
+def test_what_both_releases_have_stored_becomes_one_row(any_store):
+    made = make(message_id="r1")
+    any_store.record([made])
+    any_store.record([as_before(made)])
+
+    any_store.record([made])
+
+    assert [row["id"] for row in rows(any_store)] == [made.former_id]
+
+
+def test_the_newest_counts_whatever_release_has_stored_it(any_store):
+    later = MOMENT + timedelta(seconds=1)
+    old, new = make("old", message_id="1"), make("new", OTHER, message_id="2")
+    any_store.record([as_before(old), new])
+    any_store.record(
+        [
+            make("newer", created=later, message_id="3"),
+            as_before(make("newer", OTHER, later, message_id="4")),
+        ]
+    )
+
+    found = any_store.newest_of_many("trove", [INSTANCE, OTHER])
+
+    assert {row.message for row in found.values()} == {"newer"}
+
+
+@pytest.mark.parametrize(
+    "created", [None, datetime(2999, 1, 1), datetime(1, 1, 1)]
+)
+def test_a_report_whose_time_is_wrong_is_one_row(any_store, created):
+    for _ in range(2):
+        any_store.record([make(created=created, message_id="r1")])
+
+    (row,) = rows(any_store)
+    assert str(row["created"])[:4] in ("0001", str(clock.utcnow().year))
+
+
 def test_nothing_to_record_is_nothing(any_store):
     assert any_store.record([]) == 0
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fault_middleware import profile
+from fault_middleware import clock, profile
 from fault_middleware.event import Extraction
 from tests.fixtures import INSTANCE
 
@@ -64,6 +64,33 @@ def test_an_event_that_names_several_instances_makes_a_row_for_each(trove):
 
     assert [row.instance_id for row in rows] == [INSTANCE, OTHER]
     assert len({row.id for row in rows}) == 2
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        "2026-11-21 20:52:23.468184",
+        "2999-01-01 00:00:00.000000",
+        "0001-01-01 00:00:00",
+        "yesterday",
+        "",
+        None,
+        1795294343,
+    ],
+)
+def test_the_same_notification_has_the_same_ids_whenever_it_comes(
+    trove, timestamp, monkeypatch
+):
+    payload = {"instance_id": INSTANCE}
+    ids = set()
+    for receipt in (datetime(2026, 11, 21, 20, 53), datetime(2999, 6, 1)):
+        monkeypatch.setattr(clock, "utcnow", lambda now=receipt: now)
+        extraction = trove.extract(
+            notification(timestamp=timestamp, payload=payload)
+        )
+        ids |= {row.id for row in extraction.faults}
+
+    assert len(ids) == 1
 
 
 def test_one_bad_id_among_several_costs_the_others_nothing(trove):

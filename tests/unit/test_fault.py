@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import uuid
 from datetime import datetime, timedelta
 
 import pytest
@@ -125,6 +126,66 @@ def test_without_a_message_id_equal_content_at_the_same_time_is_one_report():
         != make(created=moment + timedelta(seconds=1)).id
     )
     assert make().id != make().id
+
+
+def test_an_id_begins_with_the_time_of_the_report_in_milliseconds():
+    made = make(created=datetime(2026, 11, 21, 20, 36, 5, 250999))
+
+    read = uuid.UUID(made.id)
+    milliseconds = 1795293365250  # as date -u prints it
+    assert (read.version, read.variant) == (8, uuid.RFC_4122)
+    assert read.int >> 80 == milliseconds
+
+
+@given(st.datetimes(datetime(1970, 1, 1)), st.datetimes(datetime(1970, 1, 1)))
+def test_ids_are_in_the_order_of_the_times(one, two):
+    first, second = sorted([one, two])
+    if second - first >= timedelta(milliseconds=1):
+        assert make(created=first).id < make(created=second).id
+
+
+@pytest.mark.parametrize(
+    "created",
+    [
+        None,
+        datetime(2026, 11, 21, 20, 36),
+        datetime(1, 1, 1),
+        datetime(1969, 12, 31, 23, 59),
+        datetime(2026, 12, 1),  # the future, until a day before it comes again
+        datetime.max,
+    ],
+)
+def test_a_report_that_comes_again_later_has_the_same_id(created, monkeypatch):
+    ids = set()
+    for receipt in (datetime(2026, 11, 30), datetime(2026, 12, 2)):
+        monkeypatch.setattr(clock, "utcnow", lambda now=receipt: now)
+        made = make(created=created, message_id="r1")
+        ids |= {made.id, fault.sibling(made, "other").id}
+
+    assert len(ids) == 2
+
+
+def test_a_report_without_a_time_stands_before_all_others():
+    assert make(message_id="r1").id.startswith("00000000-0000-8")
+
+
+def test_the_rows_of_one_report_have_the_same_time():
+    made = make(created=datetime(2026, 11, 21), message_id="r1")
+
+    other = fault.sibling(made, "other")
+
+    assert other.id[:13] == made.id[:13]
+    assert other.id != made.id
+
+
+def test_the_ids_that_releases_before_gave_are_known():
+    made = make(message_id="r1")
+
+    assert made.former_id == "f1db355f-ad28-5cfb-a249-b0b3d78c7ab7"
+    assert (
+        fault.sibling(made, "x").former_id
+        == "f2a2e786-6297-5346-894e-e7fb012a6ffa"
+    )
 
 
 def test_a_fault_is_never_newer_than_its_receipt():
