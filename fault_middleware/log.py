@@ -215,10 +215,12 @@ class Handler(logging.Handler):
         """Load the configuration, which may not have been parsed when this was made."""
         if record.name.partition(".")[0] == _OWN_LOGGERS:
             return False
-        if self._loading_process == os.getpid():
+        loading = self._loading_process
+        if loading == os.getpid():
             self._wait(record)
             return False
-        if time.monotonic() < self._try_again:
+        # A fork of a process that is loading has nobody who does it, and nothing failed yet.
+        if loading is None and time.monotonic() < self._try_again:
             return False
         # First, since to load may log too, and so may other threads meanwhile.
         self._loading_process = os.getpid()

@@ -668,3 +668,34 @@ def test_what_waits_is_the_fault_of_whom_its_own_thread_served(
         for row in rows(store)
     } == {(VOLUME, REQUEST, "p1"), (OTHER_VOLUME, "req-2", "p2")}
     assert all("no space on" in row["details"] for row in rows(store))
+
+
+def test_a_fork_while_the_configuration_is_read_reads_it_itself(
+    handler, store, monkeypatch
+):
+    late = log.Handler()
+    record = LOG.makeRecord(
+        LOG.name, logging.ERROR, "f", 1, "it failed", (), None
+    )
+    record.resource = f"[volume-{VOLUME}] "
+    ends = []
+
+    def fork(conf):
+        monkeypatch.setattr(log, "deploy", lambda conf: handler.deployment)
+        child = multiprocessing.get_context("fork").Process(
+            target=_handle_in_a_fork, args=(late, record)
+        )
+        child.start()
+        child.join(30)
+        ends.append((child.exitcode, len(rows(store))))
+        return handler.deployment
+
+    monkeypatch.setattr(log, "deploy", fork)
+    late.handle(record)
+
+    assert ends == [(0, 1)]
+
+
+def _handle_in_a_fork(handler, record):
+    handler.handle(record)
+    handler.deployment.writer.get().end()
