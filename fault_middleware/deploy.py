@@ -11,7 +11,8 @@ What the filters of one process share is made once for the same inputs:
 ==========  ============================================================================
 metrics     the files of the configuration
 profile     its name
-store       the files, the options of the database, and ``lookup_timeout``
+store       the files, the options of the database, ``lookup_timeout``, and
+            ``fall_back_to_connection``
 policy      the files, ``policy_file`` and ``credentials``
 consumer    the files, the broker, the exchanges, and the queues: two consumers of one queue
             take each other's notifications
@@ -34,6 +35,7 @@ from fault_middleware import (
     options,
     profile,
     queues,
+    replica,
 )
 from fault_middleware.archive import Archive
 from fault_middleware.filter import FaultFilter
@@ -208,10 +210,10 @@ def deploy(
 
     def make() -> Deployment:
         metrics = _share(Metrics, "metrics", identity)
-        # A filter's look-ups keep to its own timeout, so there is a store for each.
-        timeout = settings.lookup_timeout
-        make_store = functools.partial(Store, database, timeout, metrics)
-        store = _share(make_store, "store", identity, timeout, *database_key)
+        # A filter's look-ups keep to its own options, so there is a store for each.
+        own = settings.lookup_timeout, settings.fall_back_to_connection
+        make_store = functools.partial(replica.make, database, *own, metrics)
+        store = _share(make_store, "store", identity, *own, *database_key)
         consumed_profiles = _load_profiles(consumed_names)
         profiles = _load_profiles(settings.profiles)
         made = Deployment(
@@ -236,12 +238,9 @@ def deployed(conf: cfg.ConfigOpts) -> list[Deployment]:
 def _known(conf: cfg.ConfigOpts) -> list[Deployment]:
     """What this process has deployed of a configuration, with whatever options on top."""
     wanted = ("deployment", configuration.identity(conf))
-    found = []
     # Copied in one step: other threads may deploy meanwhile.
-    for key, part in _shared.copy().items():
-        if key[:2] == wanted:
-            found.append(part)
-    return found
+    parts = _shared.copy().items()
+    return [part for key, part in parts if key[:2] == wanted]
 
 
 def _consumed_names(

@@ -70,7 +70,7 @@ def reader(options: Mapping[str, Any], timeout: float) -> sa.Engine:
 
     :param timeout: the most seconds to wait for a free connection, for a new one, for an answer
     """
-    url = sa.make_url(options["slave_connection"] or options["connection"])
+    url = _reader_url(options)
     engine = sa.create_engine(
         url.update_query_string(_parameters(url, options, timeout)),
         # No BEGIN, no ROLLBACK at check-in.
@@ -85,6 +85,15 @@ def reader(options: Mapping[str, Any], timeout: float) -> sa.Engine:
     )
     bounds.bound(engine, timeout)
     return engine
+
+
+def reader_yields(options: Mapping[str, Any]) -> bool:
+    """Whether other green threads run while :func:`reader`'s driver waits: it is in Python."""
+    return _reader_url(options).get_driver_name() == "pymysql"
+
+
+def _reader_url(options: Mapping[str, Any]) -> sa.URL:
+    return sa.make_url(options["slave_connection"] or options["connection"])
 
 
 class DisconnectedError(Exception):

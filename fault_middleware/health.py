@@ -30,6 +30,7 @@ class Part(Label):
 
     BROKER = "broker", "consumer"
     LOOK_UPS = "database (look-ups)", "breaker"
+    REPLICA = "database (replica)", "breaker"
     STORING = "database (storing)", "recorder"
     METRICS = "metrics", "metrics"
     DRIVER = "notification driver", "notification_driver"

@@ -122,6 +122,12 @@ class Settings:
         help="The most seconds that a database which does not answer may add to a request. "
         "PostgreSQL's client library gives up a connection after 2 seconds at the earliest.",
     )
+    fall_back_to_connection: bool = _option(
+        cfg.BoolOpt,
+        False,
+        help="Whether look-ups go to connection while slave_connection does not answer. Then the "
+        "primary bears their load and their connections. If not, no faults are shown meanwhile.",
+    )
     clear_on_success: bool = _option(
         cfg.BoolOpt,
         False,
@@ -226,8 +232,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     ours = []
     for field in dataclasses.fields(Settings):
         kind = field.metadata["kind"]
-        arguments = field.metadata["arguments"]
-        ours.append(kind(field.name, **arguments))
+        ours.append(kind(field.name, **field.metadata["arguments"]))
     return [(GROUP, ours), (DATABASE_GROUP, DATABASE_OPTIONS)]
 
 
@@ -269,9 +274,8 @@ def _refuse_unknown(
 ) -> None:
     for name in sorted(local):
         if name not in options:
-            given = masking.mask(
-                f"{name} = {local[name]!r}"
-            )  # such as a connection
+            # It may be a connection.
+            given = masking.mask(f"{name} = {local[name]!r}")
             known = ", ".join(sorted(options))
             raise ConfigurationError(
                 f"{source}: {given}: fault_middleware has no such option; it has {known}"

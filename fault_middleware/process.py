@@ -31,8 +31,15 @@ def is_in_uwsgi() -> bool:
 
 def starts_no_threads() -> bool:
     """Whether no thread would run here: under uWSGI, where eventlet has replaced threads."""
-    if not is_in_uwsgi():
-        return False
+    return is_in_uwsgi() and _has_patched_threads()
+
+
+def has_green_threads() -> bool:
+    """Whether threads are eventlet's, of which none runs while another waits in C."""
+    return "eventlet" in sys.modules and _has_patched_threads()
+
+
+def _has_patched_threads() -> bool:
     # Not above: it loads eventlet, where that is installed, which takes its time.
     from oslo_utils import eventletutils
 

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from fault_middleware import cause, clock, engines, fault, models, statements
 from fault_middleware.breaker import Breaker
 from fault_middleware.fault import Fault
+from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics
 from fault_middleware.process import PerProcess
 
@@ -40,6 +41,7 @@ class Store:
 
     :param options: the values of group ``[fault_middleware_database]``
     :param lookup_timeout: the most seconds that a look-up waits for a connection, and an answer
+    :param part: what does not work while look-ups get no answer
     :raises ConfigurationError: when ``connection`` is not a usable URL
     """
 
@@ -48,11 +50,13 @@ class Store:
         options: Mapping[str, Any],
         lookup_timeout: float,
         metrics: Metrics | None = None,
+        part: Part = Part.LOOK_UPS,
     ) -> None:
         self._options = options
         self._lookup_timeout = lookup_timeout
-        self._breaker = Breaker(lookup_timeout, metrics or Metrics())
+        self._breaker = Breaker(lookup_timeout, metrics or Metrics(), part)
         engines.check(options)
+        self._breaker.recover_by(self._ask, engines.reader_yields(options))
         self._reader = PerProcess(
             lambda: engines.reader(options, lookup_timeout), _abandon
         )
@@ -262,6 +266,10 @@ class Store:
             values[f"request{number}"] = row.request_id
         statement = statements.of_requests(len(rows), with_details)
         return self._read(statement, values)
+
+    def _ask(self) -> None:
+        """Look up what is not there; raises while the database does not answer."""
+        self._read(statements.NEWEST, {"service": "-", "instance_id": "-"})
 
     def _read(
         self, statement: sa.ClauseElement, values: Mapping[str, Any]

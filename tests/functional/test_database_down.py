@@ -136,6 +136,22 @@ def test_a_server_that_answers_byte_for_byte(world, connected):
     check_failure_and_recovery(world, mend)
 
 
+def test_no_show_waits_to_find_out_that_the_database_is_back(world):
+    assert world.show()[1]
+    world.relay.mute()
+    world.show()
+
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        seconds, is_shown = world.show()
+        assert not is_shown
+        assert seconds < 0.5
+        time.sleep(0.05)
+    world.relay.unmute()
+
+    wait_until(lambda: world.show()[1], 5)
+
+
 def test_who_reports_a_fault_waits_no_longer_than_it_may(world, monkeypatch):
     monkeypatch.setattr(engines, "_WRITE_TIMEOUT", LOOKUP_TIMEOUT)
     world.relay.mute()

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
 import logging
+import threading
 import time
 
 import prometheus_client
 import pytest
 
+from fault_middleware import process, recovery
 from fault_middleware.breaker import Breaker, SuspendedError
 from fault_middleware.metrics import Metrics
+from tests.fixtures import wait_until
 
 LIMIT = 2.0
 
@@ -181,3 +184,86 @@ def test_who_tried_for_all_and_never_came_back_is_not_waited_for(world):
     assert world.call() == "suspended"
     world.clock.now += 5.1
     assert world.call() == "answer"
+
+
+class Database:
+    """What a thread asks; it does not answer until it is back."""
+
+    def __init__(self):
+        self.is_back = False
+        self.asked = 0
+
+    def __call__(self):
+        self.asked += 1
+        if not self.is_back:
+            raise OSError("no route")
+
+    def is_asked_again(self):
+        before = self.asked
+        wait_until(lambda: self.asked > before + 1)
+        return True
+
+
+@pytest.fixture
+def database(world, monkeypatch):
+    monkeypatch.setattr(recovery, "_PAUSE", 0.01)
+    database = Database()
+    world.breaker.recover_by(database, yields=True)
+    yield database
+    database.is_back = True
+    wait_until(lambda: not watching())
+
+
+def watching():
+    return [one for one in threading.enumerate() if "recovery" in one.name]
+
+
+def test_a_thread_finds_out_that_the_database_is_back(world, database, caplog):
+    caplog.set_level(logging.INFO)
+    world.fail()
+    assert database.is_asked_again()
+    assert world.call() == "suspended"
+
+    database.is_back = True
+
+    wait_until(lambda: not world.is_suspended())
+    assert world.call() == "answer"
+    assert world.metrics.health.failures == {}
+    assert "it works again" in caplog.text
+
+
+def test_no_call_waits_to_find_out_what_a_thread_does(world, database):
+    world.fail()
+
+    for _ in range(10):
+        assert database.is_asked_again()
+        world.clock.now += 5.1
+        assert world.call() == "suspended"
+
+
+def test_a_thread_ends_where_nobody_asks_and_another_begins_when_somebody_does(
+    world, database
+):
+    world.fail()
+    assert len(watching()) == 1
+    world.clock.now += 61
+    wait_until(lambda: not watching())
+
+    world.fail()
+
+    assert database.is_asked_again()
+    assert len(watching()) == 1
+
+
+def test_calls_try_where_a_thread_would_hold_up_others(
+    world, database, monkeypatch
+):
+    """Under eventlet, with a driver that waits in C."""
+    world.breaker.recover_by(database, yields=False)
+    monkeypatch.setattr(process, "has_green_threads", lambda: True)
+    world.fail()
+
+    world.clock.now += 5.1
+
+    assert world.call() == "answer"
+    assert database.asked == 0

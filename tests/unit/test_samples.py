@@ -346,6 +346,7 @@ def test_every_series_has_an_alarm():
 # each ten minutes for what goes by days.
 FIRING = {
     "FaultsNotShown": {"lookups_suspended": "1x60"},
+    "FaultsWithoutReplica": {'failing{part="database (replica)"}': "1x60"},
     "FaultsNotStored": {'failing{part="database (storing)"}': "1x60"},
     "FaultsNotReceived": {'failing{part="broker"}': "1x60"},
     "FaultsLate": {"lag_seconds": "400x60", "faults_stored_total": "0+1x60"},
