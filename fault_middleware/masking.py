@@ -34,8 +34,13 @@ _LOOK_ALIKES = {
     ord("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"): ord("I"),
 }
 # The part of a URL before the path, where names and passwords are, of several hosts perhaps.
-_AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,512}@")
-_PASSWORD = re.compile(r"([^:/@,]{0,64}:)[^@,]{1,256}@")
+_AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,16384}@")
+# Hosts that stand before the next name and password.
+_OTHER_HOSTS = re.compile(r"[^,:]*(?::\d{1,5})?,(?:[^,:]*(?::\d{1,5})?,)*+")
+_PORT = re.compile(r"\d{1,5},")
+# In a list of arguments, what stands for characters that could end an argument.
+_INSIDE = {ord('"'): "\ue000", ord("'"): "\ue001", ord("\\"): "\ue002"}
+_OUTSIDE = {ord(new): chr(old) for old, new in _INSIDE.items()}
 
 #: Finds which of some keywords are in a text.
 Finder = Callable[[str], set[str]]
@@ -68,13 +73,15 @@ class Masker:
 
     def mask_arguments(self, arguments: list[str]) -> list[str]:
         """Mask what is a secret because of what comes before it, as in ``["mysql", "-pX"]``."""
+        inside = [argument.translate(_INSIDE) for argument in arguments]
+        text = json.dumps(inside, ensure_ascii=False)
         try:
-            masked = json.loads(self.mask(json.dumps(arguments)))
+            masked = json.loads(self.mask(text))
         except ValueError:
             return arguments
         if not isinstance(masked, list) or len(masked) != len(arguments):
             return arguments
-        return list(map(str, masked))
+        return [str(argument).translate(_OUTSIDE) for argument in masked]
 
     def _mask(self, text: str) -> str:
         lower = text.lower()
@@ -228,4 +235,24 @@ def _has_needed(rule: Rule, lower: str, searched: dict[str, bool]) -> bool:
 
 
 def _mask_authority(url: re.Match[str]) -> str:
-    return _PASSWORD.sub(rf"\1{MASK}@", url[0])
+    """Mask the passwords of ``name:password@host,name:password@``; an ``@`` may be in each."""
+    masked = ""
+    pair, *rest = url[0].split("@")
+    for part in rest:
+        hosts = _OTHER_HOSTS.match(part)
+        if part and hosts is None:
+            pair += f"@{part}"
+            continue
+        masked += f"{_without_password(pair)}@"
+        if hosts is not None:
+            masked += hosts[0]
+            pair = part[hosts.end() :]
+    return masked
+
+
+def _without_password(pair: str) -> str:
+    """``name:password`` with the password masked."""
+    name, colon, password = pair.partition(":")
+    if not password or _PORT.match(password):
+        return pair
+    return f"{name}{colon}{MASK}"
