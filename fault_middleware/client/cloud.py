@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fault_middleware.client.resource import Fault, Resource, at
+from fault_middleware.client.resource import Fault, Resource, at, text_at
 
 #: The most things of a kind that are shown one by one if no list shows faults.
 MOST_SHOWS = 100
@@ -222,9 +222,9 @@ class Cloud:
                 if isinstance(thing, Mapping):
                     yield Shown(resource, thing, page.is_filtered)
             url = page.next_url
-            if resource.is_paged_by_id and things:
-                last_id = resource.id_of(things[-1])
-                after = _with(first_url, {**query, "marker": last_id})
+            if resource.marker and things:
+                last = text_at(things[-1], resource.marker)
+                after = _with(first_url, {**query, "marker": last})
                 # A service that does not know the marker would begin again for ever.
                 url = None if after == asked else after
 

@@ -53,8 +53,8 @@ class Resource:
     :ivar list_path: of the list
     :ivar list_all_path: of the list of what belongs to all projects
     :ivar members_path: the dotted path of the list in its body; empty for the body
-    :ivar is_paged_by_id: whether the next page is asked for by the last id of a page; else a page
-        has the address of the next
+    :ivar marker: the member of the last thing of a page with which the next page is asked for;
+        empty where a page has the address of the next
     :ivar query: what the list must be asked so that it shows faults
     :ivar lists_faults: whether the list shows faults; else what has failed is shown one by one
     :ivar id_path: where a thing has its id
@@ -72,7 +72,7 @@ class Resource:
     list_path: str
     list_all_path: str
     members_path: str
-    is_paged_by_id: bool
+    marker: str
     query: Mapping[str, str]
     lists_faults: bool
     id_path: str
@@ -186,7 +186,7 @@ def _read_resource(
         list_path=data["list"],
         list_all_path=data.get("list_all", data["list"]),
         members_path=members_path,
-        is_paged_by_id=data.get("pages") == "marker",
+        marker=data.get("marker", ""),
         query=_first_values(many.get("query", {})),
         lists_faults="list" in many,
         id_path=show.get("id", "id"),
