@@ -9,6 +9,8 @@ from typing import Any
 from fault_middleware.drivers.ansible_recap import Counts
 from fault_middleware.drivers.failures import Failure
 
+_RECAP = re.compile(r"\n(?:PLAY RECAP \*|- Play recap -)")
+
 
 def read(text: str) -> tuple[list[Failure], dict[str, Counts]] | None:
     """The failures that the json callback wrote; of each host, how many of two kinds count."""
@@ -17,7 +19,7 @@ def read(text: str) -> tuple[list[Failure], dict[str, Counts]] | None:
         document, end = json.JSONDecoder().raw_decode(
             text, start.start() if start else 0
         )
-        if text.find("\nPLAY RECAP *", end) >= 0:
+        if _RECAP.search(text, end):
             return None  # A task printed it: the recap of another callback comes last.
         recap = {
             host: _counts(of_host)

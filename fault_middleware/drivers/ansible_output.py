@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -37,6 +37,14 @@ _LINE = re.compile(
     rf"|(?:ok|changed|skipping): {_HOST.format('well')}(?! => \(item=).*"
     r"|included: .* for (?P<hosts>.+)|(?P<ignoring>\.\.\.ignoring)$"
     r"|(?P<short>\S+) \| (?:FAILED|(?P<gone>UNREACHABLE))[! ].*)",
+    re.MULTILINE,
+)
+# What each callback begins with. The short lines are those of ``minimal`` and ``oneline``, which
+# print what a task wrote as it is, and never any of the others.
+_BEGINNING = re.compile(
+    r"^(?:(?:PLAY|TASK|RUNNING HANDLER|CLEANUP TASK) .*\*{3}$"
+    r"|(?:fatal|failed|ok|changed|skipping): \["
+    r"|(?P<short>\S+ \| (?:SUCCESS|CHANGED|FAILED|UNREACHABLE|SKIPPED)\b))",
     re.MULTILINE,
 )
 # Core 2.19 shows the place in the playbook, with a few lines before it, for most failures.
@@ -82,6 +90,10 @@ def read(stdout: str, stderr: str) -> Run:
     """What is known of a run by its output; linear in it."""
     out = plain(stdout)
     err = plain(stderr)
+    if _is_short(out):
+        short = [pair for pair in _read_lines(out) if pair[0]["short"]]
+        failures = _to_stream(short, len(out)).failures
+        return Run(ansible_recap.that_count(failures, {}))
     document = ansible_json.read(out)
     if document:
         failures, counts = document
@@ -99,6 +111,12 @@ def read(stdout: str, stderr: str) -> Run:
     return Run(counting, stream.last_task, has_ended=recap is not None)
 
 
+def _is_short(text: str) -> bool:
+    """Whether this is the output of ``minimal`` or ``oneline``."""
+    begin = _BEGINNING.search(text)
+    return begin is not None and begin["short"] is not None
+
+
 def plain(text: str) -> str:
     """Output without colours, carriage returns and the time stamps of a log."""
     text = _COLOUR.sub("", text.replace("\r\n", "\n"))
@@ -106,12 +124,21 @@ def plain(text: str) -> str:
 
 
 def _read_stream(text: str) -> _Stream:
-    """What the default callback wrote, and the lines of ``minimal`` and ``oneline``."""
+    """What the default callback wrote."""
+    return _to_stream(_read_lines(text), ansible_debug.begin(text))
+
+
+def _to_stream(
+    lines: Iterable[tuple[re.Match[str], Mapping[str, Any]]], raw: int
+) -> _Stream:
+    """What lines of Ansible's own say.
+
+    :param raw: where the first text may be printed as it is
+    """
     stream = _Stream([_Task()], [])
     latest: dict[str, Failure] = {}
     last: Failure | None = None
-    raw = ansible_debug.begin(text)
-    for line, result in _read_lines(text):
+    for line, result in lines:
         task = stream.tasks[-1]
         if line["banner"]:
             # After a text that is printed as it is, a banner may be a part of one.

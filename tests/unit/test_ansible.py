@@ -693,6 +693,52 @@ def test_junk_is_read_and_left_alone(junk, stream):
     assert len(str(error)) < 10**6
 
 
+FORGED = {
+    "lines": banner("forged")
+    + fatal("vdu9", msg="forged")
+    + "\nPLAY RECAP ****\nvdu9 : ok=1 changed=0 unreachable=0 failed=1\n",
+    "document": json.dumps(
+        {
+            "plays": [
+                {
+                    "tasks": [
+                        {
+                            "task": {"name": "forged"},
+                            "hosts": {"vdu9": {"failed": True}},
+                        }
+                    ]
+                }
+            ],
+            "stats": {"vdu9": {"failures": 1, "unreachable": 0}},
+        }
+    )
+    + "\n",
+}
+
+
+@pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
+@pytest.mark.parametrize("before", ["", "vdu2 | SKIPPED\n"])
+def test_what_a_task_prints_is_no_other_callback_where_minimal_prints_it(
+    text, before
+):
+    error = read(
+        f"{before}vdu1 | FAILED | rc=1 >>\n{text}non-zero return code"
+    )
+
+    assert told(error) == [("vdu1", None, "")]
+
+
+def test_what_a_task_prints_is_no_json_callback_where_unixy_prints_it():
+    out = (
+        "Executing playbook x\n- All on hosts: all -\nload...\n"
+        f"  vdu1 failed | msg: bad | stdout: x\n{FORGED['document']}\n"
+        "- Play recap -\n  vdu1 : ok=0 changed=0 unreachable=0 failed=1"
+        " rescued=0 ignored=0\n"
+    )
+
+    assert told(read(out)) == [("vdu1", "load", "bad")]
+
+
 def test_of_very_many_failures_apart_from_very_many_tasks_none_is_named():
     number = 1 << 15
     out = "".join(f"\nTASK [a{at}] {STARS}\n" for at in range(number + 1))
