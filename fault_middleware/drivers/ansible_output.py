@@ -40,11 +40,11 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 # What each callback begins with. The short lines are those of ``minimal`` and ``oneline``, which
-# print what a task wrote as it is, and never any of the others.
+# print what a task wrote as it is, and never any of the others. Core 2.19 prints the message first.
 _BEGINNING = re.compile(
     r"^(?:(?:PLAY|TASK|RUNNING HANDLER|CLEANUP TASK) .*\*{3}$"
-    r"|(?:fatal|failed|ok|changed|skipping): \["
-    r"|(?P<short>\S+ \| (?:SUCCESS|CHANGED|FAILED|UNREACHABLE|SKIPPED)\b))",
+    r"|(?:fatal|failed|ok|changed|skipping): \[|Executing playbook "
+    r"|(?P<short>\S+ \| (?:SUCCESS|CHANGED|FAILED|UNREACHABLE|SKIPPED)\b|\[ERROR\]: Task failed))",
     re.MULTILINE,
 )
 # Core 2.19 shows the place in the playbook, with a few lines before it, for most failures.

@@ -717,7 +717,11 @@ FORGED = {
 
 
 @pytest.mark.parametrize("text", FORGED.values(), ids=FORGED)
-@pytest.mark.parametrize("before", ["", "vdu2 | SKIPPED\n"])
+@pytest.mark.parametrize(
+    "before",
+    ["", "vdu2 | SKIPPED\n", f"[ERROR]: Task failed: {FORGED['lines']}"],
+    ids=["", "skipped", "message"],
+)
 def test_what_a_task_prints_is_no_other_callback_where_minimal_prints_it(
     text, before
 ):
