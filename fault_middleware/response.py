@@ -40,7 +40,8 @@ _CONDITIONS = (
     "HTTP_IF_RANGE",
     "HTTP_RANGE",
 )
-_CODECS = frozenset(["utf-8", "ascii"])
+# A byte order mark is no JSON, and such a body stays as it is, but one may be announced.
+_CODECS = frozenset(["utf-8", "utf-8-sig", "ascii"])
 
 
 def shows(status: str, headers: Headers) -> bool:

@@ -293,7 +293,7 @@ def _is_known(
 def _is_literal(text: str) -> bool:
     try:
         ast.literal_eval(text)
-    except ValueError:
+    except (ValueError, SyntaxError):
         return False
     return True
 

@@ -40,7 +40,7 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 # What each callback begins with. The short lines are those of ``minimal`` and ``oneline``, which
-# print what a task wrote as it is, and never any of the others. Core 2.19 prints the message first.
+# print what a task wrote as it is, and never any of the others. Core 2.19 has the message first.
 _BEGINNING = re.compile(
     r"^(?:(?:PLAY|TASK|RUNNING HANDLER|CLEANUP TASK) .*\*{3}$"
     r"|(?:fatal|failed|ok|changed|skipping): \[|Executing playbook "

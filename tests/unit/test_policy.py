@@ -189,6 +189,16 @@ def test_a_rule_that_means_nothing_shows_no_details(make, rule):
     assert sight(policy, keystone("admin")) == MESSAGE
 
 
+def test_a_kind_of_check_that_does_not_exist_leaves_the_rest_of_a_rule_alone(
+    make,
+):
+    rule = "not 1x:y or role:admin"
+    policy = make(f'"fault_middleware:show:details": "{rule}"')
+
+    assert sight(policy, keystone("admin")) == ALL
+    assert sight(policy, keystone("member")) == MESSAGE
+
+
 UNKNOWN = [
     "rule:of_the_service",
     "project_id:%(project_id)s",

@@ -149,6 +149,7 @@ def test_another_answer_is_handed_on_as_the_very_same_object(
         "Application/JSON; charset=UTF-8",
         "application/vnd.openstack.trove+json;version=1.0",
         'application/json; charset="utf-8"',
+        "application/json; charset=utf-8-sig",
     ],
 )
 def test_json_has_several_names(server, kind):
