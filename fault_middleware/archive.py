@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of faults, as operators and the retention use it: lists, removals, the lease."""
+"""The table of faults, as the retention and an operator who clears use it: removals, the lease."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,9 +16,6 @@ _INSTANCES = 200
 # Seconds that a lease may be ahead, and some for clocks that are set. A lease further ahead was
 # written by a wrong clock.
 _LONGEST_LEASE = 2 * 3600.0
-
-#: The most rows that are counted for what is most frequent.
-MOST_COUNTED = 100_000
 
 _T = models.instance_faults
 _LEASE = models.retention
@@ -41,20 +38,6 @@ class Outdated:
     ids: list[str]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Frequent:
-    """What failed most often.
-
-    :ivar rows: the most frequent first: the columns that were counted together, ``count``,
-        ``instances`` (how many had it), ``first`` and ``last``
-    :ivar looked_at: how many rows of the table were looked at, clearances too; where it is
-        :data:`MOST_COUNTED`, there are more
-    """
-
-    rows: list[dict[str, Any]]
-    looked_at: int
-
-
 class Archive:
     """The table of faults in the database of a store.
 
@@ -64,53 +47,20 @@ class Archive:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def history(
-        self,
-        limit: int | None,
-        since: datetime | None,
-        fold: bool = False,
-        **equal: Any,
-    ) -> list[dict[str, Any]]:
-        """Rows for people, the newest first, with all columns.
+    def newest(self, **equal: Any) -> dict[str, Any] | None:
+        """The newest row, with all columns.
 
-        :param since: only what happened then or later
-        :param fold: make one of the rows of an instance that say the same; instead of the columns
-            that tell them apart it has ``count``, ``first`` and ``last``
         :param equal: columns, and the value that each must have; None for any value
         """
-        statement = _unfolded()
-        if fold:
-            statement = _folded()
+        statement = sa.select(_T)
         for name, value in equal.items():
             if value is not None:
                 statement = statement.where(_T.c[name] == value)
-        if since is not None:
-            statement = statement.where(_T.c.created >= since)
+        newest_first = (_T.c.created.desc(), _T.c.id.desc())
+        statement = statement.order_by(*newest_first).limit(1)
         with self._store.unhurried.connect() as connection:
-            rows = connection.execute(statement.limit(limit))
-            return [dict(row) for row in rows.mappings()]
-
-    def most_frequent(
-        self,
-        keys: Sequence[str],
-        since: datetime,
-        service: str | None,
-        limit: int | None,
-    ) -> Frequent:
-        """What failed most often, among the newest 100,000 rows of a time.
-
-        :param keys: columns; faults that have the same there are counted together
-        :param since: only what happened then or later
-        :param service: only faults of it; None for all
-        :param limit: the most to return; None for all
-        """
-        recent = _recent(keys, since, service)
-        with self._store.unhurried.connect() as connection:
-            rows = connection.execute(_grouped(recent, keys).limit(limit))
-            found = [dict(row) for row in rows.mappings()]
-            number = sa.select(sa.func.count()).select_from(recent)
-            looked_at = connection.scalar(number) or 0
-        return Frequent(found, looked_at)
+            row = connection.execute(statement).mappings().first()
+            return None if row is None else dict(row)
 
     def outdated(
         self,
@@ -210,53 +160,6 @@ class Archive:
             moved = _LEASE.update().where(_LEASE.c.position == begin)
             changed = connection.execute(moved.values(position=end, due=due))
             return changed.rowcount > 0
-
-
-def _unfolded() -> sa.Select[Any]:
-    return sa.select(_T).order_by(_T.c.created.desc(), _T.c.id.desc())
-
-
-def _folded() -> sa.Select[Any]:
-    same = (_T.c.service, _T.c.instance_id, _T.c.message, _T.c.deleted)
-    count = sa.func.count().label("count")
-    first = sa.func.min(_T.c.created).label("first")
-    last = sa.func.max(_T.c.created).label("last")
-    return (
-        sa.select(*same, count, first, last)
-        .group_by(*same)
-        .order_by(last.desc())
-    )
-
-
-def _recent(
-    keys: Sequence[str], since: datetime, service: str | None
-) -> sa.Subquery:
-    """The newest rows of a time: one walk down an index, however large the table is."""
-    names = dict.fromkeys([*keys, "instance_id", "created", "deleted"])
-    statement = (
-        sa.select(*[_T.c[name] for name in names])
-        .where(_T.c.created >= since)
-        .order_by(_T.c.created.desc(), _T.c.id.desc())
-        .limit(MOST_COUNTED)
-    )
-    if service is not None:
-        statement = statement.where(_T.c.service == service)
-    return statement.subquery("recent")
-
-
-def _grouped(recent: sa.Subquery, keys: Sequence[str]) -> sa.Select[Any]:
-    """The faults of some rows, counted; of equals, what happened last comes first."""
-    columns = [recent.c[name] for name in keys]
-    count = sa.func.count().label("count")
-    instances = sa.func.count(sa.distinct(recent.c.instance_id))
-    first = sa.func.min(recent.c.created).label("first")
-    last = sa.func.max(recent.c.created).label("last")
-    return (
-        sa.select(*columns, count, instances.label("instances"), first, last)
-        .where(recent.c.deleted.is_(False))
-        .group_by(*columns)
-        .order_by(count.desc(), last.desc(), *columns)
-    )
 
 
 def _instances(after: str) -> sa.Select[Any]:

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fault_middleware import fault, models, report
+from fault_middleware import fault, listing, models, report
 from fault_middleware.archive import Archive
-from fault_middleware.cmd import arguments, formats
+from fault_middleware.cmd import arguments, formats, progress, remarks
 from fault_middleware.cmd.manage import (
     Command,
     ListCommand,
     ShowCommand,
     Table,
 )
+from fault_middleware.listing import Listing, Wanted
 
 _COLUMNS = [str(column.name) for column in models.instance_faults.columns]
 # The columns of a table for people; the last one takes the room that the others leave.
@@ -23,11 +24,6 @@ _BRIEF = ["created", "service", "instance_id", "message"]
 _FOLDED = ["count", "first", "last", "service", "instance_id", "message"]
 # Of a file with details; a row keeps 64 KiB of them.
 _LARGEST_FILE = 16 * 2**20
-_NOT_THAT_REQUEST = (
-    "No fault has this request id. Searched was the id in the notification of the failure. Trove "
-    "gives that another id than the one in the header x-openstack-request-id of the call; there, "
-    "search with --instance or --since."
-)
 
 
 class List(ListCommand):
@@ -63,44 +59,49 @@ class List(ListCommand):
             help="only faults of the last 30m, 12h or 7d, or since a time such as "
             "2026-11-20T08:00 (UTC)",
         )
-        parser.add_argument(
+        way = parser.add_mutually_exclusive_group()
+        way.add_argument(
             "--fold",
             action="store_true",
             help="one row for all faults of an instance with the same message; says how many "
-            "there were, and when the first and the last one happened",
+            "there were, and when the first and the last one happened. It counts the newest "
+            f"{listing.MOST_COUNTED} rows",
+        )
+        way.add_argument(
+            "--after",
+            metavar="ID",
+            help="only what stands below this row: with the id of the last one of a list, that "
+            "is the next page",
         )
         parser.add_argument(
             "--limit",
             metavar="NUMBER",
             type=arguments.count,
             default=1000,
-            help="how many rows to list at most, 0 for all (default: %(default)s)",
+            help="how many rows to list at most, 0 for all and to look at the whole table for "
+            "them (default: %(default)s)",
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
-        rows = self._rows(parsed_args)
-        _comment(len(rows), parsed_args)
+        given = parsed_args
+        limit = given.limit or None
+        wanted = _wanted(given)
+        found = Listing(self.store())
+        if given.fold:
+            counted = found.folded(wanted, limit)
+            remarks.on_folded(counted, given)
+            return _FOLDED, [_cells(row, _FOLDED) for row in counted.rows]
         columns = _COLUMNS
-        if parsed_args.fold:
-            columns = _FOLDED
-        elif parsed_args.formatter == "table" and not parsed_args.columns:
+        if given.formatter == "table" and not given.columns:
             columns = _BRIEF
-        return columns, [_cells(row, columns) for row in rows]
-
-    def _rows(self, given: argparse.Namespace) -> list[dict[str, Any]]:
-        """What the arguments ask for."""
-        instance_id = None
-        if given.instance:
-            instance_id = fault.canonical_id(given.instance)
-        return Archive(self.store()).history(
-            given.limit or None,
-            given.since,
-            given.fold,
-            service=given.service,
-            request_id=given.request_id,
-            instance_id=instance_id,
+        # With the id, since the next page begins there.
+        page = found.page(
+            wanted, [*columns, "id"], limit, given.after, progress.looked_at
         )
+        progress.end()
+        remarks.on_page(page, given)
+        return columns, [_cells(row, columns) for row in page.rows]
 
 
 class Show(ShowCommand):
@@ -123,14 +124,14 @@ class Show(ShowCommand):
     ) -> tuple[list[str], list[Any]]:
         archive = Archive(self.store())
         wanted = fault.canonical_id(parsed_args.id)
-        rows = archive.history(1, None, id=wanted)
-        if not rows:
-            rows = archive.history(1, None, instance_id=wanted, deleted=False)
-        if not rows:
+        row = archive.newest(id=wanted)
+        if row is None:
+            row = archive.newest(instance_id=wanted, deleted=False)
+        if row is None:
             raise RuntimeError(
                 f"Neither a fault nor an instance with a fault has the id {wanted}."
             )
-        return _COLUMNS, _cells(rows[0], _COLUMNS)
+        return _COLUMNS, _cells(row, _COLUMNS)
 
 
 class Record(Command):
@@ -195,7 +196,7 @@ class Clear(Command):
         service = parsed_args.service
         wanted = fault.canonical_id(parsed_args.instance)
         archive = Archive(self.store())
-        before = archive.history(1, None, instance_id=wanted, service=service)
+        before = archive.newest(instance_id=wanted, service=service)
         gone = archive.delete_of_the_future(wanted, service)
         report.record(
             wanted,
@@ -212,7 +213,7 @@ class Clear(Command):
                 "is the clock of every host right?",
                 file=sys.stderr,
             )
-        if not before or before[0]["deleted"]:
+        if before is None or before["deleted"]:
             print(
                 "There was none in the table; is the id right?",
                 file=sys.stderr,
@@ -260,7 +261,7 @@ class Purge(Command):
         total = 0
         for step in retention.purge("", parsed_args.dry_run):
             total += step.gone
-            _show_progress(total, step.end)
+            progress.purged(total, step.end)
         if parsed_args.dry_run:
             print(f"{total} rows would be removed.")
         else:
@@ -280,17 +281,16 @@ def _add_instance(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _comment(number: int, given: argparse.Namespace) -> None:
-    """Say what the list itself does not: that it is empty, or not all of it."""
-    if number == 0 and given.request_id:
-        print(_NOT_THAT_REQUEST, file=sys.stderr)
-    elif number == 0:
-        print("There are no such faults.", file=sys.stderr)
-    elif number == given.limit:
-        print(
-            f"These are the newest {number}; --limit 0 shows all.",
-            file=sys.stderr,
-        )
+def _wanted(given: argparse.Namespace) -> Wanted:
+    """What the arguments of a list ask for."""
+    equal = {}
+    if given.instance:
+        equal["instance_id"] = fault.canonical_id(given.instance)
+    if given.service:
+        equal["service"] = given.service
+    if given.request_id:
+        equal["request_id"] = given.request_id
+    return Wanted(given.since, equal)
 
 
 def _cells(row: Mapping[str, Any], columns: list[str]) -> list[Any]:
@@ -309,13 +309,3 @@ def _read(file: str) -> str:
             f"{file} has more than {_LARGEST_FILE // 2**20} MiB: nothing was recorded."
         )
     return data.decode("utf-8", "replace")
-
-
-def _show_progress(total: int, position: str | None) -> None:
-    """Say on a terminal how far a purge has come, in a line that the next one replaces."""
-    if not sys.stderr.isatty():
-        return
-    text = ""
-    if position:
-        text = f"{total} so far, at instance {position}"
-    print(f"\r{text:79}\r", end="", file=sys.stderr, flush=True)

@@ -2,14 +2,12 @@
 """``fault top``: what fails most."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fault_middleware import archive
-from fault_middleware.archive import Archive
-from fault_middleware.cmd import arguments, formats
+from fault_middleware.cmd import arguments, formats, remarks
 from fault_middleware.cmd.manage import ListCommand, Table
+from fault_middleware.listing import Listing, Wanted
 
 # What is counted together, and what a table then says of it.
 _KEYS = {
@@ -67,13 +65,13 @@ class Top(ListCommand):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         keys = _KEYS[parsed_args.by]
-        found = Archive(self.store()).most_frequent(
-            keys,
-            parsed_args.since,
-            parsed_args.service,
-            parsed_args.limit or None,
+        equal = {}
+        if parsed_args.service:
+            equal["service"] = parsed_args.service
+        found = Listing(self.store()).most_frequent(
+            keys, Wanted(parsed_args.since, equal), parsed_args.limit or None
         )
-        _comment(found.looked_at)
+        remarks.on_counted(found)
         if parsed_args.formatter == "table" and not parsed_args.columns:
             return _chart(found.rows, keys)
         columns = [*_NUMBERS, *keys]
@@ -92,15 +90,3 @@ def _chart(rows: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> Table:
 
 def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
     return [formats.column(name, row[name]) for name in columns]
-
-
-def _comment(looked_at: int) -> None:
-    """Say what the list itself does not: that it is empty, or not of all faults."""
-    if looked_at == 0:
-        print("There are no such faults.", file=sys.stderr)
-    elif looked_at == archive.MOST_COUNTED:
-        print(
-            f"Counted were the newest {looked_at} faults and clearances of that time; "
-            "there are more.",
-            file=sys.stderr,
-        )

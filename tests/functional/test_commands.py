@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from fault_middleware import archive, clock, fault
+from fault_middleware import clock, fault, listing
 from tests.commands import run_manage
 from tests.fixtures import INSTANCE, close, make_store, write_configuration
 
@@ -132,8 +132,61 @@ def test_who_sees_a_part_is_told_so(run, tmp_path):
     config = ["--config-file", f"{tmp_path}/service.conf"]
     ended = run_manage(*config, "fault", "list", "--limit", "2")
 
-    assert ended.err == "These are the newest 2; --limit 0 shows all.\n"
+    assert ended.err.startswith("There may be more: --after ")
+    assert ended.err.endswith(" lists the next ones, --limit 0 all.\n")
     assert len(listed(run, "--limit", "0")) == 3
+
+
+def after(ended):
+    """The id after which a list goes on, by what was said beside it."""
+    return ended.err.split("--after ")[1].split()[0]
+
+
+def test_a_list_goes_on_where_it_ended_whatever_comes_meanwhile(run):
+    for number in range(5):
+        run("fault", "record", INSTANCE, str(number))
+    first = run.end("fault", "list", "--limit", "2")
+    run("fault", "record", INSTANCE, "meanwhile")
+
+    rest = listed(run, "--after", after(first))
+
+    assert [row["message"] for row in rest] == ["2", "1", "0"]
+
+
+def test_a_list_does_not_go_on_after_what_it_does_not_know(run):
+    ended = run.end("fault", "list", "--after", INSTANCE)
+
+    assert ended.code == 1
+    assert f"no row with the id {INSTANCE} any more" in ended.err
+
+
+def test_what_no_index_finds_is_looked_for_up_to_a_bound(run, monkeypatch):
+    run("fault", "record", INSTANCE, "mine", "--service", "trove")
+    for number in range(6):
+        run("fault", "record", OTHER, str(number))
+    monkeypatch.setattr(listing, "_SLICE", 2)
+    monkeypatch.setattr(listing, "MOST_LOOKED_AT", 4)
+    asked = ["--request-id", "req-1"]
+
+    ended = run.end("fault", "list", *asked)
+    rest = run.end("fault", "list", *asked, "--after", after(ended))
+
+    assert "Looked at were 4 rows, back to 20" in ended.err
+    assert "No fault has this request id" in rest.err
+    whole = run.end("fault", "list", *asked, "--limit", "0")
+    assert "No fault has this request id" in whole.err
+
+
+def test_a_fold_counts_the_newest_rows_and_says_so(run, monkeypatch):
+    for message in ("once", "again", "again"):
+        run("fault", "record", INSTANCE, message)
+    monkeypatch.setattr(listing, "MOST_COUNTED", 2)
+
+    ended = run.end("fault", "list", "--fold", "--format", "json")
+
+    assert [row["count"] for row in json.loads(ended.out)] == [2]
+    assert "Counted were the newest 2 rows" in ended.err
+    assert len(listed(run, "--fold", "--limit", "0")) == 2
 
 
 def test_repeats_are_folded(run):
@@ -350,7 +403,7 @@ class TestTop:
         assert ended.err == "There are no such faults.\n"
 
     def test_looks_at_the_newest_rows_and_says_so(self, run, monkeypatch):
-        monkeypatch.setattr(archive, "MOST_COUNTED", 3)
+        monkeypatch.setattr(listing, "MOST_COUNTED", 3)
 
         ended = run.end("fault", "top", "--format", "json")
 
