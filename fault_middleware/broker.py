@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is read from the broker, and whether it is there at all."""
 
+import collections
 import contextlib
 import functools
 import time
@@ -62,6 +63,18 @@ class RabbitLink:
         with contextlib.suppress(TimeoutError):
             for _ in range(self._most):
                 self._drain(timeout=_NEXT)
+
+    @staticmethod
+    def let_come_again(reader: Any) -> None:
+        """Let oslo.messaging's reader hand on what it has had before.
+
+        It would log a traceback, drop the message and never acknowledge it. Such a message comes
+        where the connection broke before the broker had the acknowledgement; to the table it is
+        the same row.
+        """
+        cache = reader.msg_id_cache
+        _ = cache.prev_msgids
+        cache.prev_msgids = collections.deque(maxlen=0)
 
     @staticmethod
     def let_answer_for_all(incoming: Any) -> None:

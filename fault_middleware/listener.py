@@ -204,6 +204,7 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
         if self._is_rabbit:
             try:
                 link = RabbitLink(reader.conn, self._batch_size)
+                RabbitLink.let_come_again(reader)
             except Exception:
                 reader.cleanup()  # else it would keep messages that nobody stores
                 raise

@@ -94,6 +94,20 @@ def test_the_table_holds_what_the_recorded_notifications_say(consumer, broker):
     )
 
 
+def test_what_comes_again_is_acknowledged(start, broker):
+    """It comes where the broker has not had the acknowledgement; oslo.messaging would drop it."""
+    store = start(topics="notifications")
+    (deployment,) = start.started
+    expected = read_data("trove/expected.json")
+    name = next(one for one in trove_notifications() if expected[one])
+    publish(broker, [name])
+    wait_until(lambda: rows(store))
+
+    publish(broker, [name])
+
+    wait_until(lambda: "duplicates_total=1" in deployment.metrics.counts())
+
+
 def describe(row):
     """A row in the words of the expectations."""
     created = str(row["created"]).replace(" ", "T")
