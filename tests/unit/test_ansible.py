@@ -665,6 +665,7 @@ def test_texts_and_their_number_are_bounded():
         b"fatal: [h]: FAILED! => {" * (1 << 18),
         b"\nfatal: [h]: FAILED! => {" * (1 << 18),
         b"\nfailed: [h] (item=" * (1 << 17),
+        b"\nfatal: [h] (item=" * (1 << 17),
         b'\nfailed: [h] (item=a) => {"msg": "a"}' * (1 << 15),
         b"\nTASK [" + b"] *** " * (1 << 20),
         b'{"plays": [' + b"[" * (1 << 20),
