@@ -2,6 +2,7 @@
 """A cloud, asked with the user's own session."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import re
 import urllib.parse
@@ -30,6 +31,10 @@ class NotInCatalogError(Exception):
 
 class RefusedError(Exception):
     """A service did not do what it was asked."""
+
+
+class _BadRequestError(RefusedError):
+    """A service cannot read what it was asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,9 +121,11 @@ class Cloud:
         :raises RefusedError: when there is none, or more than one, or the service refuses
         """
         if _names_only_the_id(resource.path):
-            shown = self._show(resource, {resource.id_path: id_or_name})
-            if shown is not None:
-                return shown
+            # Some services take no name in the place of an id.
+            with contextlib.suppress(_BadRequestError):
+                shown = self._show(resource, {resource.id_path: id_or_name})
+                if shown is not None:
+                    return shown
         found = []
         for listed in self._list(resource, all_projects=False):
             thing = listed.thing
@@ -272,6 +279,8 @@ class Cloud:
             raise RefusedError(str(exc) or type(exc).__name__) from exc
         if answer.status_code == 404:
             return None
+        if answer.status_code == 400:
+            raise _BadRequestError("it answers 400")
         if answer.status_code != 200:
             raise RefusedError(f"it answers {answer.status_code}")
         try:

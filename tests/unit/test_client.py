@@ -47,10 +47,12 @@ class Api:
 
     :ivar bodies: what it answers, by path and query
     :ivar asked: what it was asked
+    :ivar unknown: its answer to all else
     """
 
     def __init__(self, bodies):
         self.bodies = bodies
+        self.unknown = "404 Not Found"
         self.asked = []
 
     def __call__(self, environ, start_response):
@@ -59,7 +61,7 @@ class Api:
             path += f"?{environ['QUERY_STRING']}"
         self.asked.append(path)
         if path not in self.bodies:
-            return answer(start_response, {}, "404 Not Found")
+            return answer(start_response, {}, self.unknown)
         return answer(start_response, self.bodies[path])
 
 
@@ -309,6 +311,14 @@ def test_show_has_a_fault_whole_by_id_and_by_name(failed):
         assert shown["Message"] == "The volume could not be extended."
         assert shown["Details"] == "Traceback ..."
         assert shown["ID"] == VOLUME
+
+
+def test_show_finds_a_name_where_the_service_takes_only_ids(failed):
+    failed.apis["cinder"].unknown = "400 Bad Request"
+
+    ended = failed.openstack("fault", "show", "volume", "data")
+
+    assert "The volume could not be extended." in ended.stdout
 
 
 def test_show_fills_the_placeholders_of_a_path(failed):
