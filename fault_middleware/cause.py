@@ -9,7 +9,7 @@ cause.
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from fault_middleware.fault import Fault
@@ -42,20 +42,28 @@ def weigh(kind: Kind, exceptions: int) -> int:
 def gives_way(row: Fault) -> bool:
     """Whether another fault of the same request may tell more than this one.
 
-    One that says why, but shows no exception, gives way to one that does. Rows of releases without
-    weights, and clearances, do not give way.
+    Rows of releases without weights, and clearances, do not give way.
     """
-    if row.is_clearance or row.request_id is None or row.weight is None:
+    return _weight_in_request(row) < 10 * Kind.TEXT
+
+
+def lacks_traceback(row: Fault) -> bool:
+    """Whether a fault says why, but has no details, which another of the same request may have.
+
+    Services notify of a text and log the traceback.
+    """
+    if row.details:
         return False
-    return row.weight <= weigh(Kind.TEXT, 0)
+    return _weight_in_request(row) == weigh(Kind.TEXT, 0)
 
 
 def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     """Of an instance's newest fault and other rows of it, the one that is nearest to the cause.
 
     Only faults of the same request count, and of those only what no clearance hides.  Of equals,
-    the first that happened is the cause of the others.  Where it has no details, it gets those of
-    the next one that has some: an administrator wants the traceback, whoever reported it.
+    the first that happened is the cause of the others.  A newest one that says why stays, since
+    that is what the service wants its user to read.  What has no details gets those of the nearest
+    that has some: an administrator wants the traceback, whoever reported it.
     """
     rows = list(others)
     cleared = [row.created for row in rows if row.is_clearance]
@@ -66,18 +74,20 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
         if row.request_id == newest.request_id and not is_hidden:
             candidates.append(row)
     candidates.sort(key=_order)
-    return _with_details(candidates)
-
-
-def _with_details(candidates: Sequence[Fault]) -> Fault:
-    """The first of the candidates, with the first details that any of them has."""
-    chosen = candidates[0]
+    chosen = candidates[0] if gives_way(newest) else newest
     if chosen.details:
         return chosen
     for row in candidates:
         if row.details:
             return dataclasses.replace(chosen, details=row.details)
     return chosen
+
+
+def _weight_in_request(row: Fault) -> int:
+    """The weight of a fault; the greatest where none can take its place."""
+    if row.is_clearance or row.request_id is None or row.weight is None:
+        return weigh(Kind.TEXT, MOST_EXCEPTIONS)
+    return row.weight
 
 
 def _order(row: Fault) -> tuple[int, datetime, str]:

@@ -47,6 +47,8 @@ _OF_REQUEST = """
     JOIN instance_faults AS f ON f.id = recent{number}.id
     WHERE f.request_id = :request{number} OR f.deleted
 """
+#: The most instances in one query of :func:`newest_of`.
+MOST_INSTANCES = 200
 #: The most instances in one query of :func:`of_requests`.
 MOST_REQUESTS = 16
 
@@ -122,6 +124,18 @@ def of_requests(size: int, with_details: bool) -> sa.ClauseElement:
         for number in range(size)
     ]
     return sa.text(" UNION ALL ".join(parts)).columns(*COLUMNS)
+
+
+def rounded(size: int) -> int:
+    """A number of ids that is not smaller; of few sizes, so few statements are prepared."""
+    power_of_two = 1 << (size - 1).bit_length()
+    return min(MOST_INSTANCES, power_of_two)
+
+
+def numbered(ids: list[str]) -> dict[str, str]:
+    """The parameters ``id0``, ``id1``, ...; the gap is filled with an id that is asked for."""
+    filling = ids[:1] * (rounded(len(ids)) - len(ids))
+    return {f"id{number}": one for number, one in enumerate(ids + filling)}
 
 
 def values_of(row: Fault, updated: datetime) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from fault_middleware.metrics import Metrics
 from fault_middleware.process import PerProcess
 
 #: The most instances that one query looks up.
-CHUNK = 200
+CHUNK = statements.MOST_INSTANCES
 
 _T = models.instance_faults
 
@@ -159,9 +159,9 @@ class Store:
         if not rows:
             return {}
         ids = [row.id for row in rows]
-        statement = statements.of_ids(_rounded(len(ids)))
+        statement = statements.of_ids(statements.rounded(len(ids)))
         with self._breaker.call(f"{rows[0].service} {rows[0].instance_id}"):
-            found = self._read(statement, _numbered(ids))
+            found = self._read(statement, statements.numbered(ids))
         return {row.id: row for row in found}
 
     def record(self, faults: Sequence[Fault]) -> int:
@@ -227,8 +227,12 @@ class Store:
         if self.reader.dialect.name == "postgresql":
             statement = statements.newest_of_array(with_details)
             return self._read(statement, {"service": service, "ids": ids})
-        statement = statements.newest_of(_rounded(len(ids)), with_details)
-        return self._read(statement, {"service": service, **_numbered(ids)})
+        statement = statements.newest_of(
+            statements.rounded(len(ids)), with_details
+        )
+        return self._read(
+            statement, {"service": service, **statements.numbered(ids)}
+        )
 
     def _causes(
         self,
@@ -242,7 +246,11 @@ class Store:
         :param end: when the last look-up may begin, by time.monotonic(); TimeoutError after that
         """
         shown = {row.instance_id: row for row in newest}
-        poor = [row for row in newest if cause.gives_way(row)]
+        poor = []
+        for row in newest:
+            wants_traceback = with_details and cause.lacks_traceback(row)
+            if wants_traceback or cause.gives_way(row):
+                poor.append(row)
         for begin in range(0, len(poor), statements.MOST_REQUESTS):
             _refuse_after(end)
             some = poor[begin : begin + statements.MOST_REQUESTS]
@@ -327,18 +335,6 @@ def _row_of(instance_id: str, rows: Iterable[Fault]) -> Fault | None:
         if row.instance_id == instance_id:
             return row
     return None
-
-
-def _rounded(size: int) -> int:
-    """A number of ids that is not smaller; of few sizes, so few statements are prepared."""
-    power_of_two = 1 << (size - 1).bit_length()
-    return min(CHUNK, power_of_two)
-
-
-def _numbered(ids: list[str]) -> dict[str, str]:
-    """The parameters ``id0``, ``id1``, ...; the gap is filled with an id that is asked for."""
-    filling = ids[:1] * (_rounded(len(ids)) - len(ids))
-    return {f"id{number}": one for number, one in enumerate(ids + filling)}
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

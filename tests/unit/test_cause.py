@@ -40,8 +40,7 @@ def test_the_kind_counts_before_the_length_of_the_chain():
     [
         (make("no more hosts", 0, SYMPTOM), True),
         (make("RuntimeError", 0, NAME), True),
-        (make("refused", 0, cause.weigh(Kind.TEXT, 0)), True),
-        (make("refused", 0, TEXT), False),
+        (make("refused", 0, cause.weigh(Kind.TEXT, 0)), False),
         (make("of an older release", 0, None), False),
         (make("of no request", 0, SYMPTOM, request_id=None), False),
         (make("", 0, None, is_clearance=True), False),
@@ -84,18 +83,13 @@ def test_the_cause_is_shown_before_the_symptom_in_any_order(others, message):
         assert cause.nearest(newest, order).message == message
 
 
-def test_a_text_without_a_traceback_gives_way_to_one_with_it():
+@pytest.mark.parametrize("logged", [NAME, TEXT])
+def test_a_text_stays_and_gets_the_traceback_of_another_report(logged):
     told = make("It could not be made.", 1, cause.weigh(Kind.TEXT, 0))
-    logged = make("No certificates.", 0, TEXT, details="OSError: disk full")
+    log = make("OSError", 0, logged, details="OSError: disk full")
+    assert cause.lacks_traceback(told)
 
-    assert cause.nearest(told, [told, logged]) == logged
-
-
-def test_the_cause_gets_the_details_that_another_report_has():
-    told = make("It could not be made.", 1, cause.weigh(Kind.TEXT, 0))
-    logged = make("OSError", 0, NAME, details="OSError: disk full")
-
-    shown = cause.nearest(told, [logged, told])
+    shown = cause.nearest(told, [log, told])
 
     assert shown.message == "It could not be made."
     assert shown.details == "OSError: disk full"
@@ -106,4 +100,11 @@ def test_details_of_its_own_stay():
     told = make("refused", 1, cause.weigh(Kind.TEXT, 0), details="by host 7")
     logged = make("OSError", 0, NAME, details="OSError: disk full")
 
+    assert not cause.lacks_traceback(told)
     assert cause.nearest(told, [logged, told]) == told
+
+
+def test_what_has_a_traceback_or_stands_alone_lacks_none():
+    assert not cause.lacks_traceback(make("refused", 0, TEXT))
+    alone = make("refused", 0, cause.weigh(Kind.TEXT, 0), request_id=None)
+    assert not cause.lacks_traceback(alone)
