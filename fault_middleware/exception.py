@@ -25,7 +25,7 @@ _LINK = (
 _FRAME = '  File "'
 # Of a repr(): the exception and those that it is the argument of, with numbers between them.
 _AROUND = re.compile(r"(?:[-\w.]++(?:\(|, ))++")
-_OPENED = re.compile(r"([A-Za-z_][\w.]*)\(")
+_OPENED = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*+)\(")
 # Its first text, which may be cut off.
 _FIRST_TEXT = re.compile(r"""[bu]?(['"])((?:\\.|(?!\1)[^\\])++)""", re.DOTALL)
 _ESCAPE = re.compile(

@@ -284,7 +284,8 @@ def _text_without(name: str, text: str, depth: int) -> str:
 
 def _cut_at(name: str, text: str) -> str:
     """The text up to what looks like a member of this name, which may be escaped."""
-    member = rf"""\\*["']{name}\\*["']\s*:"""
+    # Possessive, and not from within a run of backslashes: texts have thousands of them.
+    member = rf"""(?<!\\)\\*+["']{name}\\*+["']\s*+:"""
     found = re.search(member, text)
     if found is None:
         return text

@@ -109,6 +109,7 @@ def test_a_long_repr_is_read_soon():
         "a, " * 50_000,
         "E('" + "\\" * 100_001,
         "-" * 100_000,
+        "E(" + "a" * 200_000 + ", ",
     ):
         assert Field.parse({"path": "a", "form": "repr"}).find({"a": text})
 

@@ -346,6 +346,15 @@ def test_of_what_is_nearly_a_problem_a_member_sees_no_traceback(
     assert SECRET in world.get(ADMIN).text
 
 
+def test_a_text_of_very_many_backslashes_is_shown_to_a_member(world):
+    body = world.answer(FAILED["v1"])
+    body["error"] = {"status": 500, "detail": "\\" * 2**18}
+
+    shown = world.get(MEMBER).json["error"]
+
+    assert shown["detail"].startswith("\\" * 1000)
+
+
 def test_a_text_that_is_json_without_a_traceback_is_as_it_was(world):
     body = world.answer(FAILED["v1"])
     body["error"] = {
