@@ -43,7 +43,9 @@ def _line(entry: Mapping[str, Any]) -> str:
         remarks.append(f"{count} times since {_time(entry.get('first'))}")
     if entry.get("cleared"):
         remarks.append("cleared")
-    line = f"{_time(entry.get('last'))} {entry.get('message')}"
+    # In one line: the next one would look like another entry.
+    message = " ".join(str(entry.get("message")).split("\n"))
+    line = f"{_time(entry.get('last'))} {message}"
     if remarks:
         line += f" ({', '.join(remarks)})"
     return line

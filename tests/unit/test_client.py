@@ -446,6 +446,12 @@ def test_show_has_the_history_in_lines_for_people(world):
     assert "2026-11-20 20:36:05 No host was found." in table.stdout
 
 
+def test_a_message_of_several_lines_is_one_entry_of_a_history():
+    entry = {"message": "a\n2026-11-20 20:36:05 b (cleared)"}
+
+    assert len(Past.of([entry, entry]).human_readable().splitlines()) == 2
+
+
 def test_a_history_does_not_drive_the_terminal():
     entry = {"message": "a\x1b]0;x\x07b", "last": "now", "count": "\x1b"}
 
