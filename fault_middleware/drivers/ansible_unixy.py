@@ -5,14 +5,18 @@ It prints the texts of tasks as they are, behind the host.  So from the first of
 one may look like the name of a task.
 """
 
+import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from fault_middleware.drivers.failures import Failure
 
 # A task, and below it what its hosts did.
 _LINE = re.compile(
     r"^(?:(?P<task>\S.*)\.\.\. ?"
-    r"|  (?P<host>\S+)(?: -> \S+)? (?:failed|(?P<lost>unreachable)!?) \|(?P<result>.*)"
+    r"|  (?P<host>\S+)(?: -> \S+)? (?:failed|(?P<lost>unreachable)!?)"
+    r"(?: \|(?P<result>.*)|: (?P<json>\{(?:\n(?: .*+\n)*+\}|.*))|)"
     r"|  \S+ .*\| (?P<text>msg|stdout|stderr): .*)$",
     re.MULTILINE,
 )
@@ -35,6 +39,17 @@ def read(text: str) -> list[Failure]:
 
 
 def _failure(line: re.Match[str], task: str | None) -> Failure:
-    parts = [_PART.match(part.strip()) for part in line["result"].split(" | ")]
-    result = {part[1]: part[2] for part in parts if part}
-    return Failure(line["host"], task, [result], bool(line["lost"]))
+    return Failure(line["host"], task, [_result(line)], bool(line["lost"]))
+
+
+def _result(line: re.Match[str]) -> Mapping[str, Any]:
+    """What is told behind the host: some texts, a result in JSON, or nothing."""
+    if line["json"]:
+        try:
+            result = json.loads(line["json"])
+        except (ValueError, RecursionError):
+            return {}
+        return result if isinstance(result, Mapping) else {}
+    told = (line["result"] or "").split(" | ")
+    parts = [_PART.match(part.strip()) for part in told]
+    return {part[1]: part[2] for part in parts if part}

@@ -744,6 +744,24 @@ def test_what_a_task_prints_is_no_json_callback_where_unixy_prints_it():
     assert told(read(out)) == [("vdu1", "load", "bad")]
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("  vdu1 failed", ""),
+        ('  vdu1 failed: {\n    "msg": "not so",\n    "rc": 1\n}', "not so"),
+        ('  vdu1 failed: {\n    "msg": "cut o', ""),
+    ],
+)
+def test_a_failure_without_its_texts_in_a_line_is_one_of_unixy(line, message):
+    out = (
+        f"Executing playbook x\n- All on hosts: all -\nload...\n{line}\n\n"
+        "- Play recap -\n  vdu1 : ok=0 changed=0 unreachable=0 failed=1"
+        " rescued=0 ignored=0\n"
+    )
+
+    assert told(read(out)) == [("vdu1", "load", message)]
+
+
 def test_of_very_many_failures_apart_from_very_many_tasks_none_is_named():
     number = 1 << 15
     out = "".join(f"\nTASK [a{at}] {STARS}\n" for at in range(number + 1))
