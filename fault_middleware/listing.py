@@ -55,11 +55,14 @@ class Wanted:
     equal: Mapping[str, Any]
 
     @property
+    def is_by_time(self) -> bool:
+        """Whether they are to be found by their time."""
+        return not any(name in self.equal for name in _INDEXED)
+
+    @property
     def is_indexed(self) -> bool:
         """Whether an index leads to the newest of them."""
-        if not self.equal:
-            return True
-        return any(name in self.equal for name in _INDEXED)
+        return not self.equal or not self.is_by_time
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -221,7 +224,15 @@ class _Walk:
             statement = statement.where(_is_behind(begin, dialect))
         if end is not None:
             statement = statement.where(sa.not_(_is_behind(end, dialect)))
-        return statement.order_by(_T.c.created.desc(), _T.c.id.desc())
+        return _newest_first(statement, self._wanted)
+
+
+def _newest_first(statement: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+    if wanted.is_by_time:
+        # For many rows MariaDB would rather read the whole table, and sort it.
+        hint = "FORCE INDEX (instance_faults_created)"
+        statement = statement.with_hint(_T, hint, "mysql")
+    return statement.order_by(_T.c.created.desc(), _T.c.id.desc())
 
 
 def _is_behind(place: Place, dialect: str) -> sa.ColumnElement[bool]:
@@ -267,8 +278,7 @@ def _recent(
     if wanted.since is not None:
         statement = statement.where(_T.c.created >= wanted.since)
     if most is not None:
-        newest_first = (_T.c.created.desc(), _T.c.id.desc())
-        statement = statement.order_by(*newest_first).limit(most)
+        statement = _newest_first(statement, wanted).limit(most)
     return statement.subquery("recent")
 
 

@@ -154,9 +154,11 @@ def test_the_first_page_walks_an_index(any_store):
 
     Listing(any_store).page(EVERYTHING, COLUMNS, 10, many[500].id)
     Listing(any_store).page(Wanted(many[2500].created, {}), COLUMNS, 10)
+    if dialect == "mysql":  # it would rather read the whole table
+        Listing(any_store).page(EVERYTHING, COLUMNS, 2000)
     lists = [one for one in asked if "ORDER BY" in one[0]]
 
-    assert len(lists) == 2
+    assert len(lists) >= 2
     for statement, parameters in lists:
         with any_store.writer.connect() as connection:
             plan = str(
