@@ -15,13 +15,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from fault_middleware.drivers import (
     ansible_debug,
     ansible_json,
     ansible_recap,
     ansible_unixy,
+    ansible_yaml,
 )
 from fault_middleware.drivers.failures import Failure, Run
 
@@ -58,11 +57,8 @@ _STAMP = re.compile(
     re.MULTILINE,
 )
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
-# A result in YAML is not larger; reading it takes a second for each MiB.
-_LONGEST_YAML = 256 * 1024
 # Of so many pairs of a task and a failure, or its host, none is compared: it would take seconds.
 _MOST_COMPARED = 10**6
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclasses.dataclass(slots=True)
@@ -266,17 +262,10 @@ def _result(line: re.Match[str]) -> Mapping[str, Any]:
     if line["result"]:
         result = json.loads(line["result"])
     elif line["yaml"]:
-        result = _read_yaml(line["yaml"])
+        result = ansible_yaml.read(line["yaml"])
     else:
         return {}
     return result if isinstance(result, Mapping) else {}
-
-
-def _read_yaml(block: str) -> Any:
-    try:
-        return yaml.load(block[:_LONGEST_YAML], _YAML_LOADER)  # noqa: S506 it is a safe one
-    except yaml.YAMLError:
-        return {}
 
 
 def _name_tasks(failures: list[Failure], tasks: list[_Task], err: str) -> None:

@@ -762,6 +762,45 @@ def test_a_failure_without_its_texts_in_a_line_is_one_of_unixy(line, message):
     assert told(read(out)) == [("vdu1", "load", message)]
 
 
+def bomb(first, line, last):
+    """A result in YAML each line of which refers to the one before nine times."""
+    lines = [f"  l0: &l0 {first}"]
+    for number in range(1, 30):
+        before = ",".join([f"*l{number - 1}"] * 9)
+        lines.append(f"  l{number}: &l{number} {line % before}")
+    lines.append(f"  msg: {last}")
+    return "\n".join(lines)
+
+
+BOMBS = {
+    "lists": bomb("[x]", "[%s]", "*l29"),
+    "members": bomb("{x: 1}", "{<<: [%s]}", "*l29"),
+    "itself": "  l0: &l0 [*l0, *l0]\n  msg: *l0",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "before", ["", banner("a"), "vdu1 | FAILED | rc=1 >>\n"]
+)
+def test_a_result_that_refers_to_itself_again_and_again_is_left_alone(
+    name, before
+):
+    error = read(f"{before}fatal: [vdu1]: FAILED! =>\n{BOMBS[name]}\n")
+
+    assert [(one["host"], one["message"]) for one in error.failed] == [
+        ("vdu1", "")
+    ]
+
+
+def test_a_result_may_name_a_part_of_it_twice():
+    run = (
+        "fatal: [vdu1]: FAILED! =>\n  a: &id001 [x]\n  b: *id001\n  msg: bad\n"
+    )
+
+    assert told(read(banner("a") + run)) == [("vdu1", "a", "bad")]
+
+
 def test_of_very_many_failures_apart_from_very_many_tasks_none_is_named():
     number = 1 << 15
     out = "".join(f"\nTASK [a{at}] {STARS}\n" for at in range(number + 1))
