@@ -3,6 +3,7 @@
 
 import configparser
 import itertools
+import json
 import re
 import shlex
 import shutil
@@ -19,7 +20,7 @@ from fault_middleware import deploy as deploy_module
 from fault_middleware.deploy import deploy
 from fault_middleware.filter import FaultFilter
 from fault_middleware.metrics import Metrics
-from tests import atlas
+from tests import atlas, clients
 from tests.documents import ROOT
 from tests.fixtures import Service, close, parse, require, write_configuration
 
@@ -462,3 +463,15 @@ def test_the_page_on_coverage_says_what_the_tests_of_the_services_say():
 
     assert atlas.PAGE.read_text() == atlas.page(found), "python -m tests.atlas"
     assert atlas.PICTURE.read_text() == atlas.picture(found)
+
+
+def test_the_page_on_clients_says_what_a_run_of_them_recorded():
+    seen = json.loads(clients.RECORDED.read_text())
+
+    assert clients.PAGE.read_text() == clients.page(seen), (
+        "python -m tests.clients"
+    )
+    # Each command that is run has been.
+    assert {name: tuple(one) for name, one in seen["printed"].items()} == (
+        clients.COMMANDS
+    )
