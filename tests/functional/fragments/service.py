@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests import services
@@ -18,10 +18,11 @@ ROOT = Path(__file__).parents[3]
 FRAGMENTS = ROOT / "etc/fault_middleware/api-paste"
 BIN = Path(sysconfig.get_path("scripts"))
 INSTANCE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
+NO_KEYSTONE = {"www_authenticate_uri": "http://127.0.0.1/identity/v3"}
 # What every service is configured with; {folder} is where it keeps its configuration.
 CONFIGURATION = """\
 [DEFAULT]
-transport_url = fake:/
+transport_url = {broker}
 state_path = {folder}
 bind_host = 127.0.0.1
 bind_port = {port}
@@ -32,9 +33,6 @@ connection = {database}
 
 [oslo_concurrency]
 lock_path = {folder}/locks
-
-[keystone_authtoken]
-www_authenticate_uri = http://127.0.0.1/identity/v3
 
 [fault_middleware]
 consumer = external
@@ -188,19 +186,32 @@ class Deployment:
 
 
 def build(
-    service: Service, home: Path, *, faults: str, own: str = ""
+    service: Service,
+    home: Path,
+    *,
+    faults: str,
+    own: str = "",
+    broker: str = "fake:/",
+    authtoken: Mapping[str, str] | None = None,
+    **others: str,
 ) -> Deployment:
     """Write the configuration where the service keeps it, and its paste file with our fragment.
 
     :param faults: the database of the faults
     :param own: the service's own database; by default a file
+    :param authtoken: options of keystonemiddleware for a real Keystone; the service itself answers
+        then. By default the tests' own tokens are good, and the service's ``body`` is the answer
+    :param others: what else is in braces in the service's options and commands
     """
     deployment = Deployment(service, home, services.free_port())
     deployment.folder.mkdir(parents=True)
     values = {
-        "folder": deployment.folder,
-        "port": deployment.port,
+        **others,
+        "folder": str(deployment.folder),
+        "port": str(deployment.port),
         "faults": faults,
+        "broker": broker,
+        "python": sys.executable,
     }
     values["database"] = own or f"sqlite:///{deployment.folder}/service.sqlite"
     conf = _parser(CONFIGURATION.format(**values))
@@ -208,19 +219,22 @@ def build(
     conf["DEFAULT"]["api_paste_config"] = str(
         deployment.folder / service.paste
     )
+    conf["keystone_authtoken"] = authtoken or NO_KEYSTONE
     _write(conf, deployment.folder / (service.file or f"{service.name}.conf"))
 
     own = Path(sys.prefix) / f"etc/{service.name}/{service.paste}"
     paste = _parser(own.read_text())
-    _add_fragment(paste, (FRAGMENTS / f"{service.name}.ini").read_text())
+    fragment = (FRAGMENTS / f"{service.name}.ini").read_text()
+    _add_fragment(paste, fragment, answers=authtoken is None)
     _write(paste, deployment.folder / service.paste)
     for command in service.prepare:
-        _run(command, deployment)
+        _run(command.format(**values), deployment)
     return deployment
 
 
 def _run(command: str, deployment: Deployment) -> None:
     program, *arguments = command.split()
+    # An absolute path stays as it is.
     ended = subprocess.run(
         [str(BIN / program), *arguments],
         env=deployment.environ,
@@ -231,8 +245,13 @@ def _run(command: str, deployment: Deployment) -> None:
     assert ended.returncode == 0, ended.stderr[-3000:]
 
 
-def _add_fragment(paste: configparser.RawConfigParser, text: str) -> None:
-    """Paste the fragment; and, for the test, who answers and who says what a token is."""
+def _add_fragment(
+    paste: configparser.RawConfigParser, text: str, *, answers: bool
+) -> None:
+    """Paste the fragment.
+
+    :param answers: whether, for the test, a filter answers, and another says what a token is
+    """
     fragment = _parser(text)
     for section in fragment.sections():
         for name, value in fragment.items(section):
@@ -242,10 +261,12 @@ def _add_fragment(paste: configparser.RawConfigParser, text: str) -> None:
             without = [word for word in value.split() if word != "fault"]
             assert without == paste[section][name].split(), (section, name)
             words = " ".join(value.split())
-            fragment[section][name] = words.replace(
-                " fault ", " fault answer "
-            )
+            if answers:
+                words = words.replace(" fault ", " fault answer ")
+            fragment[section][name] = words
     paste.read_dict(fragment)
+    if not answers:
+        return
     answer = "tests.functional.fragments.answer:filter_factory"
     paste["filter:answer"] = {"paste.filter_factory": answer}
     paste["filter:authtoken"] = {
@@ -274,17 +295,27 @@ def _write(parser: configparser.RawConfigParser, file: Path) -> None:
 @contextlib.contextmanager
 def serve(deployment: Deployment) -> Iterator[Path]:
     """Serve the API; yields its log."""
-    service = deployment.service
-    if service.program:
-        command = [str(BIN / service.program)]
-    else:
-        address = f"127.0.0.1:{deployment.port}"
-        # Loaded before it listens, so that a service that does not start is seen at once.
-        command = [str(BIN / "gunicorn"), "--preload", "-b", address]
-        command.append("tests.functional.fragments.wsgi")
     log = deployment.home / "log"
     options = {"env": deployment.environ, "cwd": deployment.folder}
     with services.process(
-        command, log, port=deployment.port, seconds=120, **options
+        api_command(deployment),
+        log,
+        port=deployment.port,
+        seconds=120,
+        **options,
     ):
         yield log
+
+
+def api_command(deployment: Deployment) -> list[str]:
+    """How the API is started."""
+    service = deployment.service
+    if service.program:
+        return [str(BIN / service.program)]
+    address = f"127.0.0.1:{deployment.port}"
+    # Loaded before it listens, so that a service that does not start is seen at once.
+    return [
+        *(str(BIN / "gunicorn"), "--preload", "-b", address),
+        *("-k", "gthread", "--threads", "8"),
+        "tests.functional.fragments.wsgi",
+    ]
