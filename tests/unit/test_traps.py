@@ -151,7 +151,7 @@ CHARSETS = {
     "646": True,
     "latin1": False,
     "utf-16": False,
-    "utf-8-sig": False,
+    "utf-8-sig": True,
     "base64": False,
     "x" * 1000: False,
     "no such": False,
