@@ -4,7 +4,9 @@
 import collections
 import contextlib
 import functools
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from oslo_messaging._drivers import base
@@ -41,6 +43,15 @@ class RabbitLink:
     def heartbeat(self) -> float:
         """Seconds within which a healthy broker sends something; 0 if it need not."""
         return float(self._link.heartbeat_timeout_threshold)
+
+    @property
+    def channel(self) -> object:
+        """What messages come through; another one with each connection."""
+        return self._link.channel
+
+    def has_sent(self, incoming: Any) -> bool:
+        """Whether a message came through this connection, and not one that broke since."""
+        return incoming.message._raw_message.channel is self.channel
 
     @property
     def frames(self) -> int | None:
@@ -86,10 +97,52 @@ class RabbitLink:
         message.ack = functools.partial(message.ack, multiple=True)
 
 
+class Ahead:
+    """The batches that were read and wait to be stored, because an earlier one takes its time.
+
+    When the broker is connected anew, it sends again what was not acknowledged.  So what waits is
+    forgotten then, and what comes takes its place: else a database that is away for long, and a
+    connection that breaks now and then, would fill the memory.  Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Lists that oslo.messaging holds too, in the same order.
+        self._batches: collections.deque[list[Any]] = collections.deque()
+
+    def put(self, batch: list[Any]) -> list[Any]:
+        """Have a batch wait; what to hand on, which is nothing where it took another's place."""
+        with self._lock:
+            place = None
+            # Behind all that waits: an acknowledgement answers for what came before, too.
+            for waiting in reversed(self._batches):
+                if waiting:
+                    break
+                place = waiting
+            if place is not None:
+                place.extend(batch)
+                return []
+            if batch:
+                self._batches.append(batch)
+            return batch
+
+    def take(self) -> list[Any]:
+        """The messages of the batch that has waited longest, and waits no more."""
+        with self._lock:
+            return list(self._batches.popleft())
+
+    def keep(self, is_valid: Callable[[Any], bool]) -> None:
+        """Forget the messages that are not valid any more."""
+        with self._lock:
+            for batch in self._batches:
+                batch[:] = [message for message in batch if is_valid(message)]
+
+
 class Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging has no types
     """Reads from another reader; a batch ends when nothing more comes, and not later.
 
     :param link: what tells whether the broker is silent; None where nothing does
+    :ivar ahead: what was read, and whose storing has not begun
     """
 
     def __init__(
@@ -98,6 +151,8 @@ class Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging
         super().__init__(reader.prefetch_size)
         self.reader = reader
         self._link = link
+        self._channel: object = None
+        self.ahead = Ahead()
         # By time.monotonic(): when there was a connection, and when the broker was heard.
         self._connected = time.monotonic()
         self._heard = self._connected
@@ -119,7 +174,7 @@ class Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging
             if not more:
                 break
             batch += more
-        return batch
+        return self.ahead.put(self._without_broken(batch))
 
     def silence(self) -> str | None:
         """As :attr:`fault_middleware.listener.Listener.silence`."""
@@ -147,6 +202,15 @@ class Gathering(base.PollStyleListener):  # type: ignore[misc]  # oslo.messaging
         if frames != self._frames:
             self._frames = frames
             self._heard = now
+
+    def _without_broken(self, batch: list[Any]) -> list[Any]:
+        """A batch without what came through a connection that broke, and so comes again."""
+        if self._link is None or self._link.channel is self._channel:
+            return batch
+        # Only while reading it is connected anew, so nothing of the new connection waits yet.
+        self._channel = self._link.channel
+        self.ahead.keep(self._link.has_sent)
+        return [message for message in batch if self._link.has_sent(message)]
 
     def stop(self) -> None:
         """Let :meth:`poll` end."""

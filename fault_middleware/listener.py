@@ -219,6 +219,11 @@ class Listener(messaging_listener.BatchNotificationServer):  # type: ignore[misc
         To oslo.messaging, a message without a text as its priority is an error of the whole batch,
         which it would give back to the queue, for ever.
         """
+        assert self._gathering is not None  # noqa: S101 it has read them
+        # The same batch, or what has taken its place since.
+        incoming = self._gathering.ahead.take()
+        if not incoming:
+            return
         readable = [
             message for message in incoming if self._is_readable(message)
         ]

@@ -481,3 +481,41 @@ class TestTheBrokerAtTheStartOfTheApi:
         )
         other.consumer.stop()
         first.consumer.close()
+
+
+def test_while_the_database_is_away_what_comes_again_is_kept_once(
+    make_world, broker, sqlite_url
+):
+    relay = services.Relay(broker.port)
+    url = broker.url.replace(str(broker.port), str(relay.port))
+    world = make_world(sqlite_url, broker.url, batch_size="5")
+    text = world.file.read_text()
+    names = [f"{number:03}" for number in range(100)]
+    world.notify([])
+    world.file.write_text(text.replace(broker.url, url))
+    rename = "ALTER TABLE {} RENAME TO {}"
+    with world.store.writer.begin() as connection:
+        connection.exec_driver_sql(
+            rename.format("instance_faults", "elsewhere")
+        )
+    world.start()
+    world.notify(names)
+    wait_until(lambda: "faults wait" in world.log.read_text())
+
+    for number in range(1, 6):
+        relay.cut()
+        wait_until(
+            lambda: world.log.read_text().count("Reconnected") >= number  # noqa: B023
+        )
+        # The broker sends again what fits into four batches.
+        time.sleep(1)
+    with world.store.writer.begin() as connection:
+        connection.exec_driver_sql(
+            rename.format("elsewhere", "instance_faults")
+        )
+
+    wait_until(lambda: world.messages() == names, 60)
+    # Only the batch that was being stored had come through a connection that broke.
+    assert world.log.read_text().count("Failed to acknowledge") <= 1
+    world.stack.close()
+    relay.close()
