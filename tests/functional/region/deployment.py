@@ -116,11 +116,16 @@ def served(
             api.name: Processes(api, files)
             for api, files in zip(APIS, made, strict=True)
         }
-        for processes in running.values():
-            stack.callback(processes.stop)
+        stack.callback(_stop, list(running.values()))
         with concurrent.futures.ThreadPoolExecutor(_AT_A_TIME) as pool:
             list(pool.map(Processes.start, running.values()))
         yield Region(identity, failed, running)
+
+
+def _stop(running: list[Processes]) -> None:
+    """All at a time: some take all the time that they are given."""
+    with concurrent.futures.ThreadPoolExecutor(len(running)) as pool:
+        list(pool.map(Processes.stop, running))
 
 
 @dataclasses.dataclass(frozen=True)
