@@ -5,7 +5,7 @@ who wait for as long as a large table takes.
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,8 @@ _URLS = ("connection", "slave_connection")
 _BACKENDS = ("sqlite", "mysql", "postgresql")
 # An @ behind the one that to SQLAlchemy ends the password, but for one in the database's name.
 _BARE_AT = re.compile(r"://[^/@][^@]*@([^/?]*@|[^?]*@[^?]*/)")
+# What a node of Galera says that has lost the others.
+_SPLIT = re.compile(r"\(1047, 'WSREP|Not connected to Primary Component")
 # Seconds after which a statement of the writer is given up: time for a busy cluster to commit, and
 # not more than a server gives its workers to end.
 _WRITE_TIMEOUT = 10.0
@@ -191,7 +193,25 @@ def _by_oslo(options: Mapping[str, Any], seconds: float | None) -> sa.Engine:
     engine: sa.Engine = engines.create_engine(options["connection"], **given)
     # oslo.db logs errors that it does not know, with the texts of faults otherwise.
     engine.hide_parameters = True
+    dialect: Any = engine.dialect
+    dialect.is_disconnect = _leaving_what_is_split(dialect.is_disconnect)
     return engine
+
+
+def _leaving_what_is_split(
+    is_disconnect: Callable[..., bool],
+) -> Callable[..., bool]:
+    """Also give up the connections to a node of Galera that has lost the others.
+
+    It refuses a ROLLBACK too, of which SQLAlchemy would log a traceback.
+    """
+
+    def is_given_up(error: Any, connection: Any, cursor: Any) -> bool:
+        if _SPLIT.search(str(error)):
+            return True
+        return is_disconnect(error, connection, cursor)
+
+    return is_given_up
 
 
 def _parameters(

@@ -39,7 +39,7 @@ class Broker:
     def control(self, *arguments: str) -> str:
         """What rabbitmqctl prints."""
         command = [
-            _find("rabbitmqctl", Path("/usr/lib/rabbitmq/bin")),
+            find("rabbitmqctl", Path("/usr/lib/rabbitmq/bin")),
             "-q",
             *arguments,
         ]
@@ -131,8 +131,8 @@ def mariadb(
 
     :param durable: whether a commit is on the disk, as it is by default
     """
-    server, install = _find("mariadbd"), _find("mariadb-install-db")
-    data, user = folder / "data", _account("mysql")
+    server, install = find("mariadbd"), find("mariadb-install-db")
+    data, user = folder / "data", account("mysql")
     folder.mkdir(parents=True)
     if user:
         shutil.chown(folder, user)
@@ -174,11 +174,9 @@ def postgresql(folder: Path, *, durable: bool = False) -> Iterator[int]:
 
     :param durable: whether a commit is on the disk, as it is by default
     """
-    initdb = _find(
-        "initdb", *sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    )
+    initdb = find("initdb", *sorted(Path("/usr/lib/postgresql").glob("*/bin")))
     server = str(Path(initdb).with_name("postgres"))
-    data, user = folder / "data", _account("postgres")
+    data, user = folder / "data", account("postgres")
     folder.mkdir(parents=True)
     if user:
         shutil.chown(folder, user)
@@ -230,8 +228,8 @@ def rabbitmq(folder: Path, options: str = "") -> Iterator[Broker]:
 
     :param options: of Erlang, e.g. ``-rabbit consumer_timeout 5000``
     """
-    server = _find("rabbitmq-server", Path("/usr/lib/rabbitmq/bin"))
-    epmd = _find("epmd")
+    server = find("rabbitmq-server", Path("/usr/lib/rabbitmq/bin"))
+    epmd = find("epmd")
     (folder / "home").mkdir(parents=True)
     port, epmd_port, distribution_port = free_port(), free_port(), free_port()
     (folder / "rabbitmq.conf").write_text(
@@ -335,9 +333,13 @@ class Relay:
         while True:
             try:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # which may listen later
+                client.close()
+                continue
             with self._lock:
                 self._connections += [client, server]
             spoke = [True]
@@ -379,7 +381,7 @@ class Relay:
         return data
 
 
-def _find(program: str, *folders: Path) -> str:
+def find(program: str, *folders: Path) -> str:
     """A program on the path, in the folders, or where Debian puts servers."""
     places = os.pathsep.join(
         map(str, [*folders, os.environ["PATH"], "/usr/sbin"])
@@ -390,7 +392,7 @@ def _find(program: str, *folders: Path) -> str:
     return found
 
 
-def _account(name: str) -> str | None:
+def account(name: str) -> str | None:
     """Whom to run a server as: databases refuse to run as root."""
     if os.geteuid() != 0:
         return None

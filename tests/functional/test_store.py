@@ -487,3 +487,23 @@ def test_the_history_of_an_instance_with_many_rows_is_bounded(any_store):
 
     assert len(found) == MOST_ROWS
     assert found[0] == made[-1]
+
+
+def test_a_node_that_has_lost_the_others_is_left_without_a_traceback(
+    store, monkeypatch, caplog
+):
+    """Such a node of Galera refuses to commit, and to roll back too."""
+    dialect = store.writer.dialect
+    split = "(1180, 'x (provider status: Not connected to Primary Component)')"
+
+    def refuse(connection):
+        raise dialect.dbapi.OperationalError(split)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dialect, "do_commit", refuse)
+        patched.setattr(dialect, "do_rollback", refuse)
+        with pytest.raises(Exception, match="Not connected to Primary"):
+            store.record([fault.make("trove", INSTANCE, message="boom")])
+
+    assert "Exception during reset" not in caplog.text
+    assert store.record([fault.make("trove", INSTANCE, message="boom")]) == 1
