@@ -25,6 +25,8 @@ QUESTIONS = [
     *("passing", "shows", "lists", "growth", "serving", "start", "trove"),
     *("draining", "latency", "cohosting", "memory", "masking", "logs"),
 ]
+# These take long and much of the disk, and are asked only by name.
+ONLY = ["large"]
 
 
 def main() -> None:
@@ -32,7 +34,10 @@ def main() -> None:
         prog="python -m tests.bench", description=__doc__
     )
     parser.add_argument(
-        "--only", action="append", choices=QUESTIONS, help="ask this question"
+        "--only",
+        action="append",
+        choices=[*QUESTIONS, *ONLY],
+        help="ask this question",
     )
     parser.add_argument(
         "--quick", action="store_true", help="be short rather than exact"
