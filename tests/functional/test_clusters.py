@@ -3,7 +3,8 @@
 
 Whatever becomes of a node: what a broker has confirmed is stored, and nothing twice; a show waits
 no longer than it may; and faults are shown again within seconds of the database's return.
-``tox -e clusters`` runs this, and nothing else does, for it takes minutes.
+``tox -e clusters`` runs this, and nothing else does, for it takes minutes.  With
+FAULT_MIDDLEWARE_FULL=1 each node of RabbitMQ fails in each way, and not one node in each.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from tests.functional.clusters import brokers, databases, prometheus
 from tests.functional.clusters.load import world
 
 pytestmark = pytest.mark.timeout(280)
+FULL = bool(os.environ.get("FAULT_MIDDLEWARE_FULL"))
 ETC = Path(__file__).parents[2] / "etc/fault_middleware"
 # Seconds after which a recovered database is used again: two, one lookup_timeout, and the test's.
 AGAIN = 5
@@ -65,15 +67,18 @@ def test_brokers_die_hang_and_are_cut_off_in_turn(tmp_path, sqlite_url):
         cluster(brokers.rabbitmq) as rabbit,
         world(tmp_path, rabbit.url, sqlite_url, [sqlite_url] * 2, "") as here,
     ):
-        for node in rabbit.nodes:
-            node.kill()
-            here.goes_on()
-            rabbit.start(node)
-            with node.suspended():
-                # Twice the heartbeat's time.
-                here.goes_on(40)
-            with node.cut_off():
+        for number, node in enumerate(rabbit.nodes):
+            if FULL or number == 0:
+                node.kill()
                 here.goes_on()
+                rabbit.start(node)
+            if FULL or number == 1:
+                # Twice the heartbeat's time, and oslo.messaging may try this very node again.
+                with node.suspended():
+                    here.goes_on(120)
+            if FULL or number == 2:
+                with node.cut_off():
+                    here.goes_on()
         here.check()
         assert here.tracebacks() == []
 
@@ -122,7 +127,7 @@ def test_galera_whose_nodes_are_named_directly(tmp_path, galera, broker):
             wait_until(lambda: not here.users.is_shown, 40)
             assert here.users.failures() == {LOOK_UPS}
             slow = here.users.slow
-            time.sleep(10)
+            time.sleep(6)
             # No user waits to find out.
             assert here.users.slow == slow
         is_shown_again(here, first)
