@@ -698,6 +698,13 @@ def test_files_that_could_be_read_are_not_read_again_after_a_while(
     assert len(reads) == 1
 
 
+def test_without_a_policy_file_of_its_own_no_file_is_missed(configure, caplog):
+    policy = Policy(configure(), None, "keystone", Metrics())
+
+    assert sight(policy, keystone("admin")) == ALL
+    assert "does not exist" not in caplog.text
+
+
 def test_files_are_not_searched_for_in_every_request(configure, monkeypatch):
     monkeypatch.setattr(policy_module, "_SEARCH_AFTER", 60)
     conf = configure()
