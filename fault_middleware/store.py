@@ -8,18 +8,25 @@ arrive does not matter.  What operators and the retention ask is in ``archive``.
 """
 
 import dataclasses
-import itertools
 import math
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from fault_middleware import cause, clock, engines, fault, models, statements
+from fault_middleware import (
+    cause,
+    clock,
+    engines,
+    fault,
+    former,
+    models,
+    statements,
+)
 from fault_middleware.breaker import Breaker
 from fault_middleware.fault import Fault
 from fault_middleware.health import Part
@@ -132,7 +139,7 @@ class Store:
         found: dict[str, Fault] = {}
         end = time.monotonic() + self._lookup_timeout
         with self._breaker.call(f"{service} {next(iter(wanted))}"):
-            for chunk in _chunks(wanted):
+            for chunk in statements.chunks(wanted):
                 _refuse_after(end)
                 newest = self._newest_rows(service, chunk, with_details)
                 for row in self._causes(service, newest, end, with_details):
@@ -174,21 +181,13 @@ class Store:
         updated = clock.utcnow()
         values = [statements.values_of(row, updated) for row in faults]
         with self.writer.begin() as connection:
-            insert = statements.insert(connection.dialect.name)
-            connection.execute(insert, values)
-            found = _stored(connection, faults)
-            twice = {
-                row.id: found.pop(row.id)
-                for row in faults
-                if row.former_id in found and row.id in found
-            }
-            if twice:
-                # A release before this one has stored them, under other ids.
-                connection.execute(_T.delete().where(_T.c.id.in_(twice)))
-            ours = {row.id for row in faults}
-            return sum(
-                found[one] == updated for one in ours.intersection(found)
-            )
+            dialect = connection.dialect.name
+            result = connection.execute(statements.insert(dialect), values)
+            has_former = former.may_exist(connection)
+            # To SQLAlchemy's connections, MySQL also counts what was there.
+            if dialect != "mysql" and not has_former:
+                return max(result.rowcount, 0)
+            return former.count_new(connection, faults, updated, has_former)
 
     def probe(self, like: Fault | None = None) -> None:
         """Store a row and take it out again, or raise what the database does.
@@ -310,20 +309,6 @@ def _refuse_after(end: float) -> None:
         raise TimeoutError("the look-ups of one request took too long")
 
 
-def _stored(
-    connection: sa.Connection, faults: Sequence[Fault]
-) -> dict[str, datetime]:
-    """When the rows of some faults were stored, by id, under their former ids too."""
-    ids = [row.id for row in faults]
-    ids += [row.former_id for row in faults if row.former_id is not None]
-    found: dict[str, datetime] = {}
-    for chunk in _chunks(dict.fromkeys(ids)):
-        query = sa.select(_T.c.id, _T.c.updated).where(_T.c.id.in_(chunk))
-        for row in connection.execute(query):
-            found[row.id] = row.updated
-    return found
-
-
 def _abandon(engine: sa.Engine) -> None:
     """Forget connections that are those of the process from which this one was forked."""
     engine.dispose(close=False)
@@ -335,12 +320,6 @@ def _row_of(instance_id: str, rows: Iterable[Fault]) -> Fault | None:
         if row.instance_id == instance_id:
             return row
     return None
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    remaining = iter(ids)
-    while chunk := list(itertools.islice(remaining, CHUNK)):
-        yield chunk
 
 
 def _noise_like(text: str) -> str:

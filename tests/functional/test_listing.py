@@ -29,7 +29,9 @@ def filled(any_store):
             message_id=str(number),
         )
         if number % 3 == 0:
-            row = dataclasses.replace(row, id=row.former_id, former_id=None)
+            row = dataclasses.replace(
+                row, id=row.former_id, former_identity=None
+            )
         made.append(row)
     any_store.record(made)
     return any_store

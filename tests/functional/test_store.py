@@ -83,7 +83,7 @@ def test_recording_twice_leaves_one_row(any_store):
 
 def as_before(row):
     """The row as a release before this one stores it."""
-    return dataclasses.replace(row, id=row.former_id, former_id=None)
+    return dataclasses.replace(row, id=row.former_id, former_identity=None)
 
 
 def test_what_a_release_before_has_stored_is_still_one_row(any_store):
