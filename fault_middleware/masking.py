@@ -60,9 +60,9 @@ class Masker:
     def mask(self, text: str) -> str:
         """Replace what looks like a secret with ``***``; linear in the text. Idempotent."""
         if text.isascii():
-            return self._mask(text)
+            return self._mask_all(text)
         plain = text.translate(_LOOK_ALIKES)
-        masked = self._mask(plain)
+        masked = self._mask_all(plain)
         if masked == plain:
             return text
         return masked
@@ -82,6 +82,13 @@ class Masker:
         if not isinstance(masked, list) or len(masked) != len(arguments):
             return arguments
         return [str(argument).translate(_OUTSIDE) for argument in masked]
+
+    def _mask_all(self, text: str) -> str:
+        """Mask a text, and what only the mask of a secret makes look like another one."""
+        masked = self._mask(text)
+        if masked == text:
+            return text
+        return self._mask(masked)
 
     def _mask(self, text: str) -> str:
         lower = text.lower()
@@ -237,17 +244,15 @@ def _has_needed(rule: Rule, lower: str, searched: dict[str, bool]) -> bool:
 def _mask_authority(url: re.Match[str]) -> str:
     """Mask the passwords of ``name:password@host,name:password@``; an ``@`` may be in each."""
     masked = ""
-    pair, *rest = url[0].split("@")
+    pair, *rest, _ = url[0].split("@")
     for part in rest:
         hosts = _OTHER_HOSTS.match(part)
-        if part and hosts is None:
+        if hosts is None:
             pair += f"@{part}"
             continue
-        masked += f"{_without_password(pair)}@"
-        if hosts is not None:
-            masked += hosts[0]
-            pair = part[hosts.end() :]
-    return masked
+        masked += f"{_without_password(pair)}@{hosts[0]}"
+        pair = part[hosts.end() :]
+    return f"{masked}{_without_password(pair)}@"
 
 
 def _without_password(pair: str) -> str:

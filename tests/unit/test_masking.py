@@ -473,6 +473,28 @@ def test_masking_twice_is_masking_once(text):
     assert masking.mask(masked) == masked
 
 
+@pytest.mark.parametrize(
+    "text", ["://:/c@r@", "://signature:/2Zq8Xw(@", "$y$sig=:***}"]
+)
+def test_a_mask_that_makes_a_secret_of_what_follows_is_followed(text):
+    masked = masking.mask(text)
+
+    assert masked != text
+    assert masking.mask(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("amqp://a:S3cr3t@@h1/x", "amqp://a:***@h1/x"),
+        ("amqp://a:S@b@h1,c:S@@h2/x", "amqp://a:***@h1,c:***@h2/x"),
+        ("http://name@@host/x", "http://name@@host/x"),
+    ],
+)
+def test_nothing_of_a_url_comes_twice(text, masked):
+    assert masking.mask(text) == masked
+
+
 @functools.cache
 def masker_without_needs():
     book = masking_rules.make(RULES, {})
