@@ -18,6 +18,7 @@ from tests.documents import ROOT
 ETC = (
     "etc/fault_middleware/fault-middleware-consumer.service",
     "etc/fault_middleware/fault_middleware.conf.sample",
+    "etc/fault_middleware/grafana-dashboard.json",
     "etc/fault_middleware/policy.yaml.sample",
     "etc/fault_middleware/prometheus-rules.yaml",
 )

@@ -30,6 +30,7 @@ FRAGMENTS = sorted((ETC / "api-paste").glob("*.ini"))
 WITHOUT_PASTE = {"ironic", "octavia", "watcher"}
 UNIT = ETC / "fault-middleware-consumer.service"
 RULES = ETC / "prometheus-rules.yaml"
+DASHBOARD = ETC / "grafana-dashboard.json"
 GENERATORS = {
     "oslo-config-generator": "from oslo_config.generator import main as run",
     "oslopolicy-sample-generator": "from oslo_policy.generator import generate_sample as run",
@@ -456,6 +457,70 @@ def test_an_alarm_fires_for_what_it_is_about_and_is_silent_otherwise(
     )
 
     promtool("test", "rules", str(file))
+
+
+def queries():
+    """The queries of the dashboard, as Grafana sends them for all jobs, by panel and letter."""
+    found = {}
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        for target in panel["targets"]:
+            query = target["expr"].replace("$job", ".*")
+            query = query.replace("$__rate_interval", "4m")
+            found[f"{panel['title']}, {target['refId']}"] = query
+    return found
+
+
+def counted():
+    """Each figure that we count, as it stands after some minutes of work."""
+    found = []
+    for metric in Metrics().registry.collect():
+        for sample in metric.samples:
+            if sample.name.endswith("_created"):
+                continue
+            labels = {**sample.labels, "job": "j", "instance": "i"}
+            inner = ",".join(f'{name}="{one}"' for name, one in labels.items())
+            series = f"{sample.name}{{{inner}}}"
+            found.append({"series": series, "values": "0+1x90"})
+    return found
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_each_query_of_the_dashboard_finds_what_we_count(tmp_path, is_there):
+    rules = []
+    alerts = []
+    for name, query in queries().items():
+        rule = {"alert": name, "expr": f"absent({query})"}
+        rules.append(rule)
+        alerts.append(
+            {
+                "expr": f'count(ALERTS{{alertname="{name}"}})',
+                "eval_time": "80m",
+                "exp_samples": []
+                if is_there
+                else [{"labels": "{}", "value": 1}],
+            }
+        )
+    (tmp_path / "rules.yaml").write_text(
+        yaml.safe_dump({"groups": [{"name": "empty", "rules": rules}]})
+    )
+    case = {
+        "interval": "1m",
+        "input_series": counted() if is_there else [],
+        "promql_expr_test": alerts,
+    }
+    file = tmp_path / "test.yaml"
+    file.write_text(
+        yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [case]})
+    )
+
+    promtool("test", "rules", str(file))
+
+
+def test_the_dashboard_shows_each_figure():
+    shown = "\n".join(queries().values())
+
+    for metric in Metrics().registry.collect():
+        assert metric.name in shown
 
 
 def test_the_page_on_coverage_says_what_the_tests_of_the_services_say():
