@@ -4,7 +4,7 @@
 import dataclasses
 import fnmatch
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fault_middleware import package_data
@@ -63,6 +63,7 @@ class Resource:
     :ivar failed: patterns of the statuses of what has failed
     :ivar project_paths: where a thing may name its project
     :ivar key: the member with the fault
+    :ivar created_paths: where a thing says when it failed, if its fault does not
     """
 
     service: Service
@@ -81,6 +82,7 @@ class Resource:
     failed: tuple[str, ...]
     project_paths: tuple[str, ...]
     key: str
+    created_paths: tuple[str, ...]
 
     def has_failed(self, thing: Mapping[str, Any]) -> bool:
         """Whether the status of a thing says that it has failed."""
@@ -101,11 +103,7 @@ class Resource:
 
     def project_of(self, thing: Mapping[str, Any]) -> str:
         """The project of a thing; empty where it does not name one."""
-        for path in self.project_paths:
-            project = text_at(thing, path)
-            if project:
-                return project
-        return ""
+        return _first_text(thing, self.project_paths)
 
     def fault_of(self, thing: Mapping[str, Any]) -> Fault | None:
         """The fault of a thing, if it has one."""
@@ -117,8 +115,11 @@ class Resource:
         # An RFC 9457 problem has a detail, or nothing but a title.
         message = value.get("message") or value.get("detail")
         details = value.get("details") or value.get("traceback")
+        created = value.get("created") or _first_text(
+            thing, self.created_paths
+        )
         return Fault(
-            created=str(value.get("created") or ""),
+            created=str(created),
             message=str(message or value.get("title") or ""),
             details=str(details or ""),
         )
@@ -139,6 +140,15 @@ def text_at(value: Any, path: str) -> str:
     """The text at a dotted path; empty where there is none."""
     found = at(value, path) if path else None
     return "" if found is None else str(found)
+
+
+def _first_text(value: Any, paths: Iterable[str]) -> str:
+    """The first text at one of several dotted paths; empty where there is none."""
+    for path in paths:
+        found = text_at(value, path)
+        if found:
+            return found
+    return ""
 
 
 def resources() -> list[Resource]:
@@ -195,6 +205,7 @@ def _read_resource(
         failed=_texts(data.get("failed", [])),
         project_paths=_texts(show.get("project_id", [])),
         key=fault.get("key", "fault"),
+        created_paths=_texts(fault.get("existing_created", [])),
     )
 
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from fault_middleware import fault
+from fault_middleware import clock, fault
 from fault_middleware.client import resource, watching
 from fault_middleware.client.past import Past
 from fault_middleware.factories import FaultMiddleware
@@ -29,7 +29,13 @@ from tests.catalog import (
     openstack_on_terminal,
     served,
 )
-from tests.fixtures import close, make_store, parse, write_configuration
+from tests.fixtures import (
+    close,
+    make_store,
+    parse,
+    read_data,
+    write_configuration,
+)
 
 OURS = "a1" * 16
 THEIRS = "b2" * 16
@@ -571,6 +577,18 @@ def test_every_shipped_profile_tells_the_program_where_to_look():
     words = [kind.word for kind in found]
     assert len(words) == len(set(words))
     assert len({kind.service.name for kind in found}) == 13
+
+
+def test_a_problem_has_the_time_at_which_the_operation_failed():
+    """An RFC 9457 problem has no time of its own."""
+    (operations,) = [
+        one for one in resource.resources() if one.word == "vnf-operation"
+    ]
+    shown = read_data("tacker/shows.json")["v1_op_failed_with_error"]["body"]
+
+    created = operations.fault_of(shown).created
+
+    assert clock.parse_time(created) == datetime(2024, 5, 6, 7, 10, 9)
 
 
 def test_nothing_of_a_server_is_imported():
