@@ -200,7 +200,7 @@ class ProblemForm(Form):
         if fault.problem:
             view = json.loads(fault.problem)
         if not visible.details:
-            hidden = _without(self.details, view)
+            hidden = _without(self.details, view, in_texts=True)
             return dict(hidden)
         if fault.details:
             view[self.details] = fault.details
@@ -242,7 +242,7 @@ def build(data: Mapping[str, Any]) -> Form:
 
 
 def _without(
-    name: str, value: Any, *, in_texts: bool = False, depth: int = _DEPTH
+    name: str, value: Any, *, in_texts: bool, depth: int = _DEPTH
 ) -> Any:
     """A JSON value without the members of a name.
 

@@ -15,7 +15,7 @@ from fault_middleware.drivers.problem import (
     ProblemDetails,
 )
 from fault_middleware.factories import FaultMiddleware
-from fault_middleware.text import clean_all
+from fault_middleware.text import CUT, clean_all
 from tests.fixtures import Service, close, make_store, read_data
 from tests.problems import PROBLEMS
 
@@ -363,6 +363,73 @@ def test_a_text_that_is_json_without_a_traceback_is_as_it_was(world):
     }
 
     assert world.get(MEMBER).json == body
+
+
+def test_of_a_list_in_a_text_only_the_tracebacks_are_hidden(world):
+    body = world.answer(FAILED["v1"])
+    told = [{"task": "own", "traceback": SECRET}]
+    body["error"] = {"status": 500, "detail": json.dumps(told)}
+
+    shown = world.get(MEMBER).json["error"]
+
+    assert json.loads(shown["detail"]) == [{"task": "own"}]
+
+
+def test_a_text_in_quotes_is_cut_before_its_traceback(world):
+    body = world.answer(FAILED["v1"])
+    told = json.dumps({"traceback": SECRET})
+    body["error"] = {"status": 500, "detail": json.dumps(told)}
+
+    assert world.get(MEMBER).json["error"]["detail"] == f'"{{{CUT}'
+
+
+@pytest.mark.parametrize(("levels", "is_shown"), [(98, True), (99, False)])
+def test_what_is_too_deep_in_a_text_is_cut(world, levels, is_shown):
+    body = world.answer(FAILED["v1"])
+    told = "[" * levels + '"own"' + "]" * levels
+    body["error"] = {"status": 500, "detail": told}
+
+    assert ("own" in world.get(MEMBER).text) == is_shown
+
+
+def test_what_is_in_a_text_that_is_too_deep_is_cut(world):
+    body = world.answer(FAILED["v1"])
+    deep = json.dumps({"task": "own"})
+    for _ in range(99):
+        deep = [deep]
+    body["error"] = {"status": 500, "detail": "boom", "cause": deep}
+
+    shown = world.get(MEMBER).text
+
+    assert "boom" in shown
+    assert "own" not in shown
+
+
+def test_an_operation_without_an_error_shows_what_was_logged(world):
+    body = world.answer("v1_op_failed_without_error")
+    world.record(
+        body["id"],
+        clock.parse_time(body["stateEnteredTime"]),
+        message="The VNF could not be instantiated.",
+        event_type="log tacker.conductor.conductor_server",
+    )
+
+    shown = world.get(MEMBER).json["error"]
+
+    assert shown["detail"] == "The VNF could not be instantiated."
+
+
+def test_a_traceback_in_a_text_of_a_stored_problem_is_hidden(world):
+    body = world.answer(FAILED["v1"])
+    told = json.dumps({"detail": "own", "traceback": SECRET})
+    problem = {**WHOLE.to_dict(), "detail": told}
+    created = clock.parse_time(body["startTime"])
+    world.record(body["id"], created, message="boom", problem=problem)
+
+    shown = world.get(MEMBER).json["error"]["detail"]
+
+    assert json.loads(shown) == {"detail": "own"}
+    assert SECRET in world.get(ADMIN).text
 
 
 def test_a_traceback_within_a_stored_problem_is_hidden(world):
