@@ -136,6 +136,7 @@ def mariadb(
     folder.mkdir(parents=True)
     if user:
         shutil.chown(folder, user)
+    # A server that starts removes the temporary tables of others that share its folder for them.
     subprocess.run(
         [
             install,
@@ -147,6 +148,7 @@ def mariadb(
         check=True,
         stdout=subprocess.DEVNULL,
         user=user,
+        env={**os.environ, "TMPDIR": str(folder)},
     )
     port = free_port()
     arguments = [
@@ -157,7 +159,6 @@ def mariadb(
         f"--port={port}",
         "--bind-address=127.0.0.1",
         f"--pid-file={folder}/pid",
-        # A server that starts removes the temporary tables of others that share its folder.
         f"--tmpdir={folder}",
         # The worst that a server may have for a default.
         "--character-set-server=latin1",

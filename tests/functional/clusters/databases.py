@@ -2,6 +2,7 @@
 """Databases of several servers: Galera, PostgreSQL with a standby, MariaDB with a replica."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -66,6 +67,7 @@ def _mariadb(folder: Path, *more: str) -> Server:
         check=True,
         stdout=subprocess.DEVNULL,
         user=user,
+        env={**os.environ, "TMPDIR": str(folder)},
     )
     command = [
         server,
