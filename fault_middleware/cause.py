@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How near a fault is to the cause, compared with other faults of the same request.
+"""How near a fault is to the cause, compared with other reports of the same failure.
 
 One failure is often reported several times: by the part in which it happened, by those that
 waited for that part, and by the one that gave up.  Each report becomes a row with a weight, which
@@ -10,12 +10,14 @@ cause.
 import dataclasses
 import enum
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fault_middleware.fault import Fault
 
 #: The exceptions of a chain that count; a longer chain tells no more.
 MOST_EXCEPTIONS = 9
+#: How long before the newest row what has no request can have happened, to be the same failure.
+MOST_APART = timedelta(seconds=5)
 
 
 class Kind(enum.IntEnum):
@@ -39,28 +41,44 @@ def weigh(kind: Kind, exceptions: int) -> int:
     return 10 * kind + min(exceptions, MOST_EXCEPTIONS)
 
 
+def is_same_failure(
+    newest_request: str | None, request: str | None, apart: timedelta
+) -> bool:
+    """Whether a row of an instance reports the failure that its newest row reports.
+
+    Requests decide where both rows have one; otherwise the time does.
+
+    :param apart: by how much the other row is older
+    """
+    if newest_request is not None and request is not None:
+        return newest_request == request
+    return apart <= MOST_APART
+
+
 def gives_way(row: Fault) -> bool:
-    """Whether another fault of the same request may tell more than this one.
+    """Whether another report of the same failure may tell more than this one.
 
     Rows of releases without weights, and clearances, do not give way.
     """
-    return _weight_in_request(row) < 10 * Kind.TEXT
+    if row.is_clearance or row.weight is None:
+        return False
+    return row.weight < 10 * Kind.TEXT
 
 
 def lacks_traceback(row: Fault) -> bool:
-    """Whether a fault says why, but has no details, which another of the same request may have.
+    """Whether a fault says why, but has no details, which another report of it may have.
 
     Services notify of a text and log the traceback.
     """
-    if row.details:
+    if row.is_clearance or row.details:
         return False
-    return _weight_in_request(row) == weigh(Kind.TEXT, 0)
+    return row.weight == weigh(Kind.TEXT, 0)
 
 
 def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     """Of an instance's newest fault and other rows of it, the one that is nearest to the cause.
 
-    Only faults of the same request count, and of those only what no clearance hides.  Of equals,
+    Only reports of the same failure count, and of those only what no clearance hides.  Of equals,
     the first that happened is the cause of the others.  A newest one that says why stays, since
     that is what the service wants its user to read.  What has no details gets those of the nearest
     that has some: an administrator wants the traceback, whoever reported it.
@@ -70,8 +88,10 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     cleared_until = max(cleared, default=datetime.min)
     candidates = [newest]
     for row in rows:
-        is_hidden = row.is_clearance or row.created <= cleared_until
-        if row.request_id == newest.request_id and not is_hidden:
+        if row.is_clearance or row.created <= cleared_until:
+            continue
+        apart = newest.created - row.created
+        if is_same_failure(newest.request_id, row.request_id, apart):
             candidates.append(row)
     candidates.sort(key=_order)
     chosen = candidates[0] if gives_way(newest) else newest
@@ -81,13 +101,6 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
         if row.details:
             return dataclasses.replace(chosen, details=row.details)
     return chosen
-
-
-def _weight_in_request(row: Fault) -> int:
-    """The weight of a fault; the greatest where none can take its place."""
-    if row.is_clearance or row.request_id is None or row.weight is None:
-        return weigh(Kind.TEXT, MOST_EXCEPTIONS)
-    return row.weight
 
 
 def _order(row: Fault) -> tuple[int, datetime, str]:

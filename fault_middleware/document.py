@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A YAML document, each mistake of which is named with file, line, key and value."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import yaml
 from yaml.constructor import SafeConstructor
 
+from fault_middleware import package_data
 from fault_middleware.options import ConfigurationError
+
+_Built = TypeVar("_Built")
 
 #: Where something is in a document: keys and positions in lists.
 Place = tuple[str | int, ...]
@@ -34,7 +37,7 @@ class Document:
         self._lines: dict[Place, int] = {}
         self._mistakes: list[tuple[int, str]] = []
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = _compose(text)
             if node is None:
                 raise DocumentError([f"{file}:1: the document is empty"])
             self._walk(node, ())
@@ -74,6 +77,21 @@ class Document:
             hint = error.schema.get("description", "")
             self.mistake(place, f"{error.message}. {hint}")
 
+    def build(
+        self, section: str, make: Callable[[Any], _Built]
+    ) -> list[_Built]:
+        """The parts of a list; a mistake in one is noted, and it is left out.
+
+        :param make: makes one of its data, or raises ValueError
+        """
+        built = []
+        for number, part in enumerate(self.data.get(section, [])):
+            try:
+                built.append(make(part))
+            except ValueError as exc:
+                self.mistake((section, number), str(exc))
+        return built
+
     def close(self) -> None:
         """Be done with the document.
 
@@ -95,6 +113,15 @@ class Document:
                 self._lines[inner] = child.start_mark.line + 1
                 self.mistake(inner, "is there twice")
             self._walk(child, inner)
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """The root of a document; None where it is empty."""
+    try:
+        return yaml.compose(text, Loader=package_data.LOADER)
+    except yaml.YAMLError:
+        # The parser in C does not always say what is wrong.
+        return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _children(node: yaml.Node) -> Iterator[tuple[str | int, yaml.Node]]:

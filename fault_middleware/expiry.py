@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-# How many faults of one request stay, whatever their age, because one of them is shown. Beyond
+from fault_middleware import cause
+
+# How many faults of one failure stay, whatever their age, because one of them is shown. Beyond
 # that it is no longer one failure that several parts report.
 _MOST_CAUSES = 20
 
@@ -50,6 +52,7 @@ def _may_be_shown(
     row: sa.Row[Any], newest: sa.Row[Any], newer_faults: int
 ) -> bool:
     """Whether a fault may be shown in place of the newest one, as the cause of it."""
-    if newest.deleted or row.deleted or row.request_id is None:
+    if newest.deleted or row.deleted or newer_faults >= _MOST_CAUSES:
         return False
-    return row.request_id == newest.request_id and newer_faults < _MOST_CAUSES
+    apart = newest.created - row.created
+    return cause.is_same_failure(newest.request_id, row.request_id, apart)

@@ -49,6 +49,9 @@ _LEAST_DETAILS = 1024
 UUID = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE
 )
+# The ids of requests, projects and users, which hold no secret. Each look for one lets another
+# thread run, and to go on after that takes longer than the look.
+_ID = re.compile(r"(?:req-)?[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
 #: What the event types of faults from a log begin with; the logger follows.
 LOGGED = "log "
 
@@ -248,6 +251,8 @@ def _label(value: Any, limit: int) -> str | None:
     """The text of a short column for identifiers: cut, or left empty."""
     if not isinstance(value, str):
         return None
+    if _ID.fullmatch(value):
+        return value
     return cut_characters(clean(value), limit)
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import oslo_messaging
 from oslo_config import cfg
-from oslo_messaging import opts as messaging_opts
 from oslo_messaging._drivers import base
 from oslo_messaging.notify import dispatcher
 from oslo_messaging.notify import listener as messaging_listener
@@ -120,6 +119,9 @@ def transport_url(
 
     :raises ConfigurationError: naming the option, but no password
     """
+    # It loads every driver, which a server that starts need not wait for.
+    from oslo_messaging import opts as messaging_opts
+
     messaging_options = dict(messaging_opts.list_opts())
     conf.register_opts(
         messaging_options[_MESSAGING_GROUP], group=_MESSAGING_GROUP

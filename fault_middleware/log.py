@@ -282,7 +282,7 @@ class Handler(logging.Handler):
         self._rules = []
         lowest = logging.CRITICAL + 1
         for profile in deployment.profiles:
-            for rule in profile.logs:
+            for rule in profile.sources.logs:
                 self._rules.append((profile, rule))
                 lowest = min(lowest, rule.level)
         self.setLevel(max(self._level_given, lowest))
@@ -322,7 +322,7 @@ def _logger_names(deployment: Deployment) -> Sequence[str]:
     """The loggers that together get each record that a rule may match once."""
     found: set[str] = set()
     for profile in deployment.profiles:
-        for rule in profile.logs:
+        for rule in profile.sources.logs:
             found |= rule.packages
     # The root logger, whose name is "", has all.
     return [""] if "" in found else sorted(found)
@@ -331,4 +331,8 @@ def _logger_names(deployment: Deployment) -> Sequence[str]:
 def _rows(
     profile: Profile, rule: LogRule, failure: Failure
 ) -> Sequence[Fault]:
-    return [log_rule.make_fault(profile.service, rule, failure, profile.words)]
+    return [
+        log_rule.make_fault(
+            profile.service, rule, failure, profile.sources.words
+        )
+    ]

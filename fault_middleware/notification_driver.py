@@ -92,7 +92,7 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
     ) -> Event | None:
         """The event of a profile that makes the notification worth storing."""
         for profile in profiles:
-            for event in profile.events:
+            for event in profile.sources.events:
                 if event.matches(message):
                     if event.action in self._stored:
                         return event
@@ -132,7 +132,7 @@ def _with_context(ctxt: Any, message: Mapping[str, Any]) -> dict[str, Any]:
 def _ask_for_context(profiles: Sequence[Profile]) -> bool:
     """Whether an event is recognized by its context, which is costly to get each time."""
     for profile in profiles:
-        for event in profile.events:
+        for event in profile.sources.events:
             for name, _, _ in event.when:
                 if name.partition(".")[0] == "context":
                     return True

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 FOLDER = resources.files(__package__)
-# The one in C takes a twentieth of the time; not every PyYAML has it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: How YAML is read. The one in C takes a twentieth of the time; not every PyYAML has it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read(name: str) -> str:
@@ -18,4 +18,4 @@ def read(name: str) -> str:
 
 def load(name: str) -> Any:
     """What a file of YAML holds."""
-    return yaml.load(read(name), _LOADER)  # noqa: S506
+    return yaml.load(read(name), LOADER)  # noqa: S506

@@ -1,33 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """A profile: what is known about a service, as data.
 
-It says which requests show an instance (:mod:`fault_middleware.route`), which notifications carry
-a fault (:mod:`fault_middleware.event`), and how to speak of exceptions
-(:mod:`fault_middleware.vocabulary`).  Profiles are YAML files, those in ``profiles/`` that are
-shipped as well as a deployer's own; their format is ``profile-schema.yaml``.
+It says which requests show an instance (:mod:`fault_middleware.route`), and which notifications
+and log records carry a fault (:mod:`fault_middleware.sources`).  Profiles are YAML files: those in
+``profiles/``, which are shipped, and a deployer's own.  ``profile-schema.yaml`` has their format.
 """
 
 import dataclasses
 import functools
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from fault_middleware import event, log_rule, package_data, route, vocabulary
+from fault_middleware import package_data, route
 from fault_middleware.document import Document
-from fault_middleware.event import Event, Extraction
-from fault_middleware.field import Field, texts
-from fault_middleware.log_rule import LogRule
+from fault_middleware.field import texts
 from fault_middleware.options import GROUP, ConfigurationError
 from fault_middleware.route import Route, ShowRequest
-from fault_middleware.vocabulary import Vocabulary
 
-_Built = TypeVar("_Built")
+if TYPE_CHECKING:
+    from fault_middleware.sources import Sources
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Profile:
     """The description of a service.
 
@@ -35,53 +32,22 @@ class Profile:
     :ivar exchanges: where it publishes its notifications
     :ivar routes: those without placeholders in a place come before those with one there, so the
         first that matches is the right one
+    :ivar priorities: those of all events that say something
+    :ivar document: what it was read from
     """
 
     service: str
     exchanges: tuple[str, ...]
     routes: tuple[Route, ...]
-    events: tuple[Event, ...]
-    logs: tuple[LogRule, ...]
-    words: Vocabulary
+    priorities: frozenset[str]
+    document: Document = dataclasses.field(repr=False)
 
-    @property
-    def priorities(self) -> frozenset[str]:
-        """The priorities of all events that say something."""
-        found = set[str]()
-        for kind in self.events:
-            if kind.subjects:
-                found |= kind.priorities
-        return frozenset(found)
+    @functools.cached_property
+    def sources(self) -> "Sources":
+        """Which notifications and log records carry a fault; made when something asks."""
+        from fault_middleware import sources
 
-    def extract(self, notification: Mapping[str, Any]) -> Extraction:
-        """What a notification says. Pure; raises nothing, whatever the data are.
-
-        :param notification: ``event_type``, ``priority``, ``payload``, ``message_id``,
-            ``timestamp``, ``publisher_id`` and ``context``
-        """
-        for kind in self.events:
-            if kind.matches(notification):
-                return kind.extract(self.service, notification, self.words)
-        return Extraction("ignore")
-
-    def obstacles(self, notification: Mapping[str, Any]) -> list[str]:
-        """For people: why no event takes a notification, a line for each of its type.
-
-        One line says so if no event is of its type; no line if an event takes it.
-        """
-        lines = []
-        for number, kind in enumerate(self.events):
-            obstacle = kind.obstacle(notification)
-            if obstacle is None:
-                return []
-            if obstacle != "event_type":
-                value = Field.parse(obstacle).find(notification)
-                lines.append(
-                    f"events[{number}] wants another {obstacle} than {value!r:.80}"
-                )
-        return lines or [
-            f"no event has the event_type {notification.get('event_type')!r:.80}"
-        ]
+        return sources.build(self.document)
 
 
 class RouteTable:
@@ -172,28 +138,32 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
         document.validate(package_data.load("profile-schema.yaml"))
         document.close()
     data = document.data
-    routes = _build(document, "routes", _RouteBuilder(data.get("fault", {})))
+    routes = document.build("routes", _RouteBuilder(data.get("fault", {})))
     routes.sort(key=_placeholders)
-    events = _build(document, "events", event.build)
-    modules = [f"{data.get('service')}.*"]
-    logs = _build(
-        document, "logs", functools.partial(log_rule.build, modules=modules)
-    )
-    sentences = _build(document, "sentences", vocabulary.build)
     _check_client(document)
     if not (data.get("routes") or data.get("events")):
         document.mistake((), "has neither routes nor events")
-    document.close()
-    return Profile(
-        service=data["service"],
+    made = Profile(
+        service=data.get("service", ""),
         exchanges=tuple(texts(data.get("exchanges", []))),
         routes=tuple(routes),
-        events=tuple(events),
-        logs=tuple(logs),
-        words=Vocabulary(
-            tuple(sentences), vocabulary.globs(data.get("symptoms", []))
-        ),
+        priorities=_priorities(data.get("events", [])),
+        document=document,
     )
+    if not is_shipped:
+        # So that mistakes in them are known; those that are shipped have none.
+        _ = made.sources
+    document.close()
+    return made
+
+
+def _priorities(events: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The priorities of the events that say something."""
+    found = set[str]()
+    for event in events:
+        if "ignore" not in event:
+            found.update(texts(event["priority"]))
+    return frozenset(found)
 
 
 class _RouteBuilder:
@@ -214,19 +184,6 @@ class _RouteBuilder:
             )
         self._paths[built.pattern] = built.path
         return built
-
-
-def _build(
-    document: Document, section: str, make: Callable[[Any], _Built]
-) -> list[_Built]:
-    """The parts of a section; a mistake in one is noted, and it is left out."""
-    built = []
-    for number, part in enumerate(document.data.get(section, [])):
-        try:
-            built.append(make(part))
-        except ValueError as exc:
-            document.mistake((section, number), str(exc))
-    return built
 
 
 def _check_client(document: Document) -> None:

@@ -69,7 +69,7 @@ class Recorder:
         rows: list[Fault] = []
         for profile in self._profiles:
             try:
-                extraction = profile.extract(notification)
+                extraction = profile.sources.extract(notification)
             except Exception as exc:
                 self._metrics.error(
                     Site.EXTRACT,

@@ -37,22 +37,22 @@ NEWEST_BETWEEN = NEWEST.where(
     sa.literal_column("created") >= sa.bindparam("since"),
     sa.literal_column("created") <= sa.bindparam("until"),
 )
-# Of one instance: the rows of a request, and clearances, among its newest. The other rows are few
-# enough to be passed over however many faults an instance has. Only ids are gathered at first:
-# MariaDB would put texts on a disk for that.
-_OF_REQUEST = """
+# Of one instance: the rows of a request, those of the last seconds, and clearances, among its
+# newest. The other rows are few enough to be passed over however many faults an instance has. Only
+# ids are gathered at first: MariaDB would put texts on a disk for that.
+_OF_FAILURE = """
     SELECT {columns} FROM (
         SELECT id FROM instance_faults
         WHERE instance_id = :id{number} AND service = :service
         ORDER BY created DESC, id DESC LIMIT 16
     ) AS recent{number}
     JOIN instance_faults AS f ON f.id = recent{number}.id
-    WHERE f.request_id = :request{number} OR f.deleted
+    WHERE f.request_id = :request{number} OR f.created >= :since{number} OR f.deleted
 """
 #: The most instances in one query of :func:`newest_of`.
 MOST_INSTANCES = 200
-#: The most instances in one query of :func:`of_requests`.
-MOST_REQUESTS = 16
+#: The most instances in one query of :func:`of_failures`.
+MOST_FAILURES = 16
 
 
 def _selected(table: str, with_details: bool) -> str:
@@ -118,11 +118,11 @@ def of_ids(size: int) -> sa.ClauseElement:
 
 
 @functools.cache
-def of_requests(size: int, with_details: bool) -> sa.ClauseElement:
-    """What else happened to ``size`` instances under the requests of their newest faults."""
+def of_failures(size: int, with_details: bool) -> sa.ClauseElement:
+    """What else may report the failures of which the newest rows of ``size`` instances are."""
     columns = _selected("f", with_details)
     parts = [
-        _OF_REQUEST.format(columns=columns, number=number)
+        _OF_FAILURE.format(columns=columns, number=number)
         for number in range(size)
     ]
     return sa.text(" UNION ALL ".join(parts)).columns(*COLUMNS)

@@ -94,7 +94,7 @@ class Store:
         """What is to be shown of an instance: a fault, a clearance, or None.
 
         One round trip finds the newest row.  Only where that tells little of the cause, a second
-        one looks for a better one of the same request (see :mod:`fault_middleware.cause`).
+        one looks for a better one of the same failure (see :mod:`fault_middleware.cause`).
 
         :raises SuspendedError: when the database did not answer a moment ago
         :raises Exception: of the database, when it cannot answer
@@ -240,7 +240,7 @@ class Store:
         end: float,
         with_details: bool = True,
     ) -> list[Fault]:
-        """The newest row of each instance, or another of the same request that tells more.
+        """The newest row of each instance, or another of the same failure that tells more.
 
         :param end: when the last look-up may begin, by time.monotonic(); TimeoutError after that
         """
@@ -250,10 +250,10 @@ class Store:
             wants_traceback = with_details and cause.lacks_traceback(row)
             if wants_traceback or cause.gives_way(row):
                 poor.append(row)
-        for begin in range(0, len(poor), statements.MOST_REQUESTS):
+        for begin in range(0, len(poor), statements.MOST_FAILURES):
             _refuse_after(end)
-            some = poor[begin : begin + statements.MOST_REQUESTS]
-            others = self._of_same_requests(service, some, with_details)
+            some = poor[begin : begin + statements.MOST_FAILURES]
+            others = self._of_same_failures(service, some, with_details)
             for row in some:
                 own = [
                     other
@@ -263,15 +263,17 @@ class Store:
                 shown[row.instance_id] = cause.nearest(row, own)
         return list(shown.values())
 
-    def _of_same_requests(
+    def _of_same_failures(
         self, service: str, rows: Sequence[Fault], with_details: bool
     ) -> list[Fault]:
-        """What else happened to the instances of some rows under the rows' requests."""
+        """What else may report the failures that some rows report."""
         values: dict[str, Any] = {"service": service}
         for number, row in enumerate(rows):
             values[f"id{number}"] = row.instance_id
             values[f"request{number}"] = row.request_id
-        statement = statements.of_requests(len(rows), with_details)
+            since = row.created - cause.MOST_APART
+            values[f"since{number}"] = since.isoformat(" ", "microseconds")
+        statement = statements.of_failures(len(rows), with_details)
         return self._read(statement, values)
 
     def _ask(self) -> None:

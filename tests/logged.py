@@ -41,7 +41,7 @@ def read(profile, record, served):
     """
     record.context = served
     sighting = log_record.Sighting(record)
-    for rule in profile.logs:
+    for rule in profile.sources.logs:
         is_meant = rule.matches_source(record.name, record.levelno)
         seen = rule.see(sighting)
         if is_meant and rule.matches(seen):
@@ -50,6 +50,6 @@ def read(profile, record, served):
                 return None
             failure = log_record.read(seen, found, rule.modules)
             return log_rule.make_fault(
-                profile.service, rule, failure, profile.words
+                profile.service, rule, failure, profile.sources.words
             )
     return None

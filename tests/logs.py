@@ -47,7 +47,7 @@ def run_in(module: str, source: str) -> dict:
 
 def _read(of: Profile, sighting: Sighting) -> Fault | None:
     record = sighting.record
-    for rule in of.logs:
+    for rule in of.sources.logs:
         if not rule.matches_source(record.name, record.levelno):
             continue
         seen = rule.see(sighting)
@@ -63,5 +63,5 @@ def _read(of: Profile, sighting: Sighting) -> Fault | None:
             rule.request_paths,
             rule.project_of(seen, found),
         )
-        return log_rule.make_fault(of.service, rule, failure, of.words)
+        return log_rule.make_fault(of.service, rule, failure, of.sources.words)
     return None

@@ -6,7 +6,7 @@ Ends on SIGTERM and SIGINT with exit code 0, and with 2 when the configuration i
 
 import os
 import signal
-import sys
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -21,10 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
     return consume(arguments, SIGNALS)
 
 
+def run() -> NoReturn:
+    """The program. What it had in hand is stored when :func:`main` returns.
+
+    A thread that connects to a broker which is away may be writing to the log, and cannot be
+    stopped. The interpreter's own end wants the lock of that stream, and aborts without it.
+    """
+    os._exit(main())
+
+
 def _end_at_once(*_: object) -> None:
     """End a process that has not begun to consume, and so has nothing in hand."""
     os._exit(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -19,8 +19,8 @@ class List(ListCommand):
         for name in profile.shipped():
             loaded = profile.load(name)
             routes = len(loaded.routes)
-            events = len(loaded.events)
-            logs = len(loaded.logs)
+            events = len(loaded.sources.events)
+            logs = len(loaded.sources.logs)
             exchanges = ", ".join(loaded.exchanges)
             rows.append([name, routes, events, logs, exchanges])
         return columns, rows
@@ -66,8 +66,8 @@ class Check(ProfileCommand):
         loaded = profile.load(parsed_args.profile)
         parts = (
             f"{len(loaded.routes)} routes",
-            f"{len(loaded.events)} events",
-            f"{len(loaded.logs)} rules for logs",
+            f"{len(loaded.sources.events)} events",
+            f"{len(loaded.sources.logs)} rules for logs",
         )
         counts = ", ".join(parts)
         print(

@@ -133,10 +133,10 @@ class Try(ProfileCommand, ListCommand):
         if parsed_args.log:
             return _LOG_COLUMNS, _try_log(tried, parsed_args.log)
         notification = _read_notification(parsed_args.notification)
-        extracted = tried.extract(notification)
+        extracted = tried.sources.extract(notification)
         action = extracted.action
         if action == "ignore":
-            obstacles = "\n".join(tried.obstacles(notification))
+            obstacles = "\n".join(tried.sources.obstacles(notification))
             reason = (
                 extracted.reason
                 or obstacles
@@ -184,7 +184,7 @@ def _read_notification(file: str) -> dict[str, Any]:
 
 def _try_log(tried: Profile, file: str) -> list[list[Any]]:
     """A row for each record that a rule of the profile matches."""
-    if not tried.logs:
+    if not tried.sources.logs:
         raise ConfigurationError(f"the profile of {tried.service} has no logs")
     try:
         text = (
@@ -213,7 +213,7 @@ def _try_record(
     """What becomes of a record; None if no rule matches it."""
     record = sighting.record
     created = formats.column("created", sighting.created)
-    for rule in tried.logs:
+    for rule in tried.sources.logs:
         if rule.matches_source(record.name, record.levelno) and rule.matches(
             sighting
         ):
@@ -227,7 +227,9 @@ def _try_record(
     except AmbiguousError as exc:
         return [created, record.name, "ignore", str(exc), None]
     failure = sighting.failure(instance_id or _NO_ID, rule.modules)
-    made = log_rule.make_fault(tried.service, rule, failure, tried.words)
+    made = log_rule.make_fault(
+        tried.service, rule, failure, tried.sources.words
+    )
     known = instance_id or "(not in the file)"
     return [created, record.name, "record", known, made.message]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What starting costs, against importing what it takes."""
 
+import compileall
 import resource
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import fault_middleware
 from tests.bench import measuring
 from tests.bench.measuring import Case, Figures
 from tests.bench.rig import Rig
@@ -32,6 +34,9 @@ _HELP = (
 
 
 def measure(rig: Rig) -> Iterator[Table]:
+    # As pip does; a developer's machine may be told not to.
+    for folder in fault_middleware.__path__:
+        compileall.compile_dir(folder, quiet=1)
     url = f"sqlite:///{rig.folder()}/none.sqlite"
     external = rig.configuration(url)
     cohosted = rig.configuration(

@@ -92,6 +92,21 @@ def test_the_cause_stays_with_the_newest_of_its_request(any_store):
     assert any_store.newest("trove", "a").message == "cause"
 
 
+def test_the_cause_stays_with_the_newest_of_no_request(any_store):
+    begin = clock.utcnow() - 90 * DAY
+    told = {"before": 0, "cause": 6, "gave up": 10}
+    for message, second in told.items():
+        created = begin + timedelta(seconds=second)
+        weight = 39 - second
+        row = fault.make(
+            "trove", "a", message=message, created=created, weight=weight
+        )
+        any_store.record([row])
+
+    assert purge(any_store, days=30) == 1
+    assert any_store.newest("trove", "a").message == "cause"
+
+
 def test_of_one_request_without_end_the_newest_stay(any_store):
     now = clock.utcnow()
     made = [

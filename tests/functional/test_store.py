@@ -203,6 +203,25 @@ def test_the_cause_is_found_whatever_was_stored_last(any_store):
     } == dict.fromkeys(ids, "refused")
 
 
+def test_without_a_request_the_cause_of_the_last_seconds_is_found(any_store):
+    now = clock.utcnow()
+    told = {"long ago": (60, 39), "refused": (2, 31), "no more hosts": (0, 10)}
+    for message, (age, weight) in told.items():
+        created = now - timedelta(seconds=age)
+        row = fault.make(
+            "trove", "i0", message=message, created=created, weight=weight
+        )
+        any_store.record([row])
+    (named, *_) = reports(2)[3:]
+    any_store.record([named])
+
+    shown = any_store.newest_of_many("trove", ["i0", "i1"])
+
+    assert any_store.newest("trove", "i0").message == "refused"
+    assert shown["i0"].message == "refused"
+    assert shown["i1"].message == "refused"
+
+
 def test_a_cause_that_was_cleared_stays_cleared(any_store):
     cause, symptom, _ = reports(1)
     clearance = fault.make(

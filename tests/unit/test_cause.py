@@ -42,7 +42,7 @@ def test_the_kind_counts_before_the_length_of_the_chain():
         (make("RuntimeError", 0, NAME), True),
         (make("refused", 0, cause.weigh(Kind.TEXT, 0)), False),
         (make("of an older release", 0, None), False),
-        (make("of no request", 0, SYMPTOM, request_id=None), False),
+        (make("of no request", 0, SYMPTOM, request_id=None), True),
         (make("", 0, None, is_clearance=True), False),
     ],
 )
@@ -104,7 +104,28 @@ def test_details_of_its_own_stay():
     assert cause.nearest(told, [logged, told]) == told
 
 
-def test_what_has_a_traceback_or_stands_alone_lacks_none():
+def test_what_has_a_traceback_lacks_none():
     assert not cause.lacks_traceback(make("refused", 0, TEXT))
-    alone = make("refused", 0, cause.weigh(Kind.TEXT, 0), request_id=None)
-    assert not cause.lacks_traceback(alone)
+
+
+@pytest.mark.parametrize(
+    ("newest_request", "request_id"),
+    [(None, None), (None, "req-1"), ("req-1", None)],
+)
+@pytest.mark.parametrize(
+    ("second", "message"), [(4, "refused"), (3.9, "no more hosts")]
+)
+def test_without_a_request_what_happened_within_seconds_belongs_together(
+    newest_request, request_id, second, message
+):
+    newest = make("no more hosts", 9, SYMPTOM, newest_request)
+    other = make("refused", second, TEXT, request_id)
+
+    assert cause.nearest(newest, [newest, other]).message == message
+
+
+def test_a_text_of_no_request_gets_the_traceback_of_its_neighbour():
+    told = make("It could not be made.", 2, cause.weigh(Kind.TEXT, 0), None)
+    log = make("OSError", 0, NAME, None, details="OSError: disk full")
+
+    assert cause.nearest(told, [log, told]).details == "OSError: disk full"

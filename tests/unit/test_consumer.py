@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The consumer on oslo.messaging's transport in memory."""
 
+import os
 import re
 import signal
 import subprocess
@@ -272,6 +273,37 @@ def test_a_signal_at_any_moment_of_the_start_ends_the_program_with_0(
     running.send_signal(number)
 
     assert running.wait(30) == 0
+
+
+# Of a process whose standard error nobody reads.
+_WRITES_TO_THE_END = """
+import sys, threading, time
+from fault_middleware.cmd import consumer, consuming
+
+def consume(arguments, signals):
+    line, stream = "x" * 2**20, {"file": sys.stderr}
+    write = threading.Thread(target=print, args=[line], kwargs=stream)
+    write.daemon = True
+    write.start()
+    time.sleep(0.5)
+    return 0
+
+consuming.consume = consume
+consumer.run()
+"""
+
+
+def test_a_thread_that_still_logs_does_not_keep_the_program_from_its_end():
+    command = [sys.executable, "-c", _WRITES_TO_THE_END]
+    environ = dict(os.environ)
+    environ.pop("PYTHONUNBUFFERED", None)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, env=environ
+    ) as running:
+        try:
+            assert running.wait(30) == 0
+        finally:
+            running.kill()
 
 
 def catches(pid, number):

@@ -66,7 +66,7 @@ def notification(event_type, priority, payload):
 
 
 def test_the_example_of_a_profile_records_and_clears(orders):
-    (failed,) = orders.extract(
+    (failed,) = orders.sources.extract(
         notification(
             "order.payment.failed",
             "ERROR",
@@ -77,10 +77,10 @@ def test_the_example_of_a_profile_records_and_clears(orders):
             },
         )
     ).faults
-    deleted = orders.extract(
+    deleted = orders.sources.extract(
         notification("order.deleted", "info", {"order": ORDER})
     )
-    delivered = orders.extract(
+    delivered = orders.sources.extract(
         notification("order.delivered", "info", {"order": ORDER})
     )
 

@@ -43,7 +43,7 @@ def notification(**values):
 
 
 def test_all_fields_of_an_error_are_read(trove):
-    extraction = trove.extract(notification())
+    extraction = trove.sources.extract(notification())
 
     (row,) = extraction.faults
     assert extraction.action == "record"
@@ -60,7 +60,7 @@ def test_all_fields_of_an_error_are_read(trove):
 def test_an_event_that_names_several_instances_makes_a_row_for_each(trove):
     payload = {"instance_id": None, "instance_ids": [INSTANCE, OTHER]}
 
-    rows = trove.extract(notification(payload=payload)).faults
+    rows = trove.sources.extract(notification(payload=payload)).faults
 
     assert [row.instance_id for row in rows] == [INSTANCE, OTHER]
     assert len({row.id for row in rows}) == 2
@@ -85,7 +85,7 @@ def test_the_same_notification_has_the_same_ids_whenever_it_comes(
     ids = set()
     for receipt in (datetime(2026, 11, 21, 20, 53), datetime(2999, 6, 1)):
         monkeypatch.setattr(clock, "utcnow", lambda now=receipt: now)
-        extraction = trove.extract(
+        extraction = trove.sources.extract(
             notification(timestamp=timestamp, payload=payload)
         )
         ids |= {row.id for row in extraction.faults}
@@ -96,14 +96,14 @@ def test_the_same_notification_has_the_same_ids_whenever_it_comes(
 def test_one_bad_id_among_several_costs_the_others_nothing(trove):
     payload = {"instance_id": [INSTANCE, "not an id", None, OTHER]}
 
-    extraction = trove.extract(notification(payload=payload))
+    extraction = trove.sources.extract(notification(payload=payload))
 
     assert [row.instance_id for row in extraction.faults] == [INSTANCE, OTHER]
     assert "not an id" in extraction.reason
 
 
 def test_a_deletion_clears(trove):
-    extraction = trove.extract(
+    extraction = trove.sources.extract(
         notification(event_type="dbaas.instance_delete.end")
     )
 
@@ -126,7 +126,7 @@ def test_a_deletion_clears(trove):
     ],
 )
 def test_other_events_are_ignored_in_silence(trove, event_type):
-    extraction = trove.extract(notification(event_type=event_type))
+    extraction = trove.sources.extract(notification(event_type=event_type))
 
     assert (extraction.action, extraction.faults, extraction.reason) == (
         "ignore",
@@ -136,7 +136,9 @@ def test_other_events_are_ignored_in_silence(trove, event_type):
 
 
 def test_an_error_of_no_instance_is_ignored_with_a_reason(trove):
-    extraction = trove.extract(notification(payload={"instance_id": None}))
+    extraction = trove.sources.extract(
+        notification(payload={"instance_id": None})
+    )
 
     assert (extraction.action, extraction.faults) == ("ignore", ())
     assert extraction.reason == "it names no instance"
@@ -145,7 +147,10 @@ def test_an_error_of_no_instance_is_ignored_with_a_reason(trove):
 def test_an_error_on_a_priority_that_the_profile_does_not_name_is_ignored(
     trove,
 ):
-    assert trove.extract(notification(priority="ERROR")).action == "ignore"
+    assert (
+        trove.sources.extract(notification(priority="ERROR")).action
+        == "ignore"
+    )
 
 
 @given(
@@ -158,12 +163,12 @@ def test_an_error_on_a_priority_that_the_profile_does_not_name_is_ignored(
 def test_no_notification_upsets_the_extraction(trove, **values):
     payload = values.pop("payload")
 
-    trove.extract({**notification(), **values, "payload": payload})
+    trove.sources.extract({**notification(), **values, "payload": payload})
 
 
 @given(st.dictionaries(st.sampled_from(list(notification()["payload"])), JSON))
 def test_no_payload_upsets_the_extraction(trove, payload):
-    for row in trove.extract(notification(payload=payload)).faults:
+    for row in trove.sources.extract(notification(payload=payload)).faults:
         assert isinstance(row.message, str)
         assert isinstance(row.details, str)
 
@@ -197,7 +202,7 @@ def foreign():
 
 def seen(read, **values):
     """Message and details of the one fault of a notification."""
-    (row,) = read.extract(
+    (row,) = read.sources.extract(
         notification(payload=values.pop("payload", {}), **values)
     ).faults
     return row.message, row.details
@@ -309,7 +314,9 @@ def test_a_clearance_has_no_message_to_hide():
         "",
     )
 
-    (row,) = profile.parse("p.yaml", text).extract(notification()).faults
+    (row,) = (
+        profile.parse("p.yaml", text).sources.extract(notification()).faults
+    )
 
     assert row.is_clearance
     assert (row.message, row.details) == ("", "")
@@ -353,7 +360,7 @@ def test_members_of_the_notification_decide_whether_it_is_an_event(
     read = profile.parse("p.yaml", CONDITIONS)
     given = {"id": "A", "reason": "E('boom')", **payload}
 
-    extraction = read.extract(
+    extraction = read.sources.extract(
         {"event_type": "shop.a", "priority": "ERROR", "payload": given}
     )
 
@@ -376,8 +383,11 @@ def test_what_is_ignored_on_purpose_is_ignored_in_silence():
         "payload": payload,
     }
 
-    assert read.extract(noise) == Extraction("ignore")
-    assert read.extract({**noise, "event_type": "shop.b"}).action == "record"
+    assert read.sources.extract(noise) == Extraction("ignore")
+    assert (
+        read.sources.extract({**noise, "event_type": "shop.b"}).action
+        == "record"
+    )
 
 
 def test_a_profile_that_ignores_only_has_nothing_to_listen_for():

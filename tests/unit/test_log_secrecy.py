@@ -17,7 +17,7 @@ FOR_ADMINISTRATORS = {"watcher"}
 WITH_LOGS = [
     name
     for name in profile.shipped()
-    if profile.load(name).logs and name not in FOR_ADMINISTRATORS
+    if profile.load(name).sources.logs and name not in FOR_ADMINISTRATORS
 ]
 # Of a driver, of a library, of the service's back end.
 CLASSES = [
@@ -50,8 +50,10 @@ def message(name, names, function, text):
         causes=(cause,),
         trace=f"Traceback (most recent call last):\n{names[0]}: {text}\n",
     )
-    rule = loaded.logs[-1]
-    return log_rule.make_fault(name, rule, failure, loaded.words).message
+    rule = loaded.sources.logs[-1]
+    return log_rule.make_fault(
+        name, rule, failure, loaded.sources.words
+    ).message
 
 
 @pytest.mark.parametrize("name", WITH_LOGS)

@@ -65,7 +65,7 @@ def text_of(told):
 def test_each_published_sample_of_an_error_gives_the_right_fault(nova, sample):
     sent = RECORDED[sample]["notification"]
 
-    extraction = nova.extract(sent)
+    extraction = nova.sources.extract(sent)
 
     assert sent["event_type"] == SAMPLES[sample]
     assert sent["priority"] == "ERROR"
@@ -99,7 +99,7 @@ def test_a_traceback_that_is_cut_off_as_in_the_samples_takes_nothing_away(
         'Traceback (most recent call last):\n  File "nova/x.py", line ...'
     )
 
-    (row,) = nova.extract(sent).faults
+    (row,) = nova.sources.extract(sent).faults
 
     assert row.message == text_of(told)
 
@@ -133,7 +133,7 @@ def test_of_novas_own_exceptions_alone_the_text_is_shown(nova, raised, shown):
         "exception_message": "in words for users",
     }
 
-    (row,) = nova.extract(sent).faults
+    (row,) = nova.sources.extract(sent).faults
 
     assert row.message == shown
 
@@ -170,7 +170,7 @@ def test_of_novas_own_exceptions_hosts_and_paths_are_not_shown(
     )
     told |= {"exception": class_, "exception_message": text}
 
-    (row,) = nova.extract(sent).faults
+    (row,) = nova.sources.extract(sent).faults
 
     assert row.message == shown
     assert text in row.details
@@ -183,7 +183,7 @@ def test_an_exception_of_the_same_name_elsewhere_is_not_novas(nova):
     told = failure(sent["payload"])
     told["traceback"] = told["traceback"].replace("nova.exception.", "other.")
 
-    (row,) = nova.extract(sent).faults
+    (row,) = nova.sources.extract(sent).faults
 
     assert row.message == "NoValidHost"
 
@@ -192,7 +192,7 @@ def test_an_exception_of_the_same_name_elsewhere_is_not_novas(nova):
     "name", [name for name in RECORDED if "args" in json.dumps(RECORDED[name])]
 )
 def test_of_the_arguments_of_a_method_nothing_is_stored(nova, name):
-    rows = nova.extract(RECORDED[name]["notification"]).faults
+    rows = nova.sources.extract(RECORDED[name]["notification"]).faults
 
     for word in ("c2VjcmV0", "injected_files", "id_ed25519", "nob0dy", "bdm"):
         assert all(word not in str(row) for row in rows)
@@ -203,7 +203,7 @@ def test_of_the_arguments_of_a_method_nothing_is_stored(nova, name):
     [name for name in CAPTURED if "'class': " in json.dumps(CAPTURED[name])],
 )
 def test_an_exception_of_novas_own_is_told_in_its_own_words(nova, name):
-    (row,) = nova.extract(CAPTURED[name]["notification"]).faults
+    (row,) = nova.sources.extract(CAPTURED[name]["notification"]).faults
 
     assert " " in row.message
     assert "{" not in row.message + row.details
@@ -214,7 +214,7 @@ def test_a_text_within_an_exception_forges_no_class(nova):
     forged = "libvirtError(\"a host, 'message': 'x', 'class': 'InstanceDeployFailure'}\")"
     sent["payload"]["exception"] = forged
 
-    (row,) = nova.extract(sent).faults
+    (row,) = nova.sources.extract(sent).faults
 
     assert row.message == "libvirtError"
 
@@ -225,7 +225,7 @@ def test_what_is_within_an_exception_of_novas_is_judged_too(nova):
         "InstanceDeployFailure(libvirtError('192.0.2.7 rack7'))"
     )
 
-    (row,) = nova.extract(sent).faults
+    (row,) = nova.sources.extract(sent).faults
 
     assert row.message == "InstanceDeployFailure"
     assert "rack7" in row.details
@@ -237,7 +237,7 @@ def test_what_failed_first_is_shown_and_not_that_all_was_tried(nova, store):
     for number, name in enumerate(
         ["compute.instance.create.error", "compute_task.build_instances 2"]
     ):
-        (row,) = nova.extract(CAPTURED[name]["notification"]).faults
+        (row,) = nova.sources.extract(CAPTURED[name]["notification"]).faults
         about = {"instance_id": "i", "request_id": "req-1", "created": MOMENT}
         about["created"] += timedelta(seconds=number)
         rows.append(dataclasses.replace(row, **about))
@@ -248,11 +248,11 @@ def test_what_failed_first_is_shown_and_not_that_all_was_tried(nova, store):
 
 
 def test_a_build_that_works_on_another_host_leaves_no_fault(nova, store):
-    created = nova.extract(
+    created = nova.sources.extract(
         CAPTURED["compute.instance.create.end"]["notification"]
     )
     (clearance,) = created.faults
-    (failed,) = nova.extract(
+    (failed,) = nova.sources.extract(
         CAPTURED["compute.instance.create.error"]["notification"]
     ).faults
     about = {
@@ -273,7 +273,7 @@ def test_both_formats_at_once_make_two_faults_of_one_request_and_one_message(
         "compute.instance.create.error, the same failure as versioned",
     )
     rows = [
-        nova.extract(RECORDED[name]["notification"]).faults[0]
+        nova.sources.extract(RECORDED[name]["notification"]).faults[0]
         for name in names
     ]
 

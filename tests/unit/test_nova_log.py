@@ -74,7 +74,7 @@ def log_in(user):
 def read(nova, sighting):
     """The fault that the first rule which fits makes of a record."""
     record = sighting.record
-    for rule in nova.logs:
+    for rule in nova.sources.logs:
         if rule.matches_source(record.name, record.levelno) and rule.matches(
             sighting
         ):
@@ -82,7 +82,9 @@ def read(nova, sighting):
             if found is None:
                 return None
             failure = log_record.read(sighting, found, rule.modules)
-            return log_rule.make_fault(nova.service, rule, failure, nova.words)
+            return log_rule.make_fault(
+                nova.service, rule, failure, nova.sources.words
+            )
     return None
 
 

@@ -419,7 +419,7 @@ def test_the_example_of_the_manual_tells_failures_from_others(
         "payload": payload | ids,
     }
 
-    extraction = orders.extract(sent)
+    extraction = orders.sources.extract(sent)
 
     assert (extraction.action, extraction.reason) == (action, "")
     assert [(row.instance_id, row.message) for row in extraction.faults] == [

@@ -253,7 +253,7 @@ def test_the_unit_starts_the_consumer():
     scripts = setup["options.entry_points"]["console_scripts"]
 
     assert (
-        f"{program.rpartition('/')[2]} = fault_middleware.cmd.consumer:main"
+        f"{program.rpartition('/')[2]} = fault_middleware.cmd.consumer:run"
         in scripts
     )
     # It takes the arguments, but finds no such file: what RestartPreventExitStatus is about.

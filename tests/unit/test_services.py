@@ -122,7 +122,7 @@ def as_shown(service, name):
     (row,) = notifications(service)[name]["expect"]["rows"]
     (read,) = (
         load(service)
-        .extract(notifications(service)[name]["notification"])
+        .sources.extract(notifications(service)[name]["notification"])
         .faults
     )
     fields = {"message": row["message"], "details": read.details}
@@ -152,7 +152,7 @@ def test_a_notification_says_what_reading_it_says(service, name):
     expected = recorded["expect"]
     read = load(service)
 
-    extraction = read.extract(recorded["notification"])
+    extraction = read.sources.extract(recorded["notification"])
 
     assert recorded == notifications(service)[name]
     assert [
@@ -190,7 +190,7 @@ def test_no_change_in_a_notification_upsets_a_profile(data):
     )
     functools.reduce(dict.__getitem__, steps, sent)[key] = data.draw(JSON)
 
-    for row in load(service).extract(sent).faults:
+    for row in load(service).sources.extract(sent).faults:
         assert isinstance(row.message, str)
         assert isinstance(row.details, str)
 
@@ -201,7 +201,7 @@ def test_a_notification_is_only_its_own_services(service, name):
 
     for other in profile.shipped():
         if other != service:
-            extraction = load(other).extract(notification)
+            extraction = load(other).sources.extract(notification)
             assert (extraction.action, extraction.reason) == ("ignore", ""), (
                 other
             )
@@ -214,7 +214,7 @@ class World:
         self._service = service
         read = load(service)
         found = [
-            read.extract(one["notification"])
+            read.sources.extract(one["notification"])
             for one in notifications(service).values()
         ]
         rows = [
@@ -325,7 +325,7 @@ def test_every_kind_of_event_and_every_route_of_a_profile_was_seen(service):
     read = load(service)
     sent = [one["notification"] for one in notifications(service).values()]
     first = [
-        next((kind for kind in read.events if kind.matches(one)), None)
+        next((kind for kind in read.sources.events if kind.matches(one)), None)
         for one in sent
     ]
     table = profile.RouteTable([read])
@@ -341,7 +341,9 @@ def test_every_kind_of_event_and_every_route_of_a_profile_was_seen(service):
     taken = {request.route.path for request in asked if request is not None}
 
     assert [
-        kind.event_type.pattern for kind in read.events if kind not in first
+        kind.event_type.pattern
+        for kind in read.sources.events
+        if kind not in first
     ] == []
     assert {way.path for way in read.routes} == taken
 

@@ -60,7 +60,7 @@ def notification(event, priority="ERROR", **payload):
 
 
 def told(shop, event, **payload):
-    (row,) = shop.extract(notification(event, **payload)).faults
+    (row,) = shop.sources.extract(notification(event, **payload)).faults
     return row
 
 
@@ -171,7 +171,7 @@ def test_each_cause_in_a_traceback_adds_to_the_weight(shop):
 
 
 def test_one_notification_may_tell_of_several_instances(shop):
-    rows = shop.extract(
+    rows = shop.sources.extract(
         notification("both", plan=PLAN, reason="no bread")
     ).faults
 
@@ -180,7 +180,7 @@ def test_one_notification_may_tell_of_several_instances(shop):
         (PLAN, "no bread"),
     ]
     assert (
-        shop.extract(notification("both", plan=None, reason="x"))
+        shop.sources.extract(notification("both", plan=None, reason="x"))
         .faults[0]
         .instance_id
         == ID
@@ -203,7 +203,7 @@ def test_one_notification_may_tell_of_several_instances(shop):
     ],
 )
 def test_a_profile_says_why_no_event_takes_a_notification(shop, sent, lines):
-    assert shop.obstacles(sent) == lines
+    assert shop.sources.obstacles(sent) == lines
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def _judge(setup: Setup, file: str) -> Iterator[Finding]:
     """
     services = []
     for profile in setup.profiles:
-        if profile.logs:
+        if profile.sources.logs:
             services.append(profile.service)
     if not services:
         yield findings.logs_without_rules(", ".join(setup.services))
