@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fault_middleware.sources import Sources
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class Profile:
     """The description of a service.
 
@@ -40,7 +40,7 @@ class Profile:
     exchanges: tuple[str, ...]
     routes: tuple[Route, ...]
     priorities: frozenset[str]
-    document: Document = dataclasses.field(repr=False)
+    document: Document = dataclasses.field(repr=False, compare=False)
 
     @functools.cached_property
     def sources(self) -> "Sources":

@@ -346,7 +346,10 @@ def test_a_profile_of_events_alone_has_no_routes():
 def test_what_is_shipped_is_as_the_schema_says(name):
     file = Path(profile.__file__).parent / "profiles" / f"{name}.yaml"
 
-    assert profile.parse(str(file), file.read_text()) == profile.load(name)
+    read = profile.parse(str(file), file.read_text())
+
+    assert read == profile.load(name)
+    assert read.sources == profile.load(name).sources
 
 
 STOCK = "OutOfStock('none left')"

@@ -376,7 +376,7 @@ def test_a_failed_action_is_the_reason_of_its_plan(store):
     for name in ("action.execution.error", "action_plan.execution.error"):
         rows += (
             load("watcher")
-            .extract(notifications("watcher")[name]["notification"])
+            .sources.extract(notifications("watcher")[name]["notification"])
             .faults
         )
     store.record(rows)
