@@ -5,7 +5,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fault_middleware.cmd import arguments, formats, remarks
+from fault_middleware.cmd import arguments, formats, remarks, textfile
 from fault_middleware.cmd.manage import ListCommand, Table
 from fault_middleware.listing import Listing, Wanted
 
@@ -33,6 +33,7 @@ class Top(ListCommand):
         "fault top",
         "fault top --by project --since 7d",
         "fault top --service trove --format json",
+        "fault top --since 1h --textfile top.prom",
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -61,9 +62,21 @@ class Top(ListCommand):
             default=10,
             help="how many to list at most, 0 for all (default: %(default)s)",
         )
+        parser.add_argument(
+            "--textfile",
+            metavar="FILE",
+            help="also write the figures to this file, for the textfile collector of "
+            f"Prometheus's node exporter; with a limit of 1 to {textfile.MOST_ROWS}",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        path = parsed_args.textfile
+        if path and not 0 < parsed_args.limit <= textfile.MOST_ROWS:
+            raise RuntimeError(
+                f"--textfile needs a --limit of 1 to {textfile.MOST_ROWS}: "
+                "Prometheus keeps a series for each row"
+            )
         keys = _KEYS[parsed_args.by]
         equal = {}
         if parsed_args.service:
@@ -71,11 +84,23 @@ class Top(ListCommand):
         found = Listing(self.store()).most_frequent(
             keys, Wanted(parsed_args.since, equal), parsed_args.limit or None
         )
+        if path:
+            _write(path, keys, found.rows)
         remarks.on_counted(found)
         if parsed_args.formatter == "table" and not parsed_args.columns:
             return _chart(found.rows, keys)
         columns = [*_NUMBERS, *keys]
         return columns, [_cells(row, columns) for row in found.rows]
+
+
+def _write(
+    path: str, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write the rows to a file; what is wrong with that becomes one line."""
+    try:
+        textfile.write(path, keys, rows)
+    except OSError as exc:
+        raise RuntimeError(f"--textfile {path}: {exc.strerror}") from exc
 
 
 def _chart(rows: Sequence[Mapping[str, Any]], keys: tuple[str, ...]) -> Table:

@@ -4,11 +4,13 @@
 import csv
 import io
 import json
+import time
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from fault_middleware import clock, fault, listing
 from tests.commands import run_manage
@@ -395,6 +397,53 @@ class TestTop:
         assert max(map(len, lines)) <= 80
         bars = [line.count("#") for line in lines if "#" in line]
         assert bars == [10, 3, 3]
+
+    def test_writes_the_figures_for_prometheus(self, run, tmp_path):
+        file = tmp_path / "top.prom"
+
+        run("fault", "top", "--textfile", str(file), "--limit", "2")
+
+        figures = {}
+        for family in text_string_to_metric_families(file.read_text()):
+            for sample in family.samples:
+                labels = sample.labels["service"], sample.labels["message"]
+                figures[(sample.name, *labels)] = sample.value
+        prefix = "fault_middleware_top"
+        often = ("trove", "No valid host")
+        assert len(figures) == 2 * 3
+        assert figures[(f"{prefix}_faults", *often)] == 3
+        assert figures[(f"{prefix}_instances", *often)] == 2
+        age = (
+            time.time() - figures[(f"{prefix}_last_timestamp_seconds", *often)]
+        )
+        assert 0 <= age < 24 * 3600
+
+    def test_a_file_for_prometheus_may_lack_a_project(self, run, tmp_path):
+        file = tmp_path / "top.prom"
+
+        run("fault", "top", "--by", "project", "--textfile", str(file))
+
+        assert 'fault_middleware_top_faults{project_id=""}' in file.read_text()
+
+    @pytest.mark.parametrize("limit", ["0", "101"])
+    def test_bounds_the_series_of_prometheus(self, run, tmp_path, limit):
+        file = tmp_path / "top.prom"
+
+        ended = run.end(
+            "fault", "top", "--textfile", str(file), "--limit", limit
+        )
+
+        assert ended.code == 1
+        assert "--limit of 1 to 100" in ended.err
+        assert not file.exists()
+
+    def test_says_what_file_cannot_be_written(self, run, tmp_path):
+        file = tmp_path / "nowhere/top.prom"
+
+        ended = run.end("fault", "top", "--textfile", str(file))
+
+        assert ended.code == 1
+        assert f"--textfile {file}: No such file" in ended.err
 
     def test_says_that_there_is_nothing(self, run):
         ended = run.end("fault", "top", "--since", "2099-01-01T00:00")
