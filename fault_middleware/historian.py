@@ -91,16 +91,17 @@ class Historian:
             # The service has such a path itself.
             return own.passed_on
         show = Response(_start_nothing, _is_anything)
+        is_ours = False
         try:
-            show.call(self._application, inquiry.environ)
+            # The service's own error, too: its answer to what was asked is there.
+            with self._metrics.guard(
+                Site.FILTER, f"no history of {inquiry.show.path!r} is told"
+            ):
+                show.call(self._application, inquiry.environ)
+                is_ours = self._answer(inquiry, show)
         except BaseException:
             own.discard()
             raise
-        is_ours = False
-        with self._metrics.guard(
-            Site.FILTER, f"no history of {inquiry.show.path!r} is told"
-        ):
-            is_ours = self._answer(inquiry, show)
         unused, used = (own, show) if is_ours else (show, own)
         unused.discard()
         return used.finish(start_response)

@@ -2,6 +2,7 @@
 """``GET <path of a show>/faults``, through the filter."""
 
 import json
+import threading
 import urllib.parse
 from datetime import datetime, timedelta
 
@@ -505,14 +506,32 @@ def test_an_error_of_ours_is_the_services_404_and_is_counted(world, caplog):
     assert f"no history of '{SHOW}' is told" in caplog.text
 
 
+def test_an_error_of_the_service_in_its_show_is_its_404_on_the_history(
+    world, caplog
+):
+    world.api.answers[SHOW] = (
+        "200 OK",
+        object(),
+    )  # which JSON cannot be made of
+
+    answer = world.ask(status=404)
+
+    assert answer.json == {"error": f"no {FAULTS}"}
+    assert f"errors_total[{Site.FILTER.label}]=1" in world.errors
+    assert f"no history of '{SHOW}' is told" in caplog.text
+
+
 def test_a_history_takes_two_round_trips_at_most(world, monkeypatch):
     for number in range(100):
         world.record(f"m{number}", number)
     asked = []
     read = world.store.__class__._read
+    here = threading.get_ident()
 
     def counted(store, *arguments):
-        asked.append(arguments)
+        # Threads that other tests left may be looking for their databases.
+        if threading.get_ident() == here:
+            asked.append(arguments)
         return read(store, *arguments)
 
     monkeypatch.setattr(world.store.__class__, "_read", counted)
