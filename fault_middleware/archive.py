@@ -82,22 +82,21 @@ class Archive:
             rows: Sequence[sa.Row[Any]] = []
             if wanted:
                 rows = connection.execute(_oldest_of(wanted, limit)).all()
-        ids = expiry.expired(rows, before, most)
         if not instances:
-            return Outdated(None, ids)
+            return Outdated(None, [])
         if len(rows) != limit:
+            ids = expiry.expired(rows, before, most)
             return Outdated(instances[-1].instance_id, ids)
-        # There may be more rows of the instance that comes last. Look at it again, unless nothing
-        # of it may go.
+        # There may be newer rows of the instance that comes last, and what may go depends on them.
         last = rows[-1].instance_id
-        if not ids:
-            return Outdated(last, ids)
-        end = after
-        for instance in instances:
-            if instance.instance_id == last:
-                break
-            end = instance.instance_id
-        return Outdated(end, ids)
+        others = [row for row in rows if row.instance_id != last]
+        if others:
+            ids = expiry.expired(others, before, most)
+            return Outdated(others[-1].instance_id, ids)
+        # It fills the window alone: look at it again, unless nothing of it may go.
+        ids = expiry.expired(rows, before, most)
+        ids = [one for one in ids if one not in _newest_ids(rows)]
+        return Outdated(after if ids else last, ids)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove rows with one commit; how many there were."""
@@ -176,6 +175,11 @@ def _instances(after: str) -> sa.Select[Any]:
         .order_by(instance_id)
         .limit(_INSTANCES)
     )
+
+
+def _newest_ids(rows: Sequence[sa.Row[Any]]) -> set[str]:
+    """The ids of the last rows, of which one may be shown in place of what comes behind them."""
+    return {row.id for row in rows[-expiry.MOST_CAUSES :]}
 
 
 def _worth_a_look(

@@ -44,7 +44,7 @@ def weigh(kind: Kind, exceptions: int) -> int:
 def is_same_failure(
     newest_request: str | None, request: str | None, apart: timedelta
 ) -> bool:
-    """Whether a row of an instance reports the failure that its newest row reports.
+    """Whether a row of an instance may report the failure that its newest row reports.
 
     Requests decide where both rows have one; otherwise the time does.
 
@@ -90,17 +90,35 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     for row in rows:
         if row.is_clearance or row.created <= cleared_until:
             continue
-        apart = newest.created - row.created
-        if is_same_failure(newest.request_id, row.request_id, apart):
+        if _is_of(newest, row):
             candidates.append(row)
     candidates.sort(key=_order)
     chosen = candidates[0] if gives_way(newest) else newest
     if chosen.details:
         return chosen
     for row in candidates:
-        if row.details:
+        if row.details and not _is_of_others(chosen, row):
             return dataclasses.replace(chosen, details=row.details)
     return chosen
+
+
+def _is_of(newest: Fault, row: Fault) -> bool:
+    """Whether a row reports the failure of the newest one.
+
+    An instance may have been handed over between two failures: time alone says nothing of them.
+    """
+    lacks_request = newest.request_id is None or row.request_id is None
+    if lacks_request and newest.project_id != row.project_id:
+        return False
+    apart = newest.created - row.created
+    return is_same_failure(newest.request_id, row.request_id, apart)
+
+
+def _is_of_others(chosen: Fault, row: Fault) -> bool:
+    """Whether two rows are known to be of different projects."""
+    projects = {chosen.project_id, row.project_id}
+    projects.discard(None)
+    return len(projects) > 1
 
 
 def _order(row: Fault) -> tuple[int, datetime, str]:

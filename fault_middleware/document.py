@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A YAML document, each mistake of which is named with file, line, key and value."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -82,13 +83,13 @@ class Document:
     ) -> list[_Built]:
         """The parts of a list; a mistake in one is noted, and it is left out.
 
-        :param make: makes one of its data, or raises ValueError
+        :param make: makes one of its data, or raises ValueError, or re.error for a bad regex
         """
         built = []
         for number, part in enumerate(self.data.get(section, [])):
             try:
                 built.append(make(part))
-            except ValueError as exc:
+            except (ValueError, re.error) as exc:
                 self.mistake((section, number), str(exc))
         return built
 

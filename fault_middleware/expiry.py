@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from fault_middleware import cause
 
-# How many faults of one failure stay, whatever their age, because one of them is shown. Beyond
-# that it is no longer one failure that several parts report.
-_MOST_CAUSES = 20
+#: How many faults of one failure stay, whatever their age, because one of them is shown. Beyond
+#: that it is no longer one failure that several parts report.
+MOST_CAUSES = 20
 
 
 def expired(
@@ -26,6 +26,7 @@ def expired(
     """
     faults: dict[tuple[str, str], int] = {}
     newest_rows: dict[tuple[str, str], sa.Row[Any]] = {}
+    cleared: set[tuple[str, str]] = set()
     found: list[str] = []
     for row in reversed(rows):
         key = (row.service, row.instance_id)
@@ -37,7 +38,12 @@ def expired(
             # It is shown, or may be, if newer ones of the instance were not looked at.
             continue
         is_surplus = most is not None and newer_faults >= most
-        is_spared = _may_be_shown(row, newest, newer_faults)
+        # What is behind a clearance goes before it, or it would be shown again.
+        is_spared = key not in cleared and _may_be_shown(
+            row, newest, newer_faults
+        )
+        if row.deleted:
+            cleared.add(key)
         if is_surplus or (_is_old(row, before) and not is_spared):
             found.append(row.id)
     found.reverse()
@@ -52,7 +58,7 @@ def _may_be_shown(
     row: sa.Row[Any], newest: sa.Row[Any], newer_faults: int
 ) -> bool:
     """Whether a fault may be shown in place of the newest one, as the cause of it."""
-    if newest.deleted or row.deleted or newer_faults >= _MOST_CAUSES:
+    if newest.deleted or row.deleted or newer_faults >= MOST_CAUSES:
         return False
     apart = newest.created - row.created
     return cause.is_same_failure(newest.request_id, row.request_id, apart)

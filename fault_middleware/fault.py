@@ -52,6 +52,8 @@ UUID = re.compile(
 # The ids of requests, projects and users, which hold no secret. Each look for one lets another
 # thread run, and to go on after that takes longer than the look.
 _ID = re.compile(r"(?:req-)?[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+# Nothing happened before; further back, calculating with times fails.
+_EPOCH = datetime(1970, 1, 1)
 #: What the event types of faults from a log begin with; the logger follows.
 LOGGED = "log "
 
@@ -123,8 +125,8 @@ def make(
         whole goes into ``details``; where it is blank, the last line of ``details`` stands in
     :param details: text or a list of lines, e.g. a traceback; at most 65,535 bytes of UTF-8 are
         kept, the middle is cut out
-    :param created: when the error happened, as the report says; the row has no time later than
-        now, while its id has the time of the report (see :mod:`fault_middleware.key`)
+    :param created: when the error happened, as the report says; the row has no time before 1970
+        or later than now, while its id has that of the report (see :mod:`fault_middleware.key`)
     :param message_id: what makes the report unique; without one, equal contents of the same time
         are one fault
     :param problem: an RFC 9457 object; masked, and its longest texts are cut until it fits into
@@ -159,7 +161,7 @@ def make(
         former_identity=identity,
         service=service,
         instance_id=instance_id,
-        created=min(created or now, now),
+        created=max(min(created or now, now), _EPOCH),
         message=cut_characters(message, MESSAGE_CHARACTERS),
         details=cut_bytes(details, DETAILS_BYTES),
         event_type=event_type,

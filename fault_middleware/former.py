@@ -19,12 +19,17 @@ _T = models.instance_faults
 _LEAD = timedelta(days=1)
 # Where an id has its version.
 _AT = 15
-_ANY = (
+# Of ids with a time far ahead there are few, unless somebody makes them up.
+_LATEST = (
     sa.select(_T.c.id)
-    .where(
-        _T.c.id > sa.bindparam("latest"),
-        sa.func.substr(_T.c.id, _AT, 1) == str(key.FORMER_VERSION),
-    )
+    .where(_T.c.id > sa.bindparam("latest"))
+    .order_by(_T.c.id.desc())
+    .limit(1000)
+    .subquery()
+)
+_ANY = (
+    sa.select(_LATEST.c.id)
+    .where(sa.func.substr(_LATEST.c.id, _AT, 1) == str(key.FORMER_VERSION))
     .limit(1)
 )
 

@@ -221,7 +221,8 @@ class Handler(logging.Handler):
             return False
         # A fork of a process that is loading has nobody who does it, and nothing failed yet.
         if loading is None and time.monotonic() < self._try_again:
-            return False
+            # Another thread may have loaded it since this one looked.
+            return self._deployment is not None
         # First, since to load may log too, and so may other threads meanwhile.
         self._loading_process = os.getpid()
         self._try_again = time.monotonic() + _SECONDS_TO_RETRY

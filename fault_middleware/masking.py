@@ -118,6 +118,10 @@ class Masker:
         searched = lower if rule.ignores_case else text
         for match in rule.regex.pattern.finditer(searched):
             start, stop = rule.secret(match)
+            if stop <= end:
+                continue
+            # What is looked at ahead of a match may begin within the one before.
+            start = max(start, end)
             secret = text[start:stop]
             if secret in ("", MASK):
                 continue

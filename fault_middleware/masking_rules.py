@@ -3,7 +3,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 _LEADING_FLAGS = re.compile(r"^\(\?([a-z]+)\)")
@@ -127,14 +127,17 @@ def make(shipped: Mapping[str, Any], added: Mapping[str, Any]) -> RuleBook:
     :raises RuleError: when one of those that were added cannot be used
     """
     parts = _Parts(shipped["parts"])
-    rules = list(_read_rules(shipped["rules"], parts))
-    for number, rule in enumerate(_read_rules(added.get("rules", []), parts)):
+    # A deployer's <name> is a text.
+    none = _Parts({})
+    rules = list(_read_rules(shipped["rules"], parts, _read_regex))
+    own_rules = _read_rules(added.get("rules", []), none, _as_written)
+    for number, rule in enumerate(own_rules):
         _check(rule, number)
         rules.append(rule)
     extend = added.get("extend", {})
     kept = _without(extend.get("disabledRules", []), rules)
     own = _compile_exceptions(shipped["allowlists"], parts)
-    more = _compile_exceptions(added.get("allowlists", []), parts)
+    more = _compile_exceptions(added.get("allowlists", []), none)
     exceptions = own.with_more(more)
     return RuleBook(kept, exceptions)
 
@@ -201,10 +204,12 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 def _read_rules(
-    data: Iterable[Mapping[str, Any]], parts: _Parts
+    data: Iterable[Mapping[str, Any]],
+    parts: _Parts,
+    read: Callable[[str], tuple[Regex, bool]],
 ) -> Iterator[Rule]:
     for rule in data:
-        regex, ignores_case = _read_regex(parts.fill(rule["regex"]))
+        regex, ignores_case = read(parts.fill(rule["regex"]))
         needs = None
         if "needs" in rule:
             needs = Regex(parts.fill(rule["needs"]), re.VERBOSE)
@@ -213,7 +218,8 @@ def _read_rules(
             keywords=parts.keywords(rule["keywords"]),
             regex=regex,
             ignores_case=ignores_case,
-            group=rule.get("secretGroup", 0),
+            # To JSON Schema, 1.0 is an integer.
+            group=int(rule.get("secretGroup", 0)),
             entropy=rule.get("entropy", 0.0),
             needs=needs,
         )
@@ -263,6 +269,11 @@ def _read_regex(regex: str) -> tuple[Regex, bool]:
     if others:
         rest = f"(?{others}){rest}"
     return Regex(rest), True
+
+
+def _as_written(regex: str) -> tuple[Regex, bool]:
+    """A deployer's regex, whose letters may be written in any way: escaped, or as a range."""
+    return Regex(regex), False
 
 
 def _compiled(regex: Regex, place: Place) -> re.Pattern[str]:

@@ -58,7 +58,8 @@ class Recorder:
         metrics: Metrics,
         clear_on_success: bool,
     ) -> None:
-        self._profiles = profiles
+        # Loaded now: a package that is upgraded later must not be a part of this process.
+        self._sources = [profile.sources for profile in profiles]
         self._store = store
         self._metrics = metrics
         self._clear_on_success = clear_on_success
@@ -67,9 +68,9 @@ class Recorder:
         """The rows of one notification, as for :meth:`Profile.extract`, whatever is in it."""
         self._metrics.received.inc()
         rows: list[Fault] = []
-        for profile in self._profiles:
+        for sources in self._sources:
             try:
-                extraction = profile.sources.extract(notification)
+                extraction = sources.extract(notification)
             except Exception as exc:
                 self._metrics.error(
                     Site.EXTRACT,

@@ -6,17 +6,16 @@ threads ask.  Here each state of the files becomes an object of its own, which i
 anybody asks it.
 """
 
-import ast
 import copy
 import logging
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from oslo_config import cfg
-from oslo_policy import _checks, _external, policy
+from oslo_policy import _checks, policy
 
+from fault_middleware import certainty
 from fault_middleware.credentials import Credentials
 
 LOG = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ HISTORY = "fault_middleware:history"
 #: All rules of ours.
 NAMES = (SHOW, DETAILS, FORMER, HISTORY)
 
-_TARGET_KEY = re.compile(r"%\((\w+)\)")
 # In place of oslo.policy's rule "default": that would stand in for a rule that only the service's
 # code defines, and might say yes.
 _NO_RULE = "fault_middleware:no:such:rule"
@@ -123,12 +121,17 @@ class Rules:
         enforcer.skip_undefined_check = True
         enforcer.register_defaults(list_rules())
         enforcer.load_rules()
-        self.texts: dict[str, str] = {}
+        written = {}
         for name, rule in enforcer.file_rules.items():
-            self.texts[name] = str(rule.check_str)
+            written[name] = rule.check_str
+        self.texts: dict[str, str] = {}
+        for name, text in written.items():
+            self.texts[name] = str(text)
         certain: dict[str, Any] = {}
         for name, check in enforcer.rules.items():
-            certain[name] = _make_certain(check)
+            # What is not in the file is a default of ours.
+            text = written.get(name, str(check))
+            certain[name] = certainty.make_certain(check, text)
         # From here on the enforcer has these rules, and looks at no file.
         enforcer.set_rules(certain)
         self._enforcer = enforcer
@@ -222,88 +225,12 @@ class _Hurried:
         return getattr(self._group, name)
 
 
-class _CertainNot(policy.NotCheck):
-    """A ``not`` that says yes only where the "no" within it is certain.
-
-    oslo.policy's makes a yes of whatever is not known.
-    """
-
-    def __call__(
-        self,
-        target: Mapping[str, Any],
-        creds: MutableMapping[str, Any],
-        enforcer: Any,
-        current_rule: str | None = None,
-    ) -> bool:
-        return _is_refuted(self.rule, (target, creds, enforcer, current_rule))
-
-
-def _make_certain(check: Any) -> Any:
-    """The same check with every ``not`` in it a certain one."""
-    if isinstance(check, policy.NotCheck):
-        return _CertainNot(_make_certain(check.rule))
-    if isinstance(check, policy.AndCheck | policy.OrCheck):
-        return type(check)([_make_certain(part) for part in check.rules])
-    return check
-
-
-def _is_refuted(check: Any, asked: tuple[Any, ...]) -> bool:
-    """Whether a check is known to say no.
-
-    :param asked: the arguments of a check: target, credentials, enforcer, name of the rule
-    """
-    target, credentials, enforcer, _ = asked
-    if isinstance(check, policy.NotCheck):
-        return _says_yes(check.rule, asked)
-    if isinstance(check, policy.AndCheck):
-        return any(_is_refuted(part, asked) for part in check.rules)
-    if isinstance(check, policy.OrCheck):
-        return all(_is_refuted(part, asked) for part in check.rules)
-    if isinstance(check, policy.RuleCheck):
-        rule = enforcer.rules.get(check.match)
-        return rule is not None and _is_refuted(rule, asked)
-    return _is_known(check, target, credentials) and not _says_yes(
-        check, asked
-    )
-
-
-def _says_yes(check: Any, asked: tuple[Any, ...]) -> bool:
-    # An "or" of one part calls it as oslo.policy calls checks, old kinds as well.
-    return bool(policy.OrCheck([check])(*asked))
-
-
-def _is_known(
-    check: Any, target: Mapping[str, Any], credentials: Mapping[str, Any]
-) -> bool:
-    """Whether all that a check compares is known."""
-    if not isinstance(check, policy.Check):
-        return True  # it compares nothing
-    if isinstance(check, _external.HttpCheck):
-        return False  # an error of the server is a no to oslo.policy as well
-    if not set(_TARGET_KEY.findall(check.match)) <= set(target):
-        return False
-    if isinstance(check, _checks.RoleCheck):
-        return "roles" in credentials
-    if isinstance(check, _checks.GenericCheck):
-        # This is also what becomes of a kind of check that does not exist.
-        return check.kind in credentials or _is_literal(check.kind)
-    return True
-
-
-def _is_literal(text: str) -> bool:
-    try:
-        ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return False
-    return True
-
-
 def _needs(leaves: Iterable[Any]) -> frozenset[str] | None:
     """The keys of the target that checks compare; None where they may look at all of it."""
     keys = set[str]()
     for leaf in leaves:
         if isinstance(leaf, _checks.RoleCheck | _checks.GenericCheck):
-            keys.update(_TARGET_KEY.findall(leaf.match))
+            keys.update(certainty.TARGET_KEY.findall(leaf.match))
         elif isinstance(leaf, policy.Check) and not isinstance(
             leaf, policy.RuleCheck
         ):

@@ -37,6 +37,8 @@ from fault_middleware.process import PerProcess
 CHUNK = statements.MOST_INSTANCES
 
 _T = models.instance_faults
+# Earlier releases stored whatever time a report had.
+_EARLIEST = datetime.min + cause.MOST_APART
 
 
 class Store:
@@ -271,7 +273,7 @@ class Store:
         for number, row in enumerate(rows):
             values[f"id{number}"] = row.instance_id
             values[f"request{number}"] = row.request_id
-            since = row.created - cause.MOST_APART
+            since = max(row.created, _EARLIEST) - cause.MOST_APART
             values[f"since{number}"] = since.isoformat(" ", "microseconds")
         statement = statements.of_failures(len(rows), with_details)
         return self._read(statement, values)

@@ -107,6 +107,64 @@ def test_the_cause_stays_with_the_newest_of_no_request(any_store):
     assert any_store.newest("trove", "a").message == "cause"
 
 
+@pytest.mark.parametrize("request_id", [None, "req-1"])
+def test_what_a_clearance_hides_does_not_outlive_it(any_store, request_id):
+    begin = clock.utcnow() - 90 * DAY
+    told = {"cleared": (0, 39), "": (1, None), "gave up": (2, 10)}
+    for message, (second, weight) in told.items():
+        row = fault.make(
+            "trove",
+            "a",
+            message=message,
+            created=begin + timedelta(seconds=second),
+            request_id=request_id,
+            weight=weight,
+            is_clearance=not message,
+        )
+        any_store.record([row])
+
+    purge(any_store, days=30)
+
+    assert any_store.newest("trove", "a").message == "gave up"
+
+
+def record_of_two_requests(store, instance_id):
+    """A cause, what happened under another request, and what the cause led to."""
+    begin = clock.utcnow() - 90 * DAY
+    told = {
+        "cause": ("req-1", 39),
+        "else": ("req-2", 31),
+        "end": ("req-1", 10),
+    }
+    for second, (message, (request_id, weight)) in enumerate(told.items()):
+        row = fault.make(
+            "trove",
+            instance_id,
+            message=message,
+            created=begin + timedelta(seconds=second),
+            request_id=request_id,
+            weight=weight,
+        )
+        store.record([row])
+
+
+def test_a_shown_cause_stays_wherever_a_step_of_the_retention_ends(any_store):
+    record(any_store, "a", 99, 98, 97)
+    record_of_two_requests(any_store, "b")
+    before = clock.utcnow() - 30 * DAY
+    archive = Archive(any_store)
+
+    for limit in range(2, 7):
+        after = ""
+        while after is not None:
+            outdated = archive.outdated(after, before, None, limit)
+            archive.delete(outdated.ids)
+            after = outdated.end
+
+        assert any_store.newest("trove", "b").message == "cause"
+    assert left(any_store) == [("a", "97"), ("b", "cause"), ("b", "end")]
+
+
 def test_of_one_request_without_end_the_newest_stay(any_store):
     now = clock.utcnow()
     made = [

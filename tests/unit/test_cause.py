@@ -129,3 +129,20 @@ def test_a_text_of_no_request_gets_the_traceback_of_its_neighbour():
     log = make("OSError", 0, NAME, None, details="OSError: disk full")
 
     assert cause.nearest(told, [log, told]).details == "OSError: disk full"
+
+
+def test_what_time_alone_tells_says_nothing_of_another_project():
+    newest = make("no more hosts", 9, SYMPTOM, None, project_id="p2")
+    theirs = make("refused", 8, TEXT, "req-1", project_id="p1")
+    unknown = make("refused", 8, TEXT, None)
+
+    assert cause.nearest(newest, [theirs, unknown]) == newest
+
+
+def test_a_text_gets_no_traceback_of_another_project():
+    told = make("full", 1, cause.weigh(Kind.TEXT, 0), project_id="p2")
+    theirs = make("OSError", 0, NAME, details="of p1", project_id="p1")
+    unknown = make("OSError", 0, NAME, details="of whoever it was")
+
+    assert cause.nearest(told, [theirs]).details == ""
+    assert cause.nearest(told, [theirs, unknown]).details == unknown.details

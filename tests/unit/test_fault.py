@@ -240,3 +240,9 @@ def test_an_id_has_one_form(given, canonical):
 def test_what_cannot_be_an_id_is_refused(given):
     with pytest.raises(ValueError, match="not an id"):
         fault.canonical_id(given)
+
+
+def test_what_is_said_to_have_happened_before_1970_happened_then():
+    made = make(created=datetime(1, 1, 1, 0, 0, 3))
+
+    assert made.created == datetime(1970, 1, 1)

@@ -677,6 +677,45 @@ class TestAddedRules:
 
         assert masker.mask("badge-1234") == "badge-***"
 
+    @pytest.mark.parametrize(
+        ("regex", "keyword", "text", "masked"),
+        [
+            (r"(?i)Ключ[ -](\w+)", "ключ", "Ключ-S3cr3t", "Ключ-***"),
+            (r"(?i)Écl-(\w+)", "écl", "ÉCL-S3cr3t", "ÉCL-***"),
+            (r"(?i)\x41bc-(\w+)", "abc-", "aBC-S3cr3t", "aBC-***"),
+            (r"(?i)id[\x41-\x5a]=(\w+)", "id", "idx=S3cr3t", "idx=***"),
+            (r"<header>(\w+)<", "header", "<header>X1<", "<header>***<"),
+        ],
+    )
+    def test_a_regex_finds_what_it_says_however_it_is_written(
+        self, regex, keyword, text, masked
+    ):
+        rule = {"id": "x", "regex": regex, "keywords": [keyword]}
+        masker = masking.build({"rules": [rule]})
+
+        assert masker.mask(text) == masked
+
+    def test_the_number_of_a_group_may_be_written_with_a_point(self):
+        rule = {
+            "id": "x",
+            "regex": r"(a)(b)",
+            "keywords": ["ab"],
+            "secretGroup": 2.0,
+        }
+
+        assert masking.build({"rules": [rule]}).mask("ab") == "a***"
+
+    def test_what_two_matches_have_in_common_is_hidden_once(self):
+        rule = {
+            "id": "x",
+            "regex": r"k=?(?=(\w{1,9}))",
+            "keywords": ["k="],
+            "secretGroup": 1,
+        }
+        masker = masking.build({"rules": [rule]})
+
+        assert masker.mask("k=kS3cr3t k=kS3cr3t") == "k=*** k=***"
+
     def test_what_has_little_entropy_stays(self):
         rule = {
             "id": "x",

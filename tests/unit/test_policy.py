@@ -961,3 +961,33 @@ def test_a_file_that_is_not_there_is_said_to_be_missing(configure, caplog):
         "policy_file = /no/such/policy.yaml does not exist: the defaults apply"
         in caplog.text
     )
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "false",
+        "no",
+        "[]",
+        "{}",
+        '"not suspended"',
+        '"role:nobody or not (is_locked)"',
+        '"not rule"',
+        '"not project_id=%(project_id)s"',
+        '"not project_id:%(target.project_id)s"',
+        '"not project_id:%(a-b)s"',
+        '"not (role:admin and"',
+    ],
+)
+def test_what_is_not_a_rule_is_not_a_yes(make, rule):
+    policy = make(f'"fault_middleware:show:details": {rule}')
+
+    assert sight(policy, keystone("member")) == MESSAGE
+
+
+def test_what_is_a_rule_counts_beside_what_is_not(make):
+    policy = make(
+        '"fault_middleware:show:details": "role:admin or not is_locked"'
+    )
+
+    assert sight(policy, keystone("admin")) == ALL

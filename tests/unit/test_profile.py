@@ -334,6 +334,20 @@ def test_other_paths_are_no_routes(table, path):
     assert table.match({"PATH_INFO": path, "REQUEST_METHOD": "GET"}) is None
 
 
+def test_a_bad_regex_of_a_log_rule_is_named():
+    rule = """\
+logs:
+  - logger: orders.*
+    text: "["
+    ignore: {}
+"""
+    with pytest.raises(DocumentError) as caught:
+        profile.parse("orders.yaml", GOOD + rule)
+
+    (mistake,) = caught.value.mistakes
+    assert "logs[0]: unterminated character set" in mistake
+
+
 def test_a_profile_of_events_alone_has_no_routes():
     text = GOOD[: GOOD.index("routes:")] + GOOD[GOOD.index("events:") :]
 

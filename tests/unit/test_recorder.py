@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
-from fault_middleware import fault, profile
+from fault_middleware import fault, profile, sources
 from fault_middleware.metrics import Metrics
 from fault_middleware.recorder import Recorder
 from tests.fixtures import INSTANCE, rows
@@ -217,7 +218,7 @@ def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(
             raise RuntimeError("upset")
 
     recorder = Recorder(
-        [Upset(), profile.load("trove")],
+        [SimpleNamespace(sources=Upset()), profile.load("trove")],
         store,
         metrics,
         clear_on_success=False,
@@ -332,3 +333,26 @@ def test_of_too_many_instances_the_first_are_stored_and_the_others_told(
     assert len(made) == 10_000
     assert "2 of 10002 ids: only the first 10000 are used" in caplog.text
     assert "dropped_total[no instance]=1" in metrics.counts()
+
+
+def test_a_package_that_is_upgraded_on_disk_changes_no_running_consumer(
+    store, metrics, monkeypatch
+):
+    read = profile.load("trove")
+    recorder = Recorder([read], store, metrics, clear_on_success=False)
+
+    def fail(*arguments):
+        raise ImportError("another release")
+
+    monkeypatch.setattr(sources, "build", fail)
+
+    (row,) = recorder.extract(
+        {
+            "event_type": "dbaas.x.error",
+            "priority": "info",
+            "message_id": "m-1",
+            "payload": {"instance_id": INSTANCE, "message": "one"},
+        }
+    )
+
+    assert row.message == "one"
