@@ -3,24 +3,21 @@
 
 import abc
 import dataclasses
-import functools
 import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from fault_middleware import clock
+from fault_middleware import clock, hiding
 from fault_middleware.drivers import problem
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field
 from fault_middleware.policy import Visibility
-from fault_middleware.text import CUT, clean_all
+from fault_middleware.text import clean_all
 from fault_middleware.vocabulary import globs
 
 _SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
-# Levels of a service's own fault that are looked at; what is deeper is cut off.
-_DEPTH = 100
 _NONE = re.compile(r"(?!)")
 
 
@@ -91,7 +88,9 @@ class Form(abc.ABC):
     def _theirs(self, existing: Any, visible: Visibility) -> Any:
         """The service's own fault as the caller may see it."""
         theirs = self._read(existing)
-        return clean_all(self._without_details(theirs, visible), depth=_DEPTH)
+        return clean_all(
+            self._without_details(theirs, visible), depth=hiding.DEPTH
+        )
 
     def _only_adds(self, fault: Fault, existing: Any) -> bool:
         """Whether the service's own message says more, so that only our details are added."""
@@ -105,7 +104,9 @@ class Form(abc.ABC):
         """The service's own fault, without what the caller may not see."""
         if visible.details or self.existing_details == "keep":
             return existing
-        return _without(self.details, existing, in_texts=self._hides_in_texts)
+        return hiding.without(
+            self.details, existing, in_texts=self._hides_in_texts
+        )
 
     def _wins(
         self, fault: Fault, instance: Mapping[str, Any], visible: Visibility
@@ -200,7 +201,7 @@ class ProblemForm(Form):
         if fault.problem:
             view = json.loads(fault.problem)
         if not visible.details:
-            hidden = _without(self.details, view, in_texts=True)
+            hidden = hiding.without(self.details, view, in_texts=True)
             return dict(hidden)
         if fault.details:
             view[self.details] = fault.details
@@ -239,66 +240,3 @@ def build(data: Mapping[str, Any]) -> Form:
     parts["existing_created"] = Field.parse(created)
     parts["existing_symptoms"] = globs(data.get("existing_symptoms", []))
     return kind(**parts)
-
-
-def _without(
-    name: str, value: Any, *, in_texts: bool, depth: int = _DEPTH
-) -> Any:
-    """A JSON value without the members of a name.
-
-    :param in_texts: look into texts too, which may be JSON
-    :param depth: levels below which to cut
-    """
-    if isinstance(value, str) and in_texts:
-        return _text_without(name, value, depth)
-    if not isinstance(value, list | dict):
-        return value
-    if depth == 0:
-        return CUT
-    without = functools.partial(
-        _without, name, in_texts=in_texts, depth=depth - 1
-    )
-    if isinstance(value, list):
-        return list(map(without, value))
-    kept = {}
-    for key, part in value.items():
-        if key != name:
-            kept[key] = without(part)
-    return kept
-
-
-def _text_without(name: str, text: str, depth: int) -> str:
-    """The text without the members of a name in its JSON, or up to the first of them.
-
-    JSON may be cut off by a column's limit, be within another text, or be escaped.
-    """
-    value = _parse(text)
-    if value is None:
-        return _cut_at(name, text)
-    inner_depth = max(depth - 1, 0)
-    kept = _without(name, value, in_texts=True, depth=inner_depth)
-    if kept == value:
-        return text
-    return json.dumps(kept)
-
-
-def _cut_at(name: str, text: str) -> str:
-    """The text up to what looks like a member of this name, which may be escaped."""
-    # Possessive, and not from within a run of backslashes: texts have thousands of them.
-    member = rf"""(?<!\\)\\*+["']{name}\\*+["']\s*+:"""
-    found = re.search(member, text)
-    if found is None:
-        return text
-    before = text[: found.start()]
-    return before + CUT
-
-
-def _parse(text: str) -> Any:
-    """The object or list in a text of JSON; None for other texts."""
-    begin = text.lstrip()
-    if not begin.startswith(("{", "[")):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

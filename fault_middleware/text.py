@@ -37,10 +37,12 @@ _WITHOUT_WIDTH = (
     r"\xad\u034f\u180b-\u180e\u200b-\u200d\u2060-\u2065\u206a-\u206f\ufe00-\ufe0f\ufeff"
     r"\U000e0000-\U000e0fff"
 )
-_HIDDEN = re.compile(f"(?<=[ -~])[{_FORBIDDEN}{_WITHOUT_WIDTH}]+(?=[ -~])")
+#: Characters that no reader sees, as the inside of a class of a regular expression.
+UNSEEN = _FORBIDDEN + _WITHOUT_WIDTH
+_HIDDEN = re.compile(f"(?<=[ -~])[{UNSEEN}]+(?=[ -~])")
 _REPLACED = re.compile(f"[{_FORBIDDEN}]")
 # Whether there is anything to do is asked first: most texts have none of these characters.
-_UNSEEN = re.compile(f"[\r\v\f\x85\u2028\u2029{_FORBIDDEN}{_WITHOUT_WIDTH}]")
+_UNSEEN = re.compile(f"[\r\v\f\x85\u2028\u2029{UNSEEN}]")
 _SEEN_ASCII = b"\t\n" + bytes(range(0x20, 0x7F))
 # Python refuses to write longer integers in decimal digits.
 _INTEGER_BITS = 14_000

@@ -498,6 +498,16 @@ class TestAFaultThatTheServiceWroteItself:
         assert world.show(headers=MEMBER)["fault"] == shown
         assert world.show(headers=ADMIN)["fault"] == own
 
+    @pytest.mark.parametrize(
+        "name", ["det\u200bails", "\u200bdetails", "\x1b[1mdetails\x1b[0m"]
+    )
+    def test_its_details_are_under_the_policy_whatever_nobody_sees_in_their_name(
+        self, world, name
+    ):
+        world.service.body["instance"]["fault"][name] = "own details"
+
+        assert "own details" not in json.dumps(world.show(headers=MEMBER))
+
     def test_its_details_are_under_the_policy_where_the_id_is_not_valid(
         self, world
     ):

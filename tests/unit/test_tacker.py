@@ -2,6 +2,7 @@
 """Tacker's profile on the recorded answers of the real Tacker 16."""
 
 import json
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from fault_middleware import clock, fault
 from fault_middleware.deploy import deploy
+from fault_middleware.drivers import problem
 from fault_middleware.drivers.problem import (
     ManagementDriverException,
     ProblemDetails,
@@ -282,6 +284,14 @@ def test_its_traceback_and_its_secrets_are_hidden_there_too(world):
 
 SECRET = "File x, line 7"
 PROBLEM = {"status": 500, "detail": "own", "traceback": SECRET}
+# As jq -C prints it.
+IN_COLOUR = (
+    '\x1b[1;39m{\x1b[34;1m"detail"\x1b[0m\x1b[1;39m: \x1b[0;32m"own"\x1b[0m\x1b[1;39m, '
+    f'\x1b[34;1m"traceback"\x1b[0m\x1b[1;39m: \x1b[0;32m"{SECRET}"\x1b[0m\x1b[1;39m}}\x1b[0m'
+)
+UNSEEN_IN_NAME = json.dumps(PROBLEM, ensure_ascii=False).replace(
+    "traceback", "trace\u00adback"
+)
 # Errors that are no problem as they should be, and what a member sees of them.
 NEARLY = {
     "another status": (
@@ -315,6 +325,74 @@ NEARLY = {
         },
         "boom own",
     ),
+    "in colour": ({"detail": IN_COLOUR}, "own"),
+    "in colour, behind a text": ({"detail": f"failed: {IN_COLOUR}"}, "own"),
+    "in colour, a script's": (
+        {"detail": f"script failed: {IN_COLOUR.encode()!r}"},
+        "own",
+    ),
+    "in colour, in JSON": (
+        {"detail": f"x {json.dumps({'detail': IN_COLOUR})}"},
+        "own",
+    ),
+    "in colour, as a shell writes it": (
+        {"detail": IN_COLOUR.replace("\x1b", "\\033")},
+        "own",
+    ),
+    "what nobody sees in a name": (
+        {"detail": f"failed: {UNSEEN_IN_NAME}"},
+        "own",
+    ),
+    "what nobody sees in a name, JSON": ({"detail": UNSEEN_IN_NAME}, "own"),
+    "what nobody sees in a name, escaped": (
+        {"detail": f"failed: {UNSEEN_IN_NAME.encode()!r}"},
+        "own",
+    ),
+    "what nobody sees in a member's name": (
+        {"detail": "own", "tr\u200baceback": SECRET},
+        "own",
+    ),
+    "what nobody sees before a member's name": (
+        {"detail": "own", "\u200btraceback": SECRET},
+        "own",
+    ),
+    "a colour in a member's name": (
+        {"detail": "own", "\x1b[1mtraceback\x1b[0m": SECRET},
+        "own",
+    ),
+    "an escape in a member's name": (
+        {"detail": "own", "trace\\u0062ack": SECRET},
+        "own",
+    ),
+    "all in a member's name": (
+        {"detail": "own", json.dumps(PROBLEM): 1},
+        "own",
+    ),
+    "a name twice": (
+        {"detail": f'{{"a": {{"traceback": "{SECRET}"}}, "a": "own"}}'},
+        "own",
+    ),
+    "an escaped name behind a text": (
+        {"detail": f'own {{"trace\\u0062ack": "{SECRET}"}}'},
+        "own",
+    ),
+    "a name that begins with an escape": (
+        {"detail": f"own {{'\\x74raceback': '{SECRET}'}}"},
+        "own",
+    ),
+    "escaped quotes": (
+        {"detail": f"own {{\\u0022traceback\\u0022\\u003a {SECRET}"},
+        "own",
+    ),
+    "a name in full width, which masking makes narrow": (
+        {"detail": f'own {{"\uff54raceback": "{SECRET}", "password": "x"}}'},
+        "own",
+    ),
+    "another repr()": (
+        {"detail": f"own(status=500, traceback='{SECRET}')"},
+        "own",
+    ),
+    "YAML": ({"detail": f"own:\n  traceback: |\n    {SECRET}"}, "own"),
     "given up": (
         {
             "detail": "ProblemDetails(created_at=<?>,detail='"
@@ -344,6 +422,55 @@ def test_of_what_is_nearly_a_problem_a_member_sees_no_traceback(
     assert SECRET not in shown
     assert told in shown
     assert SECRET in world.get(ADMIN).text
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        'own {"remote_traceback": 1}',
+        "see the traceback below: own",
+        "Traceback (most recent call last): own",
+        "/tacker/traceback.py:7: own",
+        '{"a" : 1,"remote_traceback":"own"}',
+    ],
+)
+def test_what_only_speaks_of_tracebacks_is_as_it_was(world, told):
+    body = world.answer(FAILED["v1"])
+    body["error"] = {"status": 500, "detail": told}
+
+    assert world.get(MEMBER).body == world.service.data
+
+
+@pytest.mark.parametrize("error", [error for error, _ in NEARLY.values()])
+def test_where_a_fault_cannot_be_shown_the_traceback_is_hidden(
+    world, error, monkeypatch
+):
+    body = world.answer(FAILED["v1"])
+    body["error"] = {"status": 500, **error}
+
+    def fail(*args):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(problem, "lift", fail)
+
+    assert SECRET not in world.get(MEMBER).text
+
+
+# Each was once, or could be, what a search takes a time for that grows with its square.
+@pytest.mark.parametrize(
+    "unit",
+    ["t[0m", "t" + "1" * 63, "\\t", "\\x1b[0mt", "traceback ", "t\u200bé"],
+)
+def test_a_long_text_is_searched_in_a_time_that_grows_with_it(world, unit):
+    body = world.answer(FAILED["v1"])
+    told = "traceback" + unit * (2**19 // len(unit))
+    body["error"] = {"status": 500, "detail": told}
+
+    begin = time.process_time()
+    world.get(MEMBER)
+
+    # Ten times what it takes; a square would take hours.
+    assert time.process_time() - begin < 10
 
 
 def test_a_text_of_very_many_backslashes_is_shown_to_a_member(world):
