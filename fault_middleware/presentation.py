@@ -14,7 +14,7 @@ from fault_middleware.drivers import problem
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field
 from fault_middleware.policy import Visibility
-from fault_middleware.text import clean_all
+from fault_middleware.text import bounded, clean_all
 from fault_middleware.vocabulary import globs
 
 _SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
@@ -87,10 +87,10 @@ class Form(abc.ABC):
 
     def _theirs(self, existing: Any, visible: Visibility) -> Any:
         """The service's own fault as the caller may see it."""
-        theirs = self._read(existing)
-        return clean_all(
-            self._without_details(theirs, visible), depth=hiding.DEPTH
-        )
+        theirs = self._without_details(self._read(existing), visible)
+        # The caller waits for it, and how long it is is for others to choose.
+        theirs = bounded(theirs, hiding.DEPTH)
+        return clean_all(theirs, depth=hiding.DEPTH)
 
     def _only_adds(self, fault: Fault, existing: Any) -> bool:
         """Whether the service's own message says more, so that only our details are added."""

@@ -473,6 +473,23 @@ def test_a_long_text_is_searched_in_a_time_that_grows_with_it(world, unit):
     assert time.process_time() - begin < 10
 
 
+@pytest.mark.parametrize("headers", [MEMBER, ADMIN])
+def test_of_a_huge_error_is_shown_what_is_masked_in_a_moment(world, headers):
+    body = world.answer(FAILED["v1"])
+    lines = ["token: x"] * 100_000
+    body["error"] = {"lines": lines, "status": 500, "detail": "own"}
+
+    begin = time.process_time()
+    shown = world.get(headers).json["error"]
+
+    # To mask all of it takes eight seconds.
+    assert time.process_time() - begin < 3
+    assert (shown["status"], shown["detail"]) == (500, "own")
+    assert shown["lines"][:1000] == ["token: ***"] * 1000
+    assert shown["lines"][-1] == CUT
+    assert len(shown["lines"]) < 10_000
+
+
 def test_a_text_of_very_many_backslashes_is_shown_to_a_member(world):
     body = world.answer(FAILED["v1"])
     body["error"] = {"status": 500, "detail": "\\" * 2**18}
