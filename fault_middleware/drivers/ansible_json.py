@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the callback plugin ``json`` of Ansible printed, read again."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fault_middleware.drivers.ansible_numbers import DECODER
 from fault_middleware.drivers.ansible_recap import Counts
 from fault_middleware.drivers.failures import Failure
 
@@ -16,9 +16,7 @@ def read(text: str) -> tuple[list[Failure], dict[str, Counts]] | None:
     """The failures that the json callback wrote; of each host, how many of two kinds count."""
     start = re.search(r"^\{", text, re.MULTILINE)
     try:
-        document, end = json.JSONDecoder().raw_decode(
-            text, start.start() if start else 0
-        )
+        document, end = DECODER.raw_decode(text, start.start() if start else 0)
         if _RECAP.search(text, end):
             return None  # A task printed it: the recap of another callback comes last.
         recap = {

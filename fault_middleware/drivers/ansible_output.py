@@ -10,7 +10,6 @@ of a run that is stopped. ``minimal`` and ``oneline`` tell the host only.
 
 import contextlib
 import dataclasses
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from fault_middleware.drivers import (
     ansible_unixy,
     ansible_yaml,
 )
+from fault_middleware.drivers.ansible_numbers import DECODER
 from fault_middleware.drivers.failures import Failure, Run
 
 # The lines that are Ansible's own: what tasks print is inside JSON, or indented.
@@ -214,7 +214,7 @@ def _read_lines(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
     lines = list(_LINE.finditer(text))
     ends = [line.start() for line in lines[1:]] + [len(text)]
     for line, end in zip(lines, ends, strict=False):
-        with contextlib.suppress(ValueError, RecursionError):
+        with contextlib.suppress(ValueError):
             below = ansible_debug.texts(text, line.end(), end)
             found.append((line, {**_result(line), **below}))
     return _without_messages(text, found)
@@ -234,7 +234,8 @@ def _without_messages(
         if begin <= line.start() < end:
             continue
         real.append((line, result))
-        message = str(result.get("msg", "")).strip()
+        message = result.get("msg")
+        message = message.strip() if isinstance(message, str) else ""
         if "\n" not in message:
             continue
         window = max(line.start() - len(message) - 8192, 0)
@@ -260,12 +261,20 @@ def _result(line: re.Match[str]) -> Mapping[str, Any]:
     :raises ValueError: when it is JSON that was cut off
     """
     if line["result"]:
-        result = json.loads(line["result"])
+        result = _read_json(line["result"])
     elif line["yaml"]:
         result = ansible_yaml.read(line["yaml"])
     else:
         return {}
     return result if isinstance(result, Mapping) else {}
+
+
+def _read_json(text: str) -> Any:
+    """A value in JSON; an empty object for one that is nested too deep."""
+    try:
+        return DECODER.decode(text)
+    except RecursionError:
+        return {}
 
 
 def _name_tasks(failures: list[Failure], tasks: list[_Task], err: str) -> None:

@@ -5,11 +5,11 @@ It prints the texts of tasks as they are, behind the host.  So from the first of
 one may look like the name of a task.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from fault_middleware.drivers.ansible_numbers import DECODER
 from fault_middleware.drivers.failures import Failure
 
 # A task, and below it what its hosts did.
@@ -46,7 +46,7 @@ def _result(line: re.Match[str]) -> Mapping[str, Any]:
     """What is told behind the host: some texts, a result in JSON, or nothing."""
     if line["json"]:
         try:
-            result = json.loads(line["json"])
+            result = DECODER.decode(line["json"])
         except (ValueError, RecursionError):
             return {}
         return result if isinstance(result, Mapping) else {}

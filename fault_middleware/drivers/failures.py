@@ -53,7 +53,17 @@ class Told:
 
 
 def tell(failure: Failure, result: Mapping[str, Any]) -> Told:
-    """What is told of a failure and one of its results; without secrets, within limits."""
+    """What is told of a failure and one of its results; without secrets, within limits.
+
+    Raises nothing: whatever a module returned, that a task failed is told.
+    """
+    try:
+        return _tell(failure, result)
+    except Exception:
+        return _tell(failure, {})
+
+
+def _tell(failure: Failure, result: Mapping[str, Any]) -> Told:
     message = _message(failure, result)
     cause = _cause(result)
     sentence = [
@@ -88,14 +98,23 @@ def _message(failure: Failure, result: Mapping[str, Any]) -> str:
         return as_text(result["censored"])
     message = result.get("msg", result.get("reason", ""))
     if not isinstance(message, str):
-        message = json.dumps(message, ensure_ascii=False)
+        message = _as_json(message)
     modules = result.get("failed_modules")
     if isinstance(modules, Mapping):
         message = " ".join([message, *_reasons(modules)]).strip()
     if failure.is_loop and "item" in result:
         label = result.get("_ansible_item_label", result["item"])
-        return f"item {label}: {message}"
+        # In a list, because the texts of one are joined.
+        return f"item {as_text([label])}: {message}"
     return message
+
+
+def _as_json(value: Any) -> str:
+    """A value in JSON, or as text where it is nested too deep to be written so."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return as_text(value)
 
 
 def _reasons(modules: Mapping[str, Any]) -> Iterable[str]:

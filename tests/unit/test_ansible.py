@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fault_middleware.drivers import ansible, events
 from fault_middleware.drivers.ansible import AnsiblePlaybookError, run_playbook
+from fault_middleware.drivers.failures import Failure, tell
 from fault_middleware.drivers.problem import lift
 from tests.fixtures import DATA, read_data, require
 
@@ -809,6 +810,101 @@ def test_of_very_many_failures_apart_from_very_many_tasks_none_is_named():
     error = read(out, (origin + fatal(msg="x")) * number)
 
     assert error.detail.startswith("VDU1: a task failed on vdu1: x")
+
+
+UNUSUAL = {
+    "a date": ("2026-01-01", "2026-01-01"),
+    "a time": ("2026-01-01 10:20:30.5 +2", "2026-01-01 10:20:30.5 +2"),
+    "binary data": ("!!binary aGVsbG8=", "aGVsbG8="),
+    "a set": ("!!set {a, b}", '["a", "b"]'),
+    "a date as a name": ("{2026-01-01: x}", '{"2026-01-01": "x"}'),
+    "pairs": ("!!pairs [a: 1, a: 2]", '[{"a": 1}, {"a": 2}]'),
+    "a long number": ("9" * 5000, "9" * 5000),
+    "a long hexadecimal number": (f"0x{'f' * 5000}", f"0x{'f' * 5000}"),
+    "a number": ("1.5", "1.5"),
+    "a number that is none": ("!!int ''", ""),
+    "a truth that is none": ("!!bool maybe", ""),
+    "a number of minutes": (":".join(["1"] * 900) + ".5", "1" + ":1" * 899 + ".5"),
+    "a set that is none": ("!!set ab", ""),
+}  # fmt: skip
+OTHER = fatal("vdu2", msg="broken")
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_a_message_of_which_yaml_makes_what_json_has_not_is_told(name):
+    written, message = UNUSUAL[name]
+    run = f"fatal: [vdu1]: FAILED! =>\n  msg: {written}\n"
+
+    error = read(banner("a") + run + OTHER)
+
+    wanted = [("vdu1", "a", message), ("vdu2", "a", "broken")]
+    found = told(error)
+    assert len(found) == len(wanted)
+    # A long message has lost its middle.
+    assert [(*one[:2], one[2][:2000], one[2][-2000:]) for one in found] == [
+        (*one[:2], one[2][:2000], one[2][-2000:]) for one in wanted
+    ]
+
+
+@pytest.mark.parametrize("nested", ["msg", "item"])
+@pytest.mark.parametrize(
+    ("opening", "inside", "closing"),
+    [("[", "", "]"), ("{a: ", "1", "}")],
+    ids=["lists", "members"],
+)
+def test_what_is_nested_too_deep_to_be_written_takes_no_failure_away(
+    nested, opening, inside, closing
+):
+    for depth in range(800, 1000, 5):
+        written = opening * depth + inside + closing * depth
+        run = f"failed: [vdu1] (item=x) =>\n  {nested}: {written}\n"
+
+        error = read(banner("a") + run + OTHER)
+
+        assert [one["host"] for one in error.failed] == ["vdu1", "vdu2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("9" * 5000, "9" * 1000), ("[" * 9999 + "]" * 9999, "")],
+    ids=["long number", "nested deep"],
+)
+def test_json_that_python_does_not_read_takes_no_failure_away(value, message):
+    run = f'fatal: [vdu1]: FAILED! => {{"msg": {value}}}\n'
+
+    first, other = read(banner("a") + run + OTHER).failed
+
+    assert (first["host"], first["task"]) == ("vdu1", "a")
+    assert first["message"].startswith(message)
+    assert other["message"] == "broken"
+
+
+def test_a_long_number_does_not_hide_what_the_json_callback_tells():
+    run = json.dumps(JSON_RUN).replace('"rc": 1', f'"rc": {"9" * 5000}')
+
+    assert told(read(run)) == [("vdu2", "start", "broken: E1")]
+
+
+def test_pairs_that_refer_to_one_another_again_and_again_are_left_alone():
+    run = bomb("[x]", "!!pairs [%s]", "*l29")
+    run = run.replace("*l", "a: *l").replace("msg: a: ", "msg: ")
+
+    error = read(f"{banner('a')}fatal: [vdu1]: FAILED! =>\n{run}\n{OTHER}")
+
+    assert told(error) == [("vdu1", "a", ""), ("vdu2", "a", "broken")]
+
+
+class Unreadable(dict):
+    """A result of which nothing can be learned."""
+
+    def get(self, *_):
+        raise OSError
+
+
+def test_of_a_result_that_cannot_be_told_it_is_told_that_the_task_failed():
+    failure = Failure("vdu1", "a", [Unreadable()])
+
+    assert tell(failure, failure.results[0]).sentence == "task 'a' failed"
 
 
 @given(
