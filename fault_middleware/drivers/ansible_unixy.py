@@ -12,11 +12,12 @@ from typing import Any
 from fault_middleware.drivers.ansible_numbers import DECODER
 from fault_middleware.drivers.failures import Failure
 
-# A task, and below it what its hosts did.
+# A task, and below it what its hosts did. A result is indented by more than a host is, so that no
+# line is looked at for each of many hosts that a text may name.
 _LINE = re.compile(
     r"^(?:(?P<task>\S.*)\.\.\. ?"
     r"|  (?P<host>\S+)(?: -> \S+)? (?:failed|(?P<lost>unreachable)!?)"
-    r"(?: \|(?P<result>.*)|: (?P<json>\{(?:\n(?: .*+\n)*+\}|.*))|)"
+    r"(?: \|(?P<result>.*)|: (?P<json>\{(?:\n(?: {4}.*+\n)*+\}|.*))|)"
     r"|  \S+ .*\| (?P<text>msg|stdout|stderr): .*)$",
     re.MULTILINE,
 )

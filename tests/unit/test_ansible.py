@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import textwrap
+import time
 
 import pytest
 import yaml
@@ -566,6 +567,35 @@ UNIXY_RECAP = (
     "\n- Play recap -\n  vdu1                       : ok=0    changed=0    unreachable=0"
     "    failed=1    rescued=0    ignored=0   \n"
 )
+# A quarter of a MiB that looks like results, each of which might hold all that follow.
+OPENINGS = "  vdu1 failed: {\n x\n" * (1 << 14)
+
+
+@pytest.mark.parametrize(
+    ("out", "returncode"),
+    [
+        (
+            (
+                f"Executing playbook x\n\nreal...\n  vdu2 done | stdout: {OPENINGS}"
+                f"  vdu1 failed | msg: broken\n{UNIXY_RECAP}"
+            ),
+            2,
+        ),
+        (
+            f"{banner('real')}ok: [vdu1] => (item=a\n- Play recap -\n{OPENINGS})\n",
+            -9,
+        ),
+    ],
+    ids=["a text", "an item of a run that was killed"],
+)
+def test_a_text_of_results_that_do_not_end_is_read_in_time(out, returncode):
+    begin = time.process_time()
+
+    assert read(out, "", returncode).detail.startswith("VDU1: ")
+
+    assert time.process_time() - begin < 1
+
+
 UNIXY = {
     "it installs": "  vdu1 failed | msg: broken | stdout: Reading package lists...\n"
     "Building dependency tree...\n",
