@@ -43,9 +43,7 @@ def _failures_in(document: Mapping[str, Any]) -> Iterator[Failure]:
             for host, result in task["hosts"].items():
                 if not is_bad(result):
                     continue
-                items = [
-                    item for item in result.get("results", ()) if is_bad(item)
-                ]
+                items = _bad_items(result)
                 lost = bool(result.get("unreachable"))
                 name = task["task"]["name"]
                 yield Failure(
@@ -53,6 +51,16 @@ def _failures_in(document: Mapping[str, Any]) -> Iterator[Failure]:
                 )
 
 
-def is_bad(result: Mapping[str, Any]) -> bool:
-    """Whether a result is that of a task that failed, or did not reach its host."""
-    return bool(result.get("failed") or result.get("unreachable"))
+def _bad_items(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those of a loop; some modules call what they say themselves "results" too."""
+    results = result.get("results")
+    if not isinstance(results, list):
+        return []
+    return [item for item in results if is_bad(item)]
+
+
+def is_bad(result: Any) -> bool:
+    """Whether this is the result of a task that failed, or did not reach its host."""
+    return isinstance(result, Mapping) and bool(
+        result.get("failed") or result.get("unreachable")
+    )

@@ -236,6 +236,27 @@ def test_what_a_mode_holds_is_told(mode):
     assert "vdu2" in error.detail or HELD[mode][1] in error.detail
 
 
+@pytest.mark.parametrize(
+    "results", [[], ["No package nginx available."], [None, 5], "a text", 5]
+)
+def test_results_of_a_module_that_are_not_those_of_a_loop_take_no_failure_away(
+    results,
+):
+    hosts = {
+        "vdu1": {"msg": "bad", "failed": True, "results": results},
+        "vdu2": {"msg": "full", "failed": True},
+    }
+    stats = {host: {"failures": 1, "unreachable": 0} for host in hosts}
+    tasks = [{"task": {"name": "install"}, "hosts": hosts}]
+
+    error = read(json.dumps({"plays": [{"tasks": tasks}], "stats": stats}))
+
+    assert told(error) == [
+        ("vdu1", "install", "bad"),
+        ("vdu2", "install", "full"),
+    ]
+
+
 @pytest.mark.parametrize("count", ["1", None, 1e999])
 def test_json_whose_recap_counts_nothing_is_not_that_of_a_run(count):
     run = {
