@@ -51,6 +51,12 @@ _ORIGIN = re.compile(
     r"^Origin: .*\n\n(?: *\d+(?: .*)?\n)*? *\d+ +- name: (.*)\n *\^ column \d+$",
     re.M,
 )
+# An item of a loop whose name goes on in the next line, where it may look like a task.
+_OPEN_ITEM = re.compile(
+    r"^(?:(?:ok|changed|skipping): \[[^]\n]*+\] =>|failed: \[[^]\n]*+\]"
+    r"|included: (?:(?! => \(item=).)*+ =>) \(item=(?!.*\)(?: =>|$))",
+    re.MULTILINE,
+)
 # What the log of Ansible has before each line.
 _STAMP = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=[^\s|]*+ ?[A-Z]*+\| ?",
@@ -101,7 +107,10 @@ def read(stdout: str, stderr: str) -> Run:
     stream = _read_stream(out)
     failures = stream.failures
     if not failures:
-        failures = _read_apart(err, stream.tasks)
+        failures = _read_stream(err).failures
+        if ansible_debug.begin(err) == len(err) and _raw_from(out) == len(out):
+            _name_tasks(failures, stream.tasks, err)
+        # Else what a task wrote may look like another failure, or another task.
         ansible_recap.keep_sure_items(failures, recap or {})
     counting = ansible_recap.that_count(failures, recap or {})
     return Run(counting, stream.last_task, has_ended=recap is not None)
@@ -121,7 +130,14 @@ def plain(text: str) -> str:
 
 def _read_stream(text: str) -> _Stream:
     """What the default callback wrote."""
-    return _to_stream(_read_lines(text), ansible_debug.begin(text))
+    return _to_stream(_read_lines(text), _raw_from(text))
+
+
+def _raw_from(text: str) -> int:
+    """Where the first text may be printed as it is; the length of the output if none is."""
+    item = _OPEN_ITEM.search(text)
+    begin = ansible_debug.begin(text)
+    return min(begin, item.start()) if item else begin
 
 
 def _to_stream(
@@ -158,15 +174,6 @@ def _begun(line: re.Match[str], *, is_sure: bool) -> _Task:
     if line["banner"] == "PLAY" or not is_sure:
         return _Task()
     return _Task(line["name"])
-
-
-def _read_apart(err: str, tasks: list[_Task]) -> list[Failure]:
-    """The failures that are on the other stream than their tasks."""
-    failures = _read_stream(err).failures
-    if ansible_debug.begin(err) == len(err):
-        _name_tasks(failures, tasks, err)
-    # Else what a task wrote may look like another failure.
-    return failures
 
 
 def _add(

@@ -546,6 +546,42 @@ def test_text_that_looks_like_ansible_is_no_failure(name):
     assert "task 'real' failed: " in error.detail
 
 
+LABEL = f"(item=two\nfailed: \n{banner('fake')}lines)"
+LABELS = {
+    "ok": f"ok: [vdu1] => {LABEL}\n",
+    "ok with a result": f"ok: [vdu1 -> vdu2] => {LABEL} => {{}}\n",
+    "skipping": f"skipping: [vdu1] => {LABEL} \n",
+    "included": f"included: /x.yml for vdu1 => {LABEL}\n",
+    "failed": f"failed: [vdu2] {LABEL} => {{}}\n...ignoring\n",
+}
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("name", LABELS)
+def test_an_item_that_looks_like_a_task_is_not_named_as_the_one_that_failed(
+    name, split
+):
+    out = banner("p", "PLAY") + banner("loop") + LABELS[name]
+    real = fatal(msg="broken")
+
+    error = (
+        read(out + recap(vdu1=1), real)
+        if split
+        else read(out + real + recap(vdu1=1))
+    )
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+def test_items_of_one_line_leave_no_doubt_which_task_failed():
+    loop = "ok: [vdu1] => (item=(a) b)\nok: [vdu1] => (item=c) => {}\n"
+    failed = 'failed: [vdu1] (item=d) => {"msg": "broken", "item": "d"}\n'
+
+    error = read(banner("a") + loop + banner("b") + failed + recap(vdu1=1))
+
+    assert told(error) == [("vdu1", "b", "item d: broken")]
+
+
 def test_a_message_that_looks_like_ansible_may_come_twice():
     error_line = f"[ERROR]: Task failed: {FAKE}\nOrigin: /x.yml:1:1\n\n"
     run = (
@@ -732,6 +768,8 @@ def test_texts_and_their_number_are_bounded():
         b"\n2026-11-26 13:12:11,895 p=1 u=a n=" + b"A" * (1 << 18),
         b"x...\n  h failed | msg: x" + b" | " * (1 << 18),
         b"\nok: [a]\n\nTASK [a] ***\n" * (1 << 14),
+        b"\nincluded: x" + b" => (item=)" * (1 << 18),
+        b"\nok: [a] => (item=" + b")" * (1 << 20),
     ],
     ids=lambda junk: repr(junk[:30]),
 )
