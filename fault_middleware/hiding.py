@@ -113,8 +113,7 @@ def _cut_at(name: str, text: str) -> str:
     seen = visible(text)
     for found in _patterns(name)[0].finditer(seen):
         start = found.start()
-        looked_at = max(start - _LONGEST_BEGINNING, 0)
-        if _BEGUN.search(seen, looked_at, start):
+        if _BEGUN.search(seen, start - _LONGEST_BEGINNING, start):
             continue
         before = seen[:start]
         if before.endswith(tuple(_QUOTES)):
@@ -125,8 +124,6 @@ def _cut_at(name: str, text: str) -> str:
 
 def _is_named(name: str, key: str) -> bool:
     """Whether a reader takes a member's name for this one."""
-    if key == name:
-        return True
     pattern = _patterns(name)[1]
     return pattern.fullmatch(visible(key)) is not None
 

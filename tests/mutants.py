@@ -32,7 +32,7 @@ TESTS = {
     "policy": ["unit/test_policy.py", "functional/test_security.py"],
     "rules": ["unit/test_policy.py", "functional/test_security.py"],
     "credentials": ["unit/test_policy.py", "functional/test_security.py"],
-    "hiding": ["unit/test_filter.py", "unit/test_tacker.py"],
+    "hiding": ["unit/test_hiding.py"],
     "presentation": [
         "unit/test_route.py",
         "unit/test_profile.py",
