@@ -20,7 +20,7 @@ from tests.fixtures import require, wait_until
 from tests.functional.clusters import brokers, databases, prometheus
 from tests.functional.clusters.load import LOOKUP_TIMEOUT, world
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(400)
 FULL = bool(os.environ.get("FAULT_MIDDLEWARE_FULL"))
 ETC = Path(__file__).parents[2] / "etc/fault_middleware"
 # Seconds after which a recovered database is used again: two, one lookup_timeout, and the test's.
@@ -75,7 +75,7 @@ def test_brokers_die_hang_and_are_cut_off_in_turn(tmp_path, sqlite_url):
             if FULL or number == 1:
                 # Twice the heartbeat's time, and oslo.messaging may try this very node again.
                 with node.suspended():
-                    here.goes_on(120)
+                    here.goes_on(180)
             if FULL or number == 2:
                 with node.cut_off():
                     here.goes_on()

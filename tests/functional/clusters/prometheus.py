@@ -9,17 +9,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
+from tests.fixtures import wait_until
 
 
 class Alarms:
     """A running Prometheus."""
 
     def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/api/v1/alerts"
+        self._url = f"http://127.0.0.1:{port}"
+
+    def are_ready(self) -> bool:
+        """Whether it answers; it listens before it does."""
+        try:
+            with urllib.request.urlopen(f"{self._url}/-/ready", timeout=10):
+                return True
+        except OSError:
+            return False
 
     def firing(self) -> set[str]:
         """The names of the alarms that fire now."""
-        with urllib.request.urlopen(self._url, timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"{self._url}/api/v1/alerts", timeout=10
+        ) as answer:
             alerts = json.load(answer)["data"]["alerts"]
         return {
             alert["labels"]["alertname"]
@@ -53,4 +64,6 @@ def prometheus(
         "--storage.tsdb.min-block-duration=2h",
     ]
     with services.process(command, folder / "log", port=port):
-        yield Alarms(port)
+        alarms = Alarms(port)
+        wait_until(alarms.are_ready, 60)
+        yield alarms
