@@ -97,28 +97,32 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     if chosen.details:
         return chosen
     for row in candidates:
-        if row.details and not _is_of_others(chosen, row):
-            return dataclasses.replace(chosen, details=row.details)
+        if row.details and not _differ_in_project(chosen, row):
+            # Who may see it follows from the project, and the details have one too.
+            project_id = chosen.project_id or row.project_id
+            return dataclasses.replace(
+                chosen, details=row.details, project_id=project_id
+            )
     return chosen
 
 
 def _is_of(newest: Fault, row: Fault) -> bool:
     """Whether a row reports the failure of the newest one.
 
-    An instance may have been handed over between two failures: time alone says nothing of them.
+    Where time alone decides, they must not be of two projects: an instance may be handed over.
     """
     lacks_request = newest.request_id is None or row.request_id is None
-    if lacks_request and newest.project_id != row.project_id:
+    if lacks_request and _differ_in_project(newest, row):
         return False
     apart = newest.created - row.created
     return is_same_failure(newest.request_id, row.request_id, apart)
 
 
-def _is_of_others(chosen: Fault, row: Fault) -> bool:
+def _differ_in_project(one: Fault, other: Fault) -> bool:
     """Whether two rows are known to be of different projects."""
-    projects = {chosen.project_id, row.project_id}
-    projects.discard(None)
-    return len(projects) > 1
+    if one.project_id is None or other.project_id is None:
+        return False
+    return one.project_id != other.project_id
 
 
 def _order(row: Fault) -> tuple[int, datetime, str]:

@@ -131,12 +131,18 @@ def test_a_text_of_no_request_gets_the_traceback_of_its_neighbour():
     assert cause.nearest(told, [log, told]).details == "OSError: disk full"
 
 
-def test_what_time_alone_tells_says_nothing_of_another_project():
+def test_time_alone_joins_no_failures_of_two_projects():
     newest = make("no more hosts", 9, SYMPTOM, None, project_id="p2")
     theirs = make("refused", 8, TEXT, "req-1", project_id="p1")
-    unknown = make("refused", 8, TEXT, None)
 
-    assert cause.nearest(newest, [theirs, unknown]) == newest
+    assert cause.nearest(newest, [theirs]) == newest
+
+
+def test_time_alone_joins_what_is_of_no_known_project():
+    newest = make("no more hosts", 9, SYMPTOM, None)
+    logged = make("refused", 8, TEXT, "req-1", project_id="p1")
+
+    assert cause.nearest(newest, [logged]) == logged
 
 
 def test_a_text_gets_no_traceback_of_another_project():
@@ -146,3 +152,14 @@ def test_a_text_gets_no_traceback_of_another_project():
 
     assert cause.nearest(told, [theirs]).details == ""
     assert cause.nearest(told, [theirs, unknown]).details == unknown.details
+
+
+@pytest.mark.parametrize("request_id", [None, "req-1"])
+def test_with_a_traceback_comes_the_project_that_it_is_of(request_id):
+    told = make("full", 1, cause.weigh(Kind.TEXT, 0), request_id)
+    logged = make("OSError", 0, NAME, details="of p1", project_id="p1")
+
+    shown = cause.nearest(told, [logged])
+
+    # So whoever has the instance by now does not see it.
+    assert (shown.details, shown.project_id) == ("of p1", "p1")
