@@ -15,7 +15,7 @@ TARGET_KEY = re.compile(r"%\(([^)]*)\)")
 _WORDS = ("", "@", "!", "and", "or", "not")
 
 
-class _Unreadable(_checks.FalseCheck):
+class Unreadable(_checks.FalseCheck):
     """A part of a rule that oslo.policy does not understand. It is neither a yes nor a no."""
 
 
@@ -40,9 +40,9 @@ def make_certain(check: Any, text: Any) -> Any:
 
     :param text: the rule as it is written; may be anything that YAML has
     """
-    if not text and text is not None and text != "":
-        # oslo.policy takes false, no, [] and {} for "everybody".
-        return _Unreadable()
+    if text in (False, [], {}):
+        # oslo.policy takes them for "everybody".
+        return Unreadable()
     return _certain(check, is_readable=_is_readable(text, check))
 
 
@@ -55,12 +55,12 @@ def _certain(check: Any, *, is_readable: bool) -> Any:
             parts.append(_certain(part, is_readable=is_readable))
         return type(check)(parts)
     if isinstance(check, _checks.FalseCheck) and not is_readable:
-        return _Unreadable()
+        return Unreadable()
     return check
 
 
 def _is_readable(text: Any, check: Any) -> bool:
-    """Whether oslo.policy understood all of a rule: of what it did not, it makes a ``!``."""
+    """Whether oslo.policy understood all of a rule. It makes a ``!`` of what it did not."""
     if isinstance(check, _checks.FalseCheck):
         return str(text).strip(" ()") == "!"
     return all(map(_is_word, _words(text)))
@@ -109,7 +109,7 @@ def _is_known(
     check: Any, target: Mapping[str, Any], credentials: Mapping[str, Any]
 ) -> bool:
     """Whether all that a check compares is known."""
-    if isinstance(check, _Unreadable):
+    if isinstance(check, Unreadable):
         return False
     if not isinstance(check, policy.Check):
         return True  # it compares nothing

@@ -34,6 +34,10 @@ _UNKNOWN_RULE = (
     "%s refers to the rule %s, which the policy file does not define (rules in the service's code "
     "are not known here); that part of it says no"
 )
+_UNREADABLE_RULE = (
+    "%s, or a rule that it refers to, is not written as oslo.policy wants it; what cannot be "
+    "understood of it says no"
+)
 
 _OPERATIONS: list[Any] = [  # of dicts, which older releases have no name for
     {"path": "every route of the profiles in use", "method": "GET"}
@@ -109,6 +113,7 @@ class Rules:
     :raises Exception: of oslo.policy, for files that cannot be read
     :ivar texts: the files' rules as they are written there, by name
     :ivar undefined: pairs of one of our rules and a rule that it refers to and nobody defines
+    :ivar unreadable: those of our rules of which a part is not understood
     :ivar shows_to_everybody: whether the rule ``show`` lets everybody see messages
     :ivar needs: the keys of the target that the answers on a show depend on; None for all of it
     """
@@ -137,13 +142,12 @@ class Rules:
         self._enforcer = enforcer
 
         leaves = {name: list(self._leaves(name)) for name in NAMES}
-        self.undefined: list[tuple[str, str]] = []
-        for name, checks in leaves.items():
-            for leaf in checks:
-                # What follows from the rule show has been said of that.
-                is_said = name == HISTORY and leaf in leaves[SHOW]
-                if isinstance(leaf, policy.RuleCheck) and not is_said:
-                    self.undefined.append((name, leaf.match))
+        self.undefined = list(_undefined(leaves))
+        self.unreadable = [
+            name
+            for name, checks in leaves.items()
+            if any(isinstance(leaf, certainty.Unreadable) for leaf in checks)
+        ]
         self.shows_to_everybody = isinstance(
             self.check(SHOW), _checks.TrueCheck
         )
@@ -162,6 +166,8 @@ class Rules:
             LOG.warning("%s: everybody sees the details of faults", DETAILS)
         for name, unknown in self.undefined:
             LOG.error(_UNKNOWN_RULE, name, unknown)
+        for name in self.unreadable:
+            LOG.error(_UNREADABLE_RULE, name)
 
     def allow(
         self,
@@ -223,6 +229,18 @@ class _Hurried:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._group, name)
+
+
+def _undefined(
+    leaves: Mapping[str, Iterable[Any]],
+) -> Iterator[tuple[str, str]]:
+    """Each of our rules with a rule that it refers to, and that nobody defines."""
+    for name, checks in leaves.items():
+        for leaf in checks:
+            # What follows from the rule show has been said of that.
+            is_said = name == HISTORY and leaf in leaves[SHOW]
+            if isinstance(leaf, policy.RuleCheck) and not is_said:
+                yield name, leaf.match
 
 
 def _needs(leaves: Iterable[Any]) -> frozenset[str] | None:

@@ -518,6 +518,11 @@ def test_a_filter_in_its_place_and_a_good_file_log_nothing(
             "show:details refers to the rule x",
         ),
         ('"fault_middleware:show": "rule:x"', "show refers to the rule x"),
+        ('"fault_middleware:show:details": []', "details, or a rule that"),
+        (
+            '"fault_middleware:show:details": "role:admin or not locked"',
+            "is not written as oslo.policy wants it",
+        ),
         ('"fault_middleware:show": "not rule:x"', "refers to the rule x"),
         (
             '"fault_middleware:show": "@ and (role:a or rule:x)"',
