@@ -95,7 +95,8 @@ class Archive:
             return Outdated(others[-1].instance_id, ids)
         # It fills the window alone: look at it again, unless nothing of it may go.
         ids = expiry.expired(rows, before, most)
-        ids = [one for one in ids if one not in _newest_ids(rows)]
+        newest_ids = _newest_ids(rows)
+        ids = [one for one in ids if one not in newest_ids]
         return Outdated(after if ids else last, ids)
 
     def delete(self, ids: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ _T = models.instance_faults
 _LEAD = timedelta(days=1)
 # Where an id has its version.
 _AT = 15
-# Of ids with a time far ahead there are few, unless somebody makes them up.
+# Few ids have a time that is far ahead, unless somebody makes them up.
 _LATEST = (
     sa.select(_T.c.id)
     .where(_T.c.id > sa.bindparam("latest"))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a profile says of the sources of faults: a service's notifications, and its log.
 
-Apart from the profile, because a process that only shows faults never loads this module.
+A module of its own, because a process that only shows faults does not need it.
 """
 
 import dataclasses

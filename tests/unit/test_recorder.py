@@ -14,6 +14,14 @@ REFUSE = (
     " BEGIN SELECT RAISE(ABORT, 'no'); END"
 )
 
+# A notification of a failure.
+FAILED = {
+    "event_type": "dbaas.x.error",
+    "priority": "info",
+    "message_id": "m-1",
+    "payload": {"instance_id": INSTANCE, "message": "one"},
+}
+
 
 def execute(store, statement):
     with store.writer.begin() as connection:
@@ -224,14 +232,7 @@ def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(
         clear_on_success=False,
     )
 
-    (row,) = recorder.extract(
-        {
-            "event_type": "dbaas.x.error",
-            "priority": "info",
-            "message_id": "m-1",
-            "payload": {"instance_id": INSTANCE, "message": "one"},
-        }
-    )
+    (row,) = recorder.extract(FAILED)
 
     assert row.message == "one"
     assert {
@@ -346,13 +347,6 @@ def test_a_package_that_is_upgraded_on_disk_changes_no_running_consumer(
 
     monkeypatch.setattr(sources, "build", fail)
 
-    (row,) = recorder.extract(
-        {
-            "event_type": "dbaas.x.error",
-            "priority": "info",
-            "message_id": "m-1",
-            "payload": {"instance_id": INSTANCE, "message": "one"},
-        }
-    )
+    (row,) = recorder.extract(FAILED)
 
     assert row.message == "one"
