@@ -7,6 +7,7 @@ Starting Python and importing oslo's libraries takes a hundred times as long as 
 import contextlib
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -39,7 +40,18 @@ def run_manage(*arguments: str) -> Ended:
 
 @contextlib.contextmanager
 def _log_of_its_own() -> Iterator[None]:
-    """Take pytest's handlers out of the log, and the program's when it has ended."""
+    """Take pytest's handlers out of the log, and the program's when it has ended.
+
+    What threads log that other tests have left behind is not printed by the program.
+    """
+    here = threading.get_ident()
+    last = logging.lastResort
+    assert last is not None
+
+    def is_ours(record: logging.LogRecord) -> bool:
+        return record.thread == here
+
+    last.addFilter(is_ours)
     root = logging.getLogger()
     handlers = list(root.handlers)
     level = root.level
@@ -47,6 +59,7 @@ def _log_of_its_own() -> Iterator[None]:
     try:
         yield
     finally:
+        last.removeFilter(is_ours)
         root.handlers = handlers
         root.setLevel(level)
         logging.getLogger("oslo_db").setLevel(logging.NOTSET)

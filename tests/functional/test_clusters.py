@@ -73,6 +73,7 @@ def test_brokers_die_hang_and_are_cut_off_in_turn(tmp_path, sqlite_url):
                 here.goes_on()
                 rabbit.start(node)
             if FULL or number == 1:
+                rabbit.wait_to_spare(node)
                 # Twice the heartbeat's time, and oslo.messaging may try this very node again.
                 with node.suspended():
                     here.goes_on(180)

@@ -12,6 +12,7 @@ from tests.fixtures import wait_until
 from tests.functional.clusters.nodes import Node
 
 NAMES = ("one", "two", "three")
+_PROGRAMS = "/usr/lib/rabbitmq/bin"
 
 
 class Brokers:
@@ -34,9 +35,27 @@ class Brokers:
             node.wait(120)
         wait_until(lambda: self.members() == len(NAMES), 90)
 
+    def wait_to_spare(self, node: Node) -> None:
+        """Wait until every queue has a majority without this node.
+
+        One that was started again is a member before it has caught up.
+        """
+        name = NAMES[self.nodes.index(node)]
+        program = services.find("rabbitmq-queues", Path(_PROGRAMS))
+        command = [program, "-q", "-n", f"{name}@localhost"]
+        command.append("check_if_node_is_quorum_critical")
+
+        def can_be_spared() -> bool:
+            ended = subprocess.run(
+                command, env=self._environ, capture_output=True
+            )
+            return ended.returncode == 0
+
+        wait_until(can_be_spared, 90)
+
     def members(self) -> int:
         """How many nodes of the cluster run."""
-        program = services.find("rabbitmqctl", Path("/usr/lib/rabbitmq/bin"))
+        program = services.find("rabbitmqctl", Path(_PROGRAMS))
         script = "length(rabbit_nodes:all_running())."
         for name in NAMES:
             command = [program, "-q", "-n", f"{name}@localhost", "eval"]
@@ -54,7 +73,7 @@ class Brokers:
 @contextlib.contextmanager
 def rabbitmq(folder: Path) -> Iterator[Brokers]:
     """Three nodes with an epmd of their own."""
-    server = services.find("rabbitmq-server", Path("/usr/lib/rabbitmq/bin"))
+    server = services.find("rabbitmq-server", Path(_PROGRAMS))
     epmd, port = services.find("epmd"), services.free_port()
     home = folder / "home"
     home.mkdir(parents=True)

@@ -274,7 +274,11 @@ class World:
         assert self.users.longest <= MOST_SECONDS
 
     def tracebacks(self) -> list[str]:
-        """The lines before each traceback in the consumers' logs."""
+        """The lines before each traceback in the consumers' logs.
+
+        Not those of SQLAlchemy's pool: it tells one of a connection that is lost while it is being
+        given back.
+        """
         found = []
         for log in self.logs:
             lines = log.read_text().splitlines()
@@ -282,6 +286,7 @@ class World:
                 "\n".join(lines[max(0, number - 2) : number + 1])
                 for number, line in enumerate(lines)
                 if "Traceback (most recent call last)" in line
+                and "sqlalchemy.pool" not in line
             ]
         return found
 
