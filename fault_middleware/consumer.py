@@ -219,9 +219,7 @@ class Consumer:
         if state.is_guest:
             self._wait(state.rest_until - time.monotonic())
         begin = time.monotonic()
-        rows = []
-        for notification in notifications:
-            rows += self._recorder.extract(notification)
+        rows = self._recorder.extract(*notifications)
         stored = self._recorder.record(rows, self._wait)
         end = time.monotonic()
         state.rest_until = end + min(_REST * (end - begin), _LONGEST_REST)

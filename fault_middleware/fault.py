@@ -17,6 +17,7 @@ section ``fault``    of a profile: how a fault looks in a body, built as a ``pre
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -24,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from fault_middleware import clock, key
+from fault_middleware import clock, key, masking
 from fault_middleware.text import (
     as_text,
     clean,
@@ -52,6 +53,9 @@ UUID = re.compile(
 # The ids of requests, projects and users, which hold no secret. Each look for one lets another
 # thread run, and to go on after that takes longer than the look.
 _ID = re.compile(r"(?:req-)?[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+# Of other names, those that are kept clean: how many, and of how many characters at most.
+_MOST_NAMES = 256
+_LONGEST_NAME = 255
 # Nothing happened before; further back, calculating with times fails.
 _EPOCH = datetime(1970, 1, 1)
 #: What the event types of faults from a log begin with; the logger follows.
@@ -255,7 +259,18 @@ def _label(value: Any, limit: int) -> str | None:
         return None
     if _ID.fullmatch(value):
         return value
-    return cut_characters(clean(value), limit)
+    if len(value) > _LONGEST_NAME:
+        return cut_characters(clean(value), limit)
+    return cut_characters(_cleaned(value, masking.chosen.masker()), limit)
+
+
+@functools.lru_cache(_MOST_NAMES)
+def _cleaned(name: str, by: masking.Masker) -> str:
+    """A name without secrets: the types of events are few, and come again and again.
+
+    :param by: what masks in this process now, and not what did when the name came last
+    """
+    return clean(name)
 
 
 def _joined(*parts: object) -> bytes:

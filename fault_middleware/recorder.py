@@ -64,27 +64,12 @@ class Recorder:
         self._metrics = metrics
         self._clear_on_success = clear_on_success
 
-    def extract(self, notification: Mapping[str, Any]) -> list[Fault]:
-        """The rows of one notification, as for :meth:`Profile.extract`, whatever is in it."""
-        self._metrics.received.inc()
+    def extract(self, *notifications: Mapping[str, Any]) -> list[Fault]:
+        """The rows of notifications, as for :meth:`Sources.extract`, whatever is in them."""
+        self._metrics.received.inc(len(notifications))
         rows: list[Fault] = []
-        for sources in self._sources:
-            try:
-                extraction = sources.extract(notification)
-            except Exception as exc:
-                self._metrics.error(
-                    Site.EXTRACT,
-                    f"notification {_name(notification)} is lost",
-                    exc,
-                )
-                continue
-            if extraction.reason:
-                text = (
-                    f"notification {_name(notification)}: {extraction.reason}"
-                )
-                self._metrics.drop(Reason.NO_INSTANCE, text)
-            if extraction.action != "success" or self._clear_on_success:
-                rows += fault.share_out(extraction.faults)
+        for notification in notifications:
+            rows += self._rows(notification)
         return rows
 
     def record(
@@ -115,6 +100,28 @@ class Recorder:
                 Part.STORING.label,
                 describe(exc),
             )
+
+    def _rows(self, notification: Mapping[str, Any]) -> list[Fault]:
+        """The rows of one notification."""
+        rows: list[Fault] = []
+        for sources in self._sources:
+            try:
+                extraction = sources.extract(notification)
+            except Exception as exc:
+                self._metrics.error(
+                    Site.EXTRACT,
+                    f"notification {_name(notification)} is lost",
+                    exc,
+                )
+                continue
+            if extraction.reason:
+                text = (
+                    f"notification {_name(notification)}: {extraction.reason}"
+                )
+                self._metrics.drop(Reason.NO_INSTANCE, text)
+            if extraction.action != "success" or self._clear_on_success:
+                rows += fault.share_out(extraction.faults)
+        return rows
 
     def _record_all(
         self, rows: Sequence[Fault], wait: Callable[[float], bool]
