@@ -100,11 +100,19 @@ class Historian:
                 show.call(self._application, inquiry.environ)
                 is_ours = self._answer(inquiry, show)
         except BaseException:
-            own.discard()
+            self._discard(own, show)
             raise
         unused, used = (own, show) if is_ours else (show, own)
-        unused.discard()
+        self._discard(unused)
         return used.finish(start_response)
+
+    def _discard(self, *answers: Response) -> None:
+        """Close answers that are not sent; an error of one concerns nobody else."""
+        for answer in answers:
+            with self._metrics.guard(
+                Site.FILTER, "an answer that is not sent was not closed"
+            ):
+                answer.discard()
 
     def _read(self, environ: WSGIEnvironment) -> _Inquiry | None:
         """The request for a history that an environment is; None for another request."""

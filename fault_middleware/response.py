@@ -140,7 +140,7 @@ class Response:
     def discard(self) -> None:
         """Send nothing of it, because the caller sends another answer in its place."""
         self._released = True
-        _Closing(iter(()), self._iterable).close()
+        self.abandon()
 
     def finish(
         self, start_response: StartResponse | None = None
@@ -162,7 +162,10 @@ class Response:
 
     def abandon(self) -> None:
         """Send nothing of it, because the request ended with an exception."""
-        _Closing(iter(()), self._iterable).close()
+        unused = _Closing(iter(()), self._iterable)
+        # It is closed once, also when the exception of its own iterable ends the request.
+        self._iterable = ()
+        unused.close()
 
     def _hold(self) -> None:
         """Buffer the body while it may still be ours; pass it on when it cannot be."""

@@ -14,6 +14,7 @@ from fault_middleware import fault, package_data
 from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware
 from fault_middleware.metrics import Site
+from fault_middleware.store import Store
 from tests.documents import MANUAL, blocks
 from tests.fixtures import INSTANCE, PROJECT, close, make_store
 
@@ -34,16 +35,38 @@ routes:
 SCHEMA = package_data.load("history-schema.yaml")
 
 
+class Closed:
+    """A body that counts how often it is closed.
+
+    :param error: what closing it raises
+    """
+
+    def __init__(self, error=None):
+        self.data = b""
+        self.count = 0
+        self._error = error
+
+    def __iter__(self):
+        return iter([self.data])
+
+    def close(self):
+        self.count += 1
+        if self._error:
+            raise self._error
+
+
 class Api:
     """A service with a show and nothing else.
 
     :ivar answers: what it answers, by path: a status, and a body for JSON
+    :ivar bodies: what it returns, by path
     :ivar asked: what it was asked
     """
 
     def __init__(self):
         self.instance = {"id": INSTANCE, "tenant_id": PROJECT}
         self.answers = {}
+        self.bodies = {}
         self.asked = []
 
     def __call__(self, environ, start_response):
@@ -63,7 +86,9 @@ class Api:
         headers.append(("Content-Length", str(len(data))))
         headers.append(("X-Request-Id", "req-1"))
         start_response(status, headers)
-        return [data]
+        body = self.bodies.get(path, Closed())
+        body.data = data
+        return body
 
 
 class World:
@@ -580,3 +605,58 @@ def test_the_example_of_the_manual_is_what_is_told(world):
         "href"
     ].replace(host, "http://localhost:80")
     assert told["faults"] == example["faults"]
+
+
+class TestEveryAnswerOfTheServiceIsClosedOnce:
+    class TimeLimit(BaseException):
+        """As eventlet raises it, wherever a request is."""
+
+    @pytest.fixture
+    def ask(self, world):
+        """Asks for the history with a body of each of the two answers."""
+
+        def ask(own, show):
+            world.api.bodies = {FAULTS: own, SHOW: show}
+            application = FaultMiddleware(world.api, world.conf)
+            environ = webtest.TestRequest.blank(FAULTS, headers=MEMBER).environ
+            told = application(environ, lambda *start: len)
+            try:
+                return b"".join(told)
+            finally:
+                told.close()
+
+        return ask
+
+    def test_where_the_history_is_told(self, world, ask):
+        world.record()
+        own, show = Closed(), Closed()
+
+        told = json.loads(ask(own, show))
+
+        assert told["faults"][0]["message"] == "No valid host"
+        assert (own.count, show.count) == (1, 1)
+
+    def test_where_closing_the_one_that_is_not_sent_fails(self, world, ask):
+        world.record()
+        own = Closed(RuntimeError("a transaction is open"))
+        show = Closed()
+
+        told = json.loads(ask(own, show))
+
+        assert told["faults"][0]["message"] == "No valid host"
+        assert (own.count, show.count) == (1, 1)
+        assert f"errors_total[{Site.FILTER.label}]=1" in world.errors
+
+    def test_where_a_time_limit_ends_the_request(
+        self, world, ask, monkeypatch
+    ):
+        def time_limit(*arguments):
+            raise self.TimeLimit
+
+        monkeypatch.setattr(Store, "history", time_limit)
+        own, show = Closed(), Closed()
+
+        with pytest.raises(self.TimeLimit):
+            ask(own, show)
+
+        assert (own.count, show.count) == (1, 1)
