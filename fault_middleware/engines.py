@@ -18,6 +18,7 @@ _URLS = ("connection", "slave_connection")
 _BACKENDS = ("sqlite", "mysql", "postgresql")
 # An @ behind the one that to SQLAlchemy ends the password, but for one in the database's name.
 _BARE_AT = re.compile(r"://[^/@][^@]*@([^/?]*@|[^?]*@[^?]*/)")
+_WRONG_URL = "is not a URL; write DRIVER://USER:PASSWORD@HOST/NAME, and in a password @ as %40"
 # What a node of Galera says that has lost the others.
 _SPLIT = re.compile(r"\(1047, 'WSREP|Not connected to Primary Component")
 # Seconds after which a statement of the writer is given up: time for a busy cluster to commit, and
@@ -44,13 +45,12 @@ def _check_url(option: str, text: str) -> None:
         )
     try:
         url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        # Without the reason: of a URL without a host, it says what stands where a port could.
+        raise ConfigurationError(f"{option}: {_WRONG_URL}") from None
+    try:
         url.get_dialect().import_dbapi()
-    except (
-        sa.exc.ArgumentError,
-        sa.exc.NoSuchModuleError,
-        ImportError,
-        ValueError,
-    ) as exc:
+    except (sa.exc.ArgumentError, ImportError) as exc:
         raise ConfigurationError(
             f"{option}: {type(exc).__name__}: {exc}"
         ) from exc

@@ -47,8 +47,8 @@ class _Shown:
     visible: Visibility
 
 
-class _NoAnswerError(Exception):
-    """The database did not answer, which the store has logged."""
+class _NotShownError(Exception):
+    """The database did not answer, which the store has logged; or the body lacks the instance."""
 
 
 class FaultFilter:
@@ -115,7 +115,7 @@ class FaultFilter:
         is_known = request.wants_faults
         try:
             faults = self._find(request, instances)
-        except _NoAnswerError:
+        except _NotShownError:
             # Go on: the policy still applies to the service's own fault.
             is_known = False
         if faults or instances.has_own_fault:
@@ -187,6 +187,8 @@ class FaultFilter:
         if fault is None:
             return {}
         # Not before: most shows have no fault, and their bodies are not parsed.
+        if all(instance.id != instance_id for instance in instances):
+            raise _NotShownError
         ids = [instance.id for instance in instances.candidates]
         return {instance_id: fault} if instance_id in ids else {}
 
@@ -284,7 +286,7 @@ class FaultFilter:
                 found = self._look_up(
                     self._store.newest_of_many, request.service, chunk
                 )
-            except _NoAnswerError:
+            except _NotShownError:
                 break
             for instance_id, fault in found.items():
                 room -= len(fault.details) + len(fault.problem or "")
@@ -296,11 +298,11 @@ class FaultFilter:
     def _look_up(
         self, ask: Callable[..., _Found], *arguments: object
     ) -> _Found:
-        """What the store finds; _NoAnswerError while the database does not answer."""
+        """What the store finds; _NotShownError while the database does not answer."""
         try:
             return ask(*arguments)
         except Exception as exc:
-            raise _NoAnswerError from exc
+            raise _NotShownError from exc
 
 
 def see(

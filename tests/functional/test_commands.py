@@ -2,8 +2,10 @@
 """What operators type and read, on each database."""
 
 import csv
+import dataclasses
 import io
 import json
+import os
 import time
 from datetime import timedelta
 
@@ -444,6 +446,32 @@ class TestTop:
 
         assert ended.code == 1
         assert f"--textfile {file}: No such file" in ended.err
+
+    def test_takes_the_place_of_nothing_but_a_file(self, run, tmp_path):
+        pipe = tmp_path / "top.prom"
+        os.mkfifo(pipe)
+
+        ended = run.end("fault", "top", "--textfile", str(pipe))
+
+        assert ended.code == 1
+        assert f"--textfile {pipe}: is there, and is not a file" in ended.err
+        assert pipe.is_fifo()
+
+    def test_writes_no_character_for_prometheus_that_a_terminal_obeys(
+        self, run, tmp_path
+    ):
+        file = tmp_path / "top.prom"
+        hostile = fault.make("trove", "db-9")
+        hostile = dataclasses.replace(hostile, message="\x1b[2Jgone\r\x07")
+        store = make_store(run.url)
+        store.record([hostile])
+        close(store)
+
+        run("fault", "top", "--textfile", str(file))
+
+        written = file.read_text()
+        assert r"\\x1b[2Jgone\\r\\x07" in written
+        assert not set("\x1b\r\x07") & set(written)
 
     def test_says_that_there_is_nothing(self, run):
         ended = run.end("fault", "top", "--since", "2099-01-01T00:00")

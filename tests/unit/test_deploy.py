@@ -2,6 +2,7 @@
 import socket
 import textwrap
 import threading
+import traceback
 import uuid
 from concurrent import futures
 
@@ -11,7 +12,7 @@ from oslo_config import cfg
 from paste import deploy as paste_deploy
 
 import fault_middleware
-from fault_middleware import fault, package_data
+from fault_middleware import engines, fault, package_data
 from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware, filter_factory
 from fault_middleware.options import ConfigurationError, list_opts
@@ -132,7 +133,7 @@ def test_a_mistake_in_the_paste_file_is_named_at_start(file, local, message):
             "",
             r"\[fault_middleware_database\] connection is not set in .*trove.conf",
         ),
-        ("nonsense", "connection: ArgumentError"),
+        ("nonsense", "connection: is not a URL"),
         ("oracle://x/y", "connection: ModuleNotFoundError|use SQLite"),
         ("mariadb+pymysql://x/y", r"use .* MariaDB \(as mysql\)"),
         ("nothing://x/y", "connection: NoSuchModuleError"),
@@ -144,6 +145,34 @@ def test_a_database_that_cannot_work_is_named_at_start(tmp_path, url, message):
 
     with pytest.raises(ConfigurationError, match=message):
         filter_factory({}, oslo_config_file=str(file))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param("/faults", id="no host"),
+        pytest.param(":db.example.org/faults", id="a colon for the at sign"),
+        pytest.param("%40db.example.org/faults", id="an escaped at sign"),
+        pytest.param(":3306/faults", id="a port and no host"),
+    ],
+)
+@pytest.mark.parametrize("option", ["connection", "slave_connection"])
+def test_no_error_has_the_password_of_a_url_that_cannot_be_read(
+    tmp_path, option, end
+):
+    url = f"mysql+pymysql://fault:Pa55w0rd{end}"
+    options = {
+        "connection": f"sqlite:///{tmp_path}/faults.sqlite",
+        "slave_connection": None,
+        option: url,
+    }
+
+    with pytest.raises(ConfigurationError, match=option) as caught:
+        engines.check(options)
+
+    told = "".join(traceback.format_exception(caught.value))
+    assert "is not a URL" in told
+    assert "Pa55w0rd" not in told
 
 
 @pytest.mark.parametrize("value", ["many", "$many", "${many"])

@@ -103,6 +103,16 @@ def test_the_header_is_not_there_while_the_database_does_not_answer(world):
     assert "X-Instance-Faults" not in answer.headers
 
 
+def test_the_header_is_not_there_where_the_body_takes_no_fault(world):
+    world.record()
+    world.service.body = [{"id": INSTANCE}]
+
+    answer = world.app.get(SHOW)
+
+    assert answer.body == world.service.data
+    assert "X-Instance-Faults" not in answer.headers
+
+
 def test_only_the_fault_is_new_in_the_body(world):
     world.record()
     before = world.service.data.decode()
