@@ -46,6 +46,8 @@ def _failures_in(document: Mapping[str, Any]) -> Iterator[Failure]:
                 items = _bad_items(result)
                 lost = bool(result.get("unreachable"))
                 name = task["task"]["name"]
+                if not isinstance(name, str):
+                    raise TypeError(f"not the name of a task: {name}")
                 yield Failure(
                     host, name, items or [result], lost, is_loop=bool(items)
                 )

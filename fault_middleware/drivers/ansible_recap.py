@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from fault_middleware.drivers.failures import Failure
 
 _LINE = re.compile(
-    r"^ {0,2}(?P<host>\S+) *: ok=\d+ +changed=\d+ +unreachable=(?P<unreachable>\d+)"
-    r" +failed=(?P<failed>\d+)(?: +skipped=\d+)?"
+    r"^ {0,2}(?P<host>\S+) *: ok=(?P<ok>\d+) +changed=(?P<changed>\d+)"
+    r" +unreachable=(?P<unreachable>\d+) +failed=(?P<failed>\d+)"
+    r"(?: +skipped=(?P<skipped>\d+))?"
     r"(?: +rescued=(?P<rescued>\d+) +ignored=(?P<ignored>\d+))?",
     re.MULTILINE,
 )
@@ -19,14 +20,25 @@ _BEGINS = re.compile(r"^(?:PLAY RECAP \*|- Play recap -)", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Counts:
-    """How many tasks of a host failed, and found it unreachable, and count.
+    """How many tasks of a host ended in which way.
 
-    :ivar passed_over: how many failures were rescued or ignored
+    :ivar failed: they failed, and count
+    :ivar unreachable: they found it unreachable, and count
+    :ivar ok: they went well, or were ignored; ``changed`` of them changed the host
     """
 
     failed: int
     unreachable: int
-    passed_over: int = 0
+    ok: int = 0
+    changed: int = 0
+    skipped: int = 0
+    rescued: int = 0
+    ignored: int = 0
+
+    @property
+    def passed_over(self) -> int:
+        """How many failures were rescued or ignored."""
+        return self.rescued + self.ignored
 
 
 def read(out: str) -> dict[str, Counts] | None:
@@ -36,14 +48,21 @@ def read(out: str) -> dict[str, Counts] | None:
         begin = heading.start()
     if begin is None:
         return None
-    recap = {}
-    for line in _LINE.finditer(out, begin):
-        recap[line["host"]] = Counts(
-            int(line["failed"]),
-            int(line["unreachable"]),
-            int(line["rescued"] or 0) + int(line["ignored"] or 0),
-        )
-    return recap
+    # What other callbacks print behind it may look like lines of it.
+    end = out.find("\n\n", begin)
+    lines = _LINE.finditer(out, begin, end if end >= 0 else len(out))
+    return {line["host"]: _counts(line) for line in lines}
+
+
+def _counts(line: re.Match[str]) -> Counts:
+    numbers = line.groupdict(default="0")
+    del numbers["host"]
+    return Counts(**{name: _number(numbers[name]) for name in numbers})
+
+
+def _number(digits: str) -> int:
+    """A number of tasks; a text may hold more digits than Python reads."""
+    return int(digits[:18])
 
 
 def is_of_unixy(out: str) -> bool:

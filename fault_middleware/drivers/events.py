@@ -31,11 +31,12 @@ def _read(path: Path) -> Run | None:
     counts: Mapping[str, Any] | None = None
     for event in _lines(path):
         if event["event"] == "task":
-            last_task = event["name"]
+            last_task = _typed(event["name"], str)
         elif event["event"] == "failure":
-            failures.append((_failure(event), event["rescued"]))
+            rescued = _typed(event["rescued"], bool)
+            failures.append((_failure(event), rescued))
         else:
-            counts = event["hosts"]
+            counts = _counts(event)
     if last_task is None and counts is None:
         return None
     return Run(
@@ -57,14 +58,39 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _failure(event: Mapping[str, Any]) -> Failure:
+    """What a line tells of a failure.
+
+    :raises TypeError: when it is of another form than what the plugin writes
+    """
+    results = _typed(event["results"], list)
+    for result in results:
+        _typed(result, dict)
     return Failure(
-        host=event["host"],
-        task=event["task"],
-        results=event["results"],
-        unreachable=event["unreachable"],
-        is_loop=event["is_loop"],
-        ignored=event["ignored"],
+        host=_typed(event["host"], str),
+        task=_typed(event["task"], str),
+        results=results,
+        unreachable=_typed(event["unreachable"], bool),
+        is_loop=_typed(event["is_loop"], bool),
+        ignored=_typed(event["ignored"], bool),
     )
+
+
+def _counts(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How many failures of each host count.
+
+    :raises TypeError: when it is of another form than what the plugin writes
+    """
+    hosts: Mapping[str, Any] = _typed(event["hosts"], dict)
+    for counts in hosts.values():
+        _typed(counts["failures"], int)
+        _typed(counts["unreachable"], int)
+    return hosts
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{kind.__name__} is expected")
+    return value
 
 
 def _that_count(

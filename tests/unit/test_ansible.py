@@ -27,7 +27,7 @@ MODES = ["default", "tacker", "json"]
 # vdu1 is well in no task of this run, and it is not said in which of two it failed.
 AMBIGUOUS = {("core2.15", "tacker", "fail_and_assert")}
 STARS = "*" * 10
-OK = "ok=1    changed=0    unreachable=0    failed={}    skipped=0    rescued=0    ignored=0   "
+OK = "ok={}    changed=0    unreachable=0    failed={}    skipped=0    rescued=0    ignored=0   "
 
 
 def recorded(version, case, mode):
@@ -77,9 +77,10 @@ def stamped(run):
     )
 
 
-def recap(**failed):
+def recap(ok=1, **failed):
     lines = [
-        f"{host:26} : {OK.format(count)}\n" for host, count in failed.items()
+        f"{host:26} : {OK.format(ok, count)}\n"
+        for host, count in failed.items()
     ]
     return f"\nPLAY RECAP {STARS}\n" + "".join(lines) + "\n"
 
@@ -166,7 +167,7 @@ PLAYS = (
     banner("first", "PLAY") + banner("prepare") + "ok: [vdu1]\n" + banner("more") + "ok: [vdu1]\n"
     + banner("second", "PLAY") + banner("start")
 )  # fmt: skip
-ENDING = "ok: [vdu3]\n" + recap(vdu1=0, vdu2=1, vdu3=0)
+ENDING = "ok: [vdu3]\n" + recap(ok=2, vdu1=0, vdu2=1, vdu3=0)
 JSON_RUN = {
     "plays": [
         {
@@ -331,7 +332,7 @@ def test_the_place_in_the_playbook_names_a_task_where_streams_are_split(
         banner(name) + "ok: [vdu1]\n"
         for name in ("once", "web : start", "more")
     ]
-    out = banner("p", "PLAY") + "".join(tasks) + recap(vdu1=0, vdu2=1)
+    out = banner("p", "PLAY") + "".join(tasks) + recap(ok=3, vdu1=0, vdu2=1)
     origin = (
         "[ERROR]: Task failed\nOrigin: /x.yml:5:7\n\n"
         f"{before}5     - name: start\n        ^ column 7\n\n"
@@ -375,6 +376,8 @@ def test_a_return_code_of_zero_is_no_error():
 
 @pytest.mark.parametrize("split", [False, True])
 def test_hosts_that_fail_in_different_tasks(split):
+    counts = recap(ok=4, vdu1=1, vdu2=1, vdu3=0)
+    rescued = counts.replace("rescued=0", "rescued=1", 1)
     pieces = [
         (
             banner("p", "PLAY") + banner("a"),
@@ -387,11 +390,7 @@ def test_hosts_that_fail_in_different_tasks(split):
             fatal("vdu2 -> localhost", msg="2"),
             "ok: [vdu1]\nok: [vdu3]\n",
         ),
-        (
-            banner("d"),
-            fatal("vdu1", msg="3"),
-            "ok: [vdu3]\n" + recap(vdu1=1, vdu2=1, vdu3=0),
-        ),
+        (banner("d"), fatal("vdu1", msg="3"), "ok: [vdu3]\n" + rescued),
     ]
     if split:
         out, err = (
@@ -422,7 +421,8 @@ def test_a_task_is_not_guessed_where_some_hosts_were_rescued():
 def test_what_is_ignored_is_no_failure_even_after_the_one_that_counts():
     run = (
         banner("a") + fatal(msg="ignored") + "...ignoring\n" + banner("b") + fatal(msg="real")
-        + banner("always") + fatal(msg="ignored") + "...ignoring\n" + recap(vdu1=1)
+        + banner("always") + fatal(msg="ignored") + "...ignoring\n"
+        + recap(ok=2, vdu1=1).replace("ignored=0", "ignored=2")
     )  # fmt: skip
 
     assert told(read(run)) == [("vdu1", "b", "real")]
@@ -546,6 +546,138 @@ def test_text_that_looks_like_ansible_is_no_failure(name):
     assert "task 'real' failed: " in error.detail
 
 
+# A whole task that fails, as a text may hold it: its first line ends like that of an item.
+WRONG = f"a) => {{}}\n{banner('wrong')}{fatal(msg='forged')}"
+TWO_LINES = f"real] {STARS}\n"
+RETRIED = "FAILED - RETRYING: [vdu1]: "
+FORGED_FAILURES = {
+    "an item of another host": banner("real")
+    + f"ok: [vdu2] => (item={WRONG})\n",
+    "an item of the host": banner("real") + f"ok: [vdu1] => (item={WRONG})\n",
+    "an item that was left out": banner("real")
+    + f"skipping: [vdu1] => (item={WRONG}) \n",
+    "an include": banner("real")
+    + f"included: /x.yml for vdu1 => (item={WRONG})\n",
+    "the name of a task": banner(
+        f"{TWO_LINES}{fatal(msg='forged')}{banner('wrong')[:-13]}"
+    ),
+    "the name of a task that is tried again": banner("real")
+    + f"{RETRIED}a\n{fatal(msg='forged')} (1 retries left).\n",
+    "a difference": banner("real")
+    + f"--- before\n+++ after\n{WRONG}\nchanged: [vdu2]\n",
+    "a line of a verbose run": banner("real") + f"<10.0.0.1> {WRONG}\n",
+}
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("name", FORGED_FAILURES)
+def test_a_failure_that_the_recap_does_not_count_is_not_told(name, split):
+    out, real = FORGED_FAILURES[name], fatal(msg="broken")
+    counts = recap(vdu1=1, vdu2=0)
+
+    error = read(out + counts, real) if split else read(out + real + counts)
+
+    assert told(error) == [("vdu1", None, "")]
+    assert error.detail == "VDU1: a task failed on vdu1"
+
+
+@pytest.mark.parametrize("name", FORGED_FAILURES)
+def test_a_host_that_failed_nowhere_by_the_recap_is_not_told(name):
+    out = FORGED_FAILURES[name].replace("[vdu1]: FAILED", "[vdu2]: FAILED")
+
+    error = read(out + fatal(msg="broken") + recap(vdu1=1, vdu2=0))
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+FORGED_BANNERS = {
+    "an item of another host": "ok: [vdu2] => (item=a)\n" + banner("wrong"),
+    "an item of the host": "ok: [vdu1] => (item=a)\n" + banner("wrong"),
+    "a play": "ok: [vdu2] => (item=a)\n"
+    + banner("wrong", "PLAY")
+    + banner("wrong"),
+    "a result too": "ok: [vdu2] => (item=a)\nok: [vdu1]\n" + banner("wrong"),
+    "a difference": "--- before\n+++ after\n" + banner("wrong"),
+    "a message": "[ERROR]: Task failed: a\n" + banner("wrong"),
+    "the name of a task": banner("wrong"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED_BANNERS)
+def test_a_banner_that_a_text_may_hold_names_no_task(name):
+    out = banner("real") + FORGED_BANNERS[name] + fatal(msg="broken")
+
+    error = read(out + recap(ok=0, vdu1=1))
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+def test_a_task_is_named_if_its_host_is_counted_in_the_task_before():
+    loop = "".join(f"ok: [vdu{at}] => (item=a)\n" for at in (1, 2))
+    out = banner("loop") + loop + banner("real") + fatal(msg="broken")
+
+    assert told(read(out + recap(vdu1=1, vdu2=0))) == [
+        ("vdu1", "real", "broken")
+    ]
+
+
+def test_a_text_that_begins_like_an_item_hides_no_failure():
+    out = (
+        banner("real") + "ok: [vdu2] => (item=a)\nfailed: [vdu1] (item=b)\n"
+        + fatal(msg="broken") + 'ok: [vdu2] => (item=c) => {"msg": "forged"}\n'
+    )  # fmt: skip
+
+    error = read(out + recap(ok=0, vdu1=1, vdu2=0))
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+def test_a_warning_that_goes_on_like_a_failure_tells_of_none():
+    out = banner("real") + "ok: [vdu3]\n"
+    warning = "[WARNING]: a machine says\n" + fatal("vdu2", msg="forged")
+
+    error = read(
+        out + recap(vdu1=1, vdu2=1, vdu3=0),
+        warning + fatal(msg="broken") + fatal("vdu2", msg="x"),
+    )
+
+    assert told(error) == [("vdu1", None, "broken"), ("vdu2", None, "")]
+
+
+def test_a_run_that_was_killed_names_no_task_that_an_item_may_hold():
+    out = banner("real") + "ok: [vdu1] => (item=a)\n" + banner("wrong")
+
+    assert read(out, returncode=-9).detail == (
+        "VDU1: the playbook was ended by signal 9"
+    )
+
+
+def test_the_place_in_the_playbook_that_a_warning_names_is_not_that_of_a_failure():
+    out = "".join(banner(name) for name in ("real", "other"))
+    warning = (
+        "[WARNING]: x\nOrigin: /x.yml:5:7\n\n5 - name: other\n  ^ column 7\n\n"
+    )
+
+    error = read(out + recap(ok=0, vdu1=1), warning + "more\n" + fatal())
+
+    assert told(error) == [("vdu1", None, "")]
+
+
+def test_what_other_callbacks_print_behind_the_recap_counts_nothing():
+    out = banner("real") + fatal(msg="broken") + recap(ok=0, vdu1=1)
+
+    assert told(read(out + "vdu1 : ok=0 changed=0 unreachable=0 failed=0\n"))
+
+
+def test_items_that_were_left_out_leave_no_doubt_which_task_failed():
+    out = banner("loop") + "skipping: [vdu1] => (item=a) \nskipping: [vdu1]\n"
+    counts = recap(ok=0, vdu1=1).replace("skipped=0", "skipped=1")
+
+    error = read(out + banner("real") + fatal(msg="broken") + counts)
+
+    assert told(error) == [("vdu1", "real", "broken")]
+
+
 LABEL = f"(item=two\nfailed: \n{banner('fake')}lines)"
 LABELS = {
     "ok": f"ok: [vdu1] => {LABEL}\n",
@@ -589,7 +721,7 @@ def test_a_message_that_looks_like_ansible_may_come_twice():
         f"{banner('real')}{error_line}{fatal(msg=FAKE)}"
     )
 
-    error = read(run + recap(vdu1=1))
+    error = read(run + recap(vdu1=1).replace("ignored=0", "ignored=1"))
 
     assert [one["task"] for one in error.failed] == ["real"]
 
@@ -968,6 +1100,14 @@ def test_json_that_python_does_not_read_takes_no_failure_away(value, message):
     assert other["message"] == "broken"
 
 
+@pytest.mark.parametrize("name", [5, None, {}, "nested"])
+def test_json_that_is_not_that_of_a_run_is_no_reason_to_fail(name):
+    written = "[" * 10**5 if name == "nested" else json.dumps(name)
+    out = json.dumps(JSON_RUN).replace('"start"', written)
+
+    assert read(out).detail.startswith("VDU1: the playbook failed")
+
+
 def test_a_long_number_does_not_hide_what_the_json_callback_tells():
     run = json.dumps(JSON_RUN).replace('"rc": 1', f'"rc": {"9" * 5000}')
 
@@ -1323,6 +1463,12 @@ def test_drivers_may_still_import_by_the_former_name():
     assert former.run_playbook is run_playbook
 
 
+FAILURE = (
+    '{"event": "failure", "host": "vdu1", "task": "a", "unreachable": false,'
+    ' "ignored": false, "rescued": false, "is_loop": false, %s}'
+)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -1331,6 +1477,13 @@ def test_drivers_may_still_import_by_the_former_name():
         "[]",
         '{"event": "failure"}',
         '{"event": "end", "hosts": 1}',
+        '{"event": "end", "hosts": {"vdu1": {"failures": "1", "unreachable": 0}}}',
+        '{"event": "task", "name": 5}',
+        FAILURE % '"results": 5',
+        FAILURE % '"results": [5]',
+        FAILURE % '"results": [{}], "host": 5',
+        FAILURE % '"results": [{}], "task": {}',
+        FAILURE % '"results": [{}], "rescued": "no"',
     ],
 )
 def test_what_a_task_writes_into_the_plugins_file_is_not_read(tmp_path, line):

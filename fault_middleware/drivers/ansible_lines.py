@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lines that Ansible itself printed, with the results behind those of failures."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fault_middleware.drivers import ansible_debug, ansible_yaml
+from fault_middleware.drivers.ansible_numbers import DECODER
+
+# The lines that are Ansible's own: what tasks print is inside JSON, or indented.
+_HOST = r"\[(?P<{}>(?:(?! -> )[^]\n])++)(?: -> [^]\n]*+)?\]"
+_LINE = re.compile(
+    r"^(?:(?P<banner>PLAY|TASK|RUNNING HANDLER|CLEANUP TASK)(?: \[(?P<name>.*)\])?"
+    r"(?: \[CHECK MODE\])? \*{3,}$"
+    rf"|(?:fatal|(?P<loop>failed)): {_HOST.format('host')}(?:: (?:FAILED|(?P<lost>UNREACHABLE))!"
+    r"|(?(loop) \((?P<item>item=)(?P<label>(?s:(?!\nfailed: ).){0,4096}?)\)|(?!))) =>"
+    r"(?: (?P<result>\{(?:\n(?: .*+\n)*+\}$|.*))"
+    r"| ?(?:changed=\w+ ?)?(?P<yaml>(?:\n(?: {2}.*|$))*+)$)"
+    rf"|(?:ok|changed|(?P<skipping>skipping)): {_HOST.format('well')}(?P<one> => \(item=)?.*"
+    r"|included: .* for (?P<hosts>.+)|(?P<ignoring>\.\.\.ignoring)$"
+    r"|(?P<short>\S+) \| (?:FAILED|(?P<gone>UNREACHABLE))[! ].*)",
+    re.MULTILINE,
+)
+
+
+def read(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
+    """The lines of Ansible's own, with the results behind those of failures."""
+    found: list[tuple[re.Match[str], Mapping[str, Any]]] = []
+    lines = list(_frames(text))
+    ends = [line.start() for line in lines[1:]] + [len(text)]
+    for line, end in zip(lines, ends, strict=False):
+        with contextlib.suppress(ValueError):
+            below = ansible_debug.texts(text, line.end(), end)
+            found.append((line, {**_result(line), **below}))
+    return _without_messages(text, found)
+
+
+def _frames(text: str) -> Iterator[re.Match[str]]:
+    """Lines that look like Ansible's own.
+
+    An item of several lines is one where its result holds the item; else a text that begins like
+    a failure would hide the real lines that follow.
+    """
+    line = _LINE.search(text)
+    while line:
+        end = line.end()
+        label = line["item"] and line["label"]
+        if label and "\n" in label and not _is_item(line, label):
+            end = text.index("\n", line.start())
+        else:
+            yield line
+        line = _LINE.search(text, end)
+
+
+def _is_item(line: re.Match[str], label: str) -> bool:
+    """Whether a result is that of an item with this label."""
+    try:
+        return bool(_result(line).get("item") == label)
+    except ValueError:
+        return False
+
+
+def _without_messages(
+    text: str, found: list[tuple[re.Match[str], Mapping[str, Any]]]
+) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
+    """Leave out lines that are in the message of a failure.
+
+    Core 2.19 prints a message as it is, before the line that holds it as JSON. What looks like a
+    line of Ansible's in it is not one. What comes last is not in a message.
+    """
+    real = []
+    begin = end = len(text)
+    for line, result in reversed(found):
+        if begin <= line.start() < end:
+            continue
+        real.append((line, result))
+        message = result.get("msg")
+        message = message.strip() if isinstance(message, str) else ""
+        if "\n" not in message:
+            continue
+        window = max(line.start() - len(message) - 8192, 0)
+        at = _last_copy(text, message, window, line.start())
+        if at >= 0:
+            begin, end = at, at + len(message)
+    return real[::-1]
+
+
+def _last_copy(text: str, message: str, start: int, end: int) -> int:
+    """Where a message occurs last, -1 for nowhere; linear, which ``str.rfind`` is not."""
+    last = -1
+    at = text.find(message, start, end)
+    while at >= 0:
+        last = at
+        at = text.find(message, at + len(message), end)
+    return last
+
+
+def _result(line: re.Match[str]) -> Mapping[str, Any]:
+    """The result behind a failure; empty where there is none, or where it cannot be read.
+
+    :raises ValueError: when it is JSON that was cut off
+    """
+    if line["result"]:
+        result = _read_json(line["result"])
+    elif line["yaml"]:
+        result = ansible_yaml.read(line["yaml"])
+    else:
+        return {}
+    return result if isinstance(result, Mapping) else {}
+
+
+def _read_json(text: str) -> Any:
+    """A value in JSON; an empty object for one that is nested too deep."""
+    try:
+        return DECODER.decode(text)
+    except RecursionError:
+        return {}
