@@ -95,9 +95,7 @@ def _read_default(
     verdict = stream.tally.judge(recap)
     if stream.failures:
         failures = stream.failures
-        for failure, task in zip(failures, stream.places, strict=True):
-            if not verdict.is_sure(task, failure.host):
-                failure.task = None
+        _keep_sure_names(stream, verdict)
     else:
         failures = apart.failures
         _name_apart(failures, stream, verdict, out, err)
@@ -107,6 +105,13 @@ def _read_default(
     last = stream.tasks[-1]
     last_task = last.name if verdict.is_sure(last) else None
     return Run(known, last_task, has_ended=recap is not None)
+
+
+def _keep_sure_names(stream: _Stream, verdict: Verdict) -> None:
+    """Leave out the names of tasks that a text may have made up."""
+    for failure, task in zip(stream.failures, stream.places, strict=True):
+        if not verdict.is_sure(task, failure.host):
+            failure.task = None
 
 
 def _is_apart(err: str) -> bool:
