@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fault_middleware import masking_rules, package_data
+from fault_middleware import escaped, masking_rules, package_data
 from fault_middleware.masking_rules import Rule
 
 #: What takes the place of a secret.
-MASK = "***"
+MASK = escaped.MASK
 
 # Characters that hide a name from a search for it, and what a reader takes them for. Each is one
 # character, or none: in lower case, which has two for the last of them, they stay where they are.
@@ -85,10 +85,14 @@ class Masker:
 
     def _mask_all(self, text: str) -> str:
         """Mask a text, and what only the mask of a secret makes look like another one."""
-        masked = self._mask(text)
+        masked = self._mask_once(text)
         if masked == text:
             return text
-        return self._mask(masked)
+        return self._mask_once(masked)
+
+    def _mask_once(self, text: str) -> str:
+        """Mask what is escaped, whose ends its quotes tell, and then all that stands there."""
+        return self._mask(escaped.mask_within(text, self._mask))
 
     def _mask(self, text: str) -> str:
         lower = text.lower()

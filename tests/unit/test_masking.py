@@ -121,6 +121,23 @@ HARMLESS = [
     "xfreerdp /p: missing",
     "mysqlsh root@db1 failed",
     "aws configure set region eu-1",
+    # Commands that set, or would take, something else.
+    "crudini --set /etc/x.conf DEFAULT debug true",
+    "crudini --set /etc/x.conf DEFAULT my_password",
+    "crudini --get /etc/x.conf DEFAULT my_password",
+    "['redis-cli', 'CONFIG', 'SET', 'maxmemory', '1gb']",
+    "redis-cli AUTH failed: WRONGPASS invalid username-password pair",
+    "redis-cli CONFIG GET requirepass",
+    "requirepass directive missing",
+    "fence_ipmilan -a h -l u -P -o status",
+    "fence_ipmilan -a h: -p is required",
+    "sentinel auth-pass mymaster is not set",
+    # Escaped texts that hold no secret.
+    "can&#39;t connect: &quot;password&quot; is required",
+    "Column &#39;password&#39; cannot be null",
+    "http://h/v3/users?name%3Dbob%26domain=x&q=%22a+b%22",
+    "http://h/v1/a%3Ab%40c/token%20of%20bob",
+    "KeyError: \\u0027password\\u0027 while rendering the config",
 ]
 FORMS = [
     "password={}",
@@ -372,6 +389,57 @@ MORE_SECRETS = [
     "vault login S3cr3t",
     "ACL SETUSER app on >S3cr3t ~* +@all",
     "server.login('bob', 'S3cr3t')",
+    # A name with a prefix and its value as two arguments.
+    "crudini --set /etc/x.conf database my_password S3cr3t",
+    "crudini --set --existing /etc/x.conf DEFAULT transport_token 'S3cr3t x'",
+    "['crudini', '--set', '/etc/x.conf', '', 'my_password', 'S3cr3t']",
+    "openstack-config --set /etc/nova/nova.conf neutron admin_password S3cr3t",
+    "git config --global user.my_password S3cr3t",
+    "augtool set /files/etc/x/password S3cr3t",
+    # Redis, whose settings are two arguments as well.
+    "redis-cli CONFIG SET tls-key-file-pass S3cr3t",
+    "redis-cli -h h -p 6379 CONFIG SET maxmemory 1gb primaryauth S3cr3t",
+    "redis-cli CONFIG SET requirepass S3cr3t masterauth S3cr3t",
+    "['redis-cli', 'CONFIG', 'SET', 'masterauth', 'S3cr3t']",
+    '["valkey-cli", "-h", "h", "CONFIG", "SET", "requirepass", "a1 S3cr3t"]',
+    "['redis-cli', 'SENTINEL', 'SET', 'mymaster', 'auth-pass', 'S3cr3t']",
+    "SENTINEL SET mymaster auth-pass S3cr3t",
+    "sentinel auth-pass mymaster S3cr3t",
+    "['redis-cli', 'AUTH', 'S3cr3t']",
+    "redis-cli AUTH default S3cr3t",
+    "['redis-cli', 'ACL', 'SETUSER', 'app', 'on', '>S3cr3t', '~*']",
+    "user default on >S3cr3t ~* +@all",
+    # Fence agents and tools of a BMC.
+    "fence_ipmilan -a host -l user -p S3cr3t -o status",
+    "fence_ipmilan -a host -l user -p=S3cr3t -o status",
+    "fence_ipmilan -P -a host -l user -pS3cr3t",
+    "['fence_apc', '-a', 'h', '-l', 'u', '-p', 'S3cr3t']",
+    "['fence_ipmilan', '-a', 'h', '-l', 'u', '-p=a1;S3cr3t']",
+    "['fence_ipmilan', '-a', 'h', '-l', 'u', '-pa1;S3cr3t']",
+    "ipmipower -h h -u u -p S3cr3t --stat",
+    "xe -s h -u root -pw S3cr3t vm-list",
+    # What is escaped for HTML, JavaScript or a URL.
+    "IDENTIFIED BY &#39;a S3cr3t&#39;",
+    "CREATE USER &#x27;u&#x27;@&#x27;%&#x27; IDENTIFIED BY &#x27;a&amp;S3cr3t&#x27;",
+    "IDENTIFIED BY &quot;S3cr3t&quot;",
+    "IDENTIFIED BY &apos;S3cr3t&apos;",
+    "IDENTIFIED BY &amp;#039;S3cr3t&amp;#039;",
+    "IDENTIFIED BY \\u0027S3cr3t\\u0027",
+    "SET PASSWORD FOR &#39;u&#39;@&#39;%&#39; = PASSWORD(&#39;S3cr3t&#39;)",
+    "ALTER ROLE x PASSWORD &#39;S3cr3t&#39;",
+    "INSERT INTO users (name, password) VALUES (&#39;u&#39;, &#39;S3cr3t&#39;)",
+    "&quot;password&quot;: &quot;a S3cr3t&quot;",
+    "{\\u0022password\\u0022:\\u0022S3cr3t\\u0022}",
+    "[&#39;mysql&#39;, &#39;-pS3cr3t&#39;]",
+    "[&#39;cmd&#39;, &#39;--password&#39;, &#39;S3cr3t&#39;]",
+    "password%3D%27a%20S3cr3t%27",
+    "%22password%22%3A%22a%20S3cr3t%22",
+    "%22password%22:%22S3cr3t%22",
+    "%7B%27password%27%3A+%27S3cr3t%27%7D",
+    "password%253DS3cr3t",
+    "%2522password%2522%253A%2522S3cr3t%2522",
+    "IDENTIFIED+BY+%27S3cr3t%27",
+    "user%5Bpassword%5D=S3cr3t",
 ]  # fmt: skip
 
 
@@ -418,6 +486,27 @@ def test_nothing_that_oslo_masks_is_passed_over():
         assert masking.mask(text) == f"{{'{key}': '***', 'last': 'value'}}"
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (
+            "it&#39;s &lt;b&gt; BY &#x27;x&#x27; IDENTIFIED BY &apos;S3cr3t&apos;, &#39;y&#39;",
+            "it&#39;s &lt;b&gt; BY &#x27;x&#x27; IDENTIFIED BY &apos;***&apos;, &#39;y&#39;",
+        ),
+        (
+            "/a%2Fb?q=%7B%22password%22%3A%22S3cr3t%22%2C%22n%22%3A1%7D&x=1",
+            "/a%2Fb?q=%7B%22password%22%3A%22***%22%2C%22n%22%3A1%7D&x=1",
+        ),
+        (
+            '{"a": "IDENTIFIED BY &quot;S3cr3t", "b": "x&quot;"}',
+            '{"a": "IDENTIFIED BY &quot;***", "b": "x&quot;"}',
+        ),
+    ],
+)
+def test_what_is_escaped_stays_escaped_around_a_secret(text, masked):
+    assert masking.mask(text) == masked
+
+
 NAMES = st.sampled_from(["password", "a", "X-Auth-Token"])
 VALUES = st.recursive(
     st.none()
@@ -462,6 +551,7 @@ TOKENS = [
         }
     ),
     *" \t\n\\'\":=/@.-_|<>(){}[],;&%#a0A",
+    *("&#39;", "&amp;quot;", "&lt;", "%22", "%2527", "%3D", "+", "\\u0027"),
     *("\\n", '\\"', "-p ", "</", " : ", "|\n", "a" * 40, "A1" * 20),
 ]
 
