@@ -32,10 +32,24 @@ class Outdated:
 
     :ivar end: the id of the last instance that is done with; None if there are no more
     :ivar ids: ids of rows, in an order that never uncovers a fault that was cleared
+    :ivar large: the id of the instance behind ``end``, if it has more rows than are looked at
     """
 
     end: str | None
     ids: list[str]
+    large: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pile:
+    """The rows that a service has of one instance, where they are too many for one look.
+
+    :ivar first: time and id of the oldest fault that is not too many; None where none is
+    """
+
+    instance_id: str
+    service: str | None
+    first: tuple[datetime, str] | None
 
 
 class Archive:
@@ -74,7 +88,8 @@ class Archive:
         :param after: the id of the instance that was looked at last
         :param before: what happened earlier is to go; None for nothing
         :param most: how many faults of an instance stay; None for all
-        :param limit: how many rows to look at, the oldest of an instance first; then come again
+        :param limit: how many rows to look at, the oldest of an instance first; then come again.
+            Of an instance that has more, see :meth:`piles`
         """
         with self._store.writer.connect() as connection:
             instances = connection.execute(_instances(after)).all()
@@ -93,11 +108,56 @@ class Archive:
         if others:
             ids = expiry.expired(others, before, most)
             return Outdated(others[-1].instance_id, ids)
-        # It fills the window alone: look at it again, unless nothing of it may go.
-        ids = expiry.expired(rows, before, most)
-        newest_ids = _newest_ids(rows)
-        ids = [one for one in ids if one not in newest_ids]
-        return Outdated(after if ids else last, ids)
+        return Outdated(after, [], large=last)
+
+    def piles(
+        self, instance_id: str, most: int | None, limit: int
+    ) -> list[Pile]:
+        """The rows of a large instance, by service.
+
+        Where the oldest fault is that stays is told from the newest one on, so that it is true
+        whatever comes, and whatever somebody else removes. It takes as long as ``most`` is large.
+
+        :param most: how many faults of it stay; None for all
+        :param limit: how many rows a query steps over
+        """
+        found = []
+        services = (
+            sa.select(_T.c.service)
+            .where(_T.c.instance_id == instance_id)
+            .distinct()
+        )
+        with self._store.writer.connect() as connection:
+            for service in connection.scalars(services).all():
+                pile = Pile(instance_id, service, None)
+                if most is not None:
+                    first = _first_that_stays(connection, pile, most, limit)
+                    pile = dataclasses.replace(pile, first=first)
+                found.append(pile)
+        return found
+
+    def outdated_of(
+        self, pile: Pile, before: datetime | None, limit: int
+    ) -> list[str]:
+        """The ids of rows of a pile that may go, in an order as in :class:`Outdated`.
+
+        :param before: what happened earlier is to go; None for nothing
+        :param limit: how many rows to look at, the oldest first; none that may go is the end
+        """
+        query = _oldest_of([pile.instance_id], limit).where(_is_of(pile))
+        with self._store.writer.connect() as connection:
+            rows = connection.execute(query).all()
+        surplus = []
+        for row in rows:
+            if pile.first is not None and (row.created, row.id) < pile.first:
+                surplus.append(row.id)
+        others = rows[len(surplus) :]
+        old = expiry.expired(others, before, None)
+        if len(rows) == limit:
+            # What may go of the last ones depends on newer rows.
+            newest_ids = _newest_ids(rows)
+            old = [one for one in old if one not in newest_ids]
+        return surplus + old
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove rows with one commit; how many there were."""
@@ -175,6 +235,44 @@ def _instances(after: str) -> sa.Select[Any]:
         .group_by(instance_id)
         .order_by(instance_id)
         .limit(_INSTANCES)
+    )
+
+
+def _is_of(pile: Pile) -> sa.ColumnElement[bool]:
+    """Whether a row is one of a pile."""
+    is_of_instance = _T.c.instance_id == pile.instance_id
+    # "IS NULL" for the rows of no service.
+    return is_of_instance & _T.c.service.is_not_distinct_from(pile.service)
+
+
+def _first_that_stays(
+    connection: sa.Connection, pile: Pile, most: int, limit: int
+) -> tuple[datetime, str] | None:
+    """Time and id of a pile's fault number ``most``, from the newest one; None if it has fewer."""
+    faults = sa.select(_T.c.created, _T.c.id).where(
+        _is_of(pile), _T.c.deleted.is_not(sa.true())
+    )
+    newest_first = faults.order_by(_T.c.created.desc(), _T.c.id.desc())
+    place: tuple[datetime, str] | None = None
+    left = most
+    while left > 0:
+        query = newest_first.offset(min(left, limit) - 1).limit(1)
+        if place is not None:
+            query = query.where(_is_older(*place))
+        row = connection.execute(query).first()
+        if row is None:
+            return None
+        place = (row.created, row.id)
+        left -= limit
+    return place
+
+
+def _is_older(created: datetime, row_id: str) -> sa.ColumnElement[bool]:
+    """Whether a row comes before a place, in the order of the index."""
+    is_next_to_it = (_T.c.created == created) & (_T.c.id < row_id)
+    # The first condition is what MariaDB looks up in the index.
+    return (_T.c.created <= created) & (
+        (_T.c.created < created) | is_next_to_it
     )
 
 

@@ -39,11 +39,11 @@ _INTERVAL = 3600.0
 class Step:
     """A step of a purge.
 
-    :ivar end: the id of the last instance that is done with; empty at the end of all
+    :ivar end: the id of the last instance that is done with; None at the end of all
     :ivar gone: how many rows went
     """
 
-    end: str
+    end: str | None
     gone: int
 
 
@@ -97,20 +97,38 @@ class Retention:
             )
             end = outdated.end
             gone = len(outdated.ids) if dry_run else self._remove(outdated.ids)
-            yield Step(end or "", gone)
+            yield Step(end, gone)
+            if outdated.large is not None:
+                for gone in self._purge_large(outdated.large, before):
+                    yield Step(end, gone)
+                end = outdated.large
+
+    def _purge_large(
+        self, instance_id: str, before: datetime | None
+    ) -> Iterator[int]:
+        """Purge an instance that has too many rows for one step; how many rows each step removes.
+
+        What of it is too many is found out once, so that it takes no longer for each row than
+        other instances do.
+        """
+        most = self._most or None
+        for pile in self._archive.piles(instance_id, most, _LOOK):
+            while ids := self._archive.outdated_of(pile, before, _LOOK):
+                yield self._remove(ids)
 
     def _go_on(self, position: str, wait: Callable[[float], bool]) -> None:
         """Purge from ``position`` on, for as long as the lease is ours."""
         began = time.monotonic()
         for step in self.purge(position):
-            seconds = _LEASE if step.end else _INTERVAL
-            if not self._archive.advance(position, step.end, seconds):
+            seconds = _INTERVAL if step.end is None else _LEASE
+            end = step.end or ""
+            if not self._archive.advance(position, end, seconds):
                 return
             # In an API worker, requests come first: they have half of the time at least.
             took = time.monotonic() - began
             if wait(min(_REST + took, _LEASE / 4)):
                 return
-            position = step.end
+            position = end
             began = time.monotonic()
 
     def _horizon(self) -> datetime | None:

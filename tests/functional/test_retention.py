@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is purged, and above all what is not, on each database."""
 
+import itertools
 import threading
 import time
 from datetime import datetime, timedelta
@@ -148,18 +149,15 @@ def record_of_two_requests(store, instance_id):
         store.record([row])
 
 
-def test_a_shown_cause_stays_wherever_a_step_of_the_retention_ends(any_store):
+def test_a_shown_cause_stays_wherever_a_step_of_the_retention_ends(
+    any_store, monkeypatch
+):
     record(any_store, "a", 99, 98, 97)
     record_of_two_requests(any_store, "b")
-    before = clock.utcnow() - 30 * DAY
-    archive = Archive(any_store)
 
     for limit in range(2, 7):
-        after = ""
-        while after is not None:
-            outdated = archive.outdated(after, before, None, limit)
-            archive.delete(outdated.ids)
-            after = outdated.end
+        monkeypatch.setattr(retention, "_LOOK", limit)
+        purge(any_store, days=30)
 
         assert any_store.newest("trove", "b").message == "cause"
     assert left(any_store) == [("a", "97"), ("b", "cause"), ("b", "end")]
@@ -306,6 +304,57 @@ def test_many_faults_none_of_which_may_go_hold_nobody_up(
     record(any_store, "b", 90, 60)
 
     assert purge(any_store, days=30) == 1
+
+
+@pytest.mark.parametrize("most", [90, 99, 100, 101, 250])
+def test_of_more_than_fit_in_a_step_the_newest_stay(
+    any_store, monkeypatch, most
+):
+    monkeypatch.setattr(retention, "_LOOK", 100)
+    record(any_store, "a", 1)
+    record(any_store, "b", *(n / 100 for n in range(1, 421)))
+    record(any_store, "b", 4.105, is_clearance=True)
+    record(any_store, "b", *range(10, 10 + most), service="nova")
+    record(any_store, "c", *(n / 100 for n in range(1, most + 2)))
+
+    # With what comes before them goes what cleared it.
+    assert purge(any_store, most=most) == 420 - most + 1 + 1
+    stay = [message for one, message in left(any_store) if one == "b"]
+    expected = [str(n / 100) for n in range(1, most + 1)]
+    expected += [str(age) for age in range(10, 10 + most)]
+    assert sorted(stay) == sorted(expected)
+    assert purge(any_store, most=most) == 0
+
+
+def test_a_step_removes_nearly_all_that_it_looks_at(any_store, monkeypatch):
+    monkeypatch.setattr(retention, "_LOOK", 100)
+    record(any_store, "a", *(n / 100 for n in range(1, 1001)))
+
+    steps = list(Retention(Archive(any_store), Metrics(), 0, 95).purge())
+
+    assert sum(step.gone for step in steps) == 905
+    assert len(steps) <= 905 / 100 + 3
+
+
+def ends_after(number):
+    """A wait that says to end from the ``number``-th time on."""
+    calls = itertools.count(1)
+    return lambda seconds: next(calls) >= number
+
+
+def test_of_the_first_instance_another_goes_on_where_one_was_broken_off(
+    any_store, monkeypatch
+):
+    monkeypatch.setattr(retention, "_LOOK", 100)
+    # It is over when it begins.
+    monkeypatch.setattr(retention, "_LEASE", -1.0)
+    record(any_store, "a", *(n / 100 for n in range(1, 421)))
+
+    Retention(Archive(any_store), Metrics(), 0, 100).run(ends_after(3))
+    assert len(rows(any_store)) > 100
+    Retention(Archive(any_store), Metrics(), 0, 100).run(ends_after(20))
+
+    assert len(rows(any_store)) == 100
 
 
 def waits(number):
