@@ -93,7 +93,11 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
         if _is_of(newest, row):
             candidates.append(row)
     candidates.sort(key=_order)
-    chosen = candidates[0] if gives_way(newest) else newest
+    chosen = newest
+    if gives_way(newest) and candidates[0] is not newest:
+        chosen = dataclasses.replace(
+            candidates[0], newest_report=newest.created
+        )
     if chosen.details:
         return chosen
     for row in candidates:

@@ -77,6 +77,8 @@ class Fault:
         (:mod:`fault_middleware.archive`)
     :ivar former_identity: of which releases before this one made the id of the same report; not
         stored, and None in what was read from the table
+    :ivar newest_report: when the newest report of the same failure was made, where this row is
+        shown in its place; not stored
     """
 
     id: str
@@ -94,6 +96,14 @@ class Fault:
     former_identity: bytes | None = dataclasses.field(
         default=None, compare=False
     )
+    newest_report: datetime | None = dataclasses.field(
+        default=None, compare=False
+    )
+
+    @property
+    def reported_until(self) -> datetime:
+        """When the failure was reported last, as far as is known."""
+        return self.newest_report or self.created
 
     @property
     def former_id(self) -> str | None:

@@ -124,9 +124,10 @@ class Form(abc.ABC):
         theirs = clock.parse_time(written)
         if theirs is None:
             return False
-        # Services show whole seconds.
+        # Services show whole seconds. What they write follows the last report of a failure, which
+        # may be long after its cause.
         theirs = theirs.replace(microsecond=0)
-        ours = fault.created.replace(microsecond=0)
+        ours = fault.reported_until.replace(microsecond=0)
         lead = (theirs - ours).total_seconds()
         if fault.is_clearance:
             return lead <= 0

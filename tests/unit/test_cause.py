@@ -96,6 +96,15 @@ def test_a_text_stays_and_gets_the_traceback_of_another_report(logged):
     assert shown.id == told.id
 
 
+def test_a_cause_is_known_to_have_been_reported_until_the_newest_report():
+    newest = make("no more hosts", 100, SYMPTOM)
+    shown = cause.nearest(newest, [make("refused", 1, TEXT)])
+
+    assert shown.created == BEGIN + timedelta(seconds=1)
+    assert shown.reported_until == newest.created
+    assert cause.nearest(newest, []).reported_until == newest.created
+
+
 def test_details_of_its_own_stay():
     told = make("refused", 1, cause.weigh(Kind.TEXT, 0), details="by host 7")
     logged = make("OSError", 0, NAME, details="OSError: disk full")

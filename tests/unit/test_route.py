@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from fault_middleware import clock, fault, profile
+from fault_middleware import cause, clock, fault, profile
 from fault_middleware.instances import ShownInstances
 from fault_middleware.policy import Visibility
 from fault_middleware.route import ParentLookup
@@ -117,6 +117,36 @@ def test_a_fault_that_stays_does_not_hide_what_the_service_gave_up_after(
     theirs = {**OWN, "message": own}
 
     after = shown(route, {"instance": {"id": INSTANCE, "fault": theirs}}, row)
+
+    assert after["instance"]["fault"]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [(100, "no space"), (105, "no space"), (106, "own")],
+)
+def test_what_the_service_wrote_is_compared_with_the_last_report_of_a_failure(
+    seconds, message
+):
+    route = routes("newest")["/instances/{id}"]
+    told = {"no space": (0, 39), "gave up": (100, 10)}
+    reports = []
+    for text, (second, weight) in told.items():
+        reports.append(
+            fault.make(
+                "trove",
+                INSTANCE,
+                message=text,
+                created=MOMENT + timedelta(seconds=second),
+                request_id="req-1",
+                weight=weight,
+            )
+        )
+    row = cause.nearest(reports[-1], reports)
+    written = MOMENT + timedelta(seconds=seconds)
+    own = {**OWN, "message": "own", "created": f"{written:%Y-%m-%dT%H:%M:%S}"}
+
+    after = shown(route, {"instance": {"id": INSTANCE, "fault": own}}, row)
 
     assert after["instance"]["fault"]["message"] == message
 
