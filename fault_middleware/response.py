@@ -31,6 +31,9 @@ _ABOUT_THE_BYTES = frozenset(
         "transfer-encoding",
     ]
 )
+# What says where a body ends, and the statuses of answers that have no body.
+_LENGTHS = frozenset(["content-length", "transfer-encoding"])
+_WITHOUT_BODY = ("1", "204", "304")
 # With one of these the application might answer with something other than the whole body as it is,
 # or with nothing, because the client already has it, without the fault.
 _CONDITIONS = (
@@ -151,6 +154,10 @@ class Response:
         """
         start = start_response or self._start_response
         status, headers, *exc_info = self._start
+        if not _has_length(status, headers):
+            # The server can tell the length of the application's list, and not of this iterator.
+            size = sum(map(len, self._chunks))
+            headers = [*headers, ("Content-Length", str(size))]
         self._released = True
         answer = _Closing(iter(self._chunks), self._iterable)
         try:
@@ -169,6 +176,7 @@ class Response:
 
     def _hold(self) -> None:
         """Buffer the body while it may still be ours; pass it on when it cannot be."""
+        written = bool(self._chunks)
         try:
             chunks = iter(self._iterable)
             for chunk in chunks:
@@ -186,6 +194,10 @@ class Response:
         begun = self._chunks
         self._chunks = []
         self._release()
+        if isinstance(self._iterable, list | tuple) and not written:
+            # The server counts what is in it, and can begin it again.
+            self.passed_on = self._iterable
+            return
         whole = itertools.chain(begun, chunks)
         self.passed_on = _Closing(whole, self._iterable)
 
@@ -254,6 +266,13 @@ class _Closing:
 
     def close(self) -> None:
         getattr(self._iterable, "close", lambda: None)()
+
+
+def _has_length(status: str, headers: Headers) -> bool:
+    """Whether an answer says where its body ends, or has none."""
+    if status.startswith(_WITHOUT_BODY):
+        return True
+    return any(name.lower() in _LENGTHS for name, _ in headers)
 
 
 def _is_plain_json(headers: Headers) -> bool:

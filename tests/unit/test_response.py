@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import io
 import sys
+from wsgiref.handlers import SimpleHandler
 
 import pytest
 
@@ -90,8 +92,64 @@ def test_a_json_answer_is_held_whole(server):
 
     assert server.serve(application) == b'{"a": 1}'
     assert server.written == b'{"a": 1}'
-    assert server.started == [("200 OK", [JSON])]
+    assert server.started == [("200 OK", [JSON, ("Content-Length", "8")])]
     assert chunks.closed == 1
+
+
+def served(application):
+    """The headers and the body that a client gets from the server of the standard library."""
+    out = io.BytesIO()
+    environ = {"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1"}
+    handler = SimpleHandler(io.BytesIO(), out, io.StringIO(), environ)
+    handler.http_version = "1.1"
+    handler.run(application)
+    head, _, body = out.getvalue().partition(b"\r\n\r\n")
+    return head.decode().lower().split("\r\n"), body
+
+
+def through(application):
+    """The application, each of its answers held and sent on as it is."""
+
+    def filtered(environ, start_response):
+        held = Response(start_response)
+        held.call(application, environ)
+        return held.finish() if held.is_held else held.passed_on
+
+    return filtered
+
+
+@pytest.mark.parametrize("size", [1, 2000, response.LIMIT + 1])
+def test_a_list_without_a_length_keeps_the_one_that_the_server_gives_it(size):
+    def application(environ, start_response):
+        start_response("200 OK", [JSON])
+        return [b"x" * size]
+
+    headers, body = served(through(application))
+
+    assert headers.count(f"content-length: {size}") == 1
+    assert len(body) == size
+    assert served(application)[1] == body
+
+
+@pytest.mark.parametrize(
+    "headers", [[("Content-Length", "4")], [("Transfer-Encoding", "chunked")]]
+)
+def test_what_tells_its_end_is_not_told_it_twice(server, headers):
+    application, _ = answer(b"[{}]", headers=[JSON, *headers])
+
+    server.serve(application)
+
+    assert server.started == [("200 OK", [JSON, *headers])]
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_an_answer_without_a_body_has_no_length(server, status):
+    held = Response(server.start_response, lambda *_: True)
+    held.call(answer(status=status, headers=[])[0], {})
+
+    held.finish()
+
+    assert server.started == [(status, [])]
 
 
 def test_a_new_body_takes_with_it_what_spoke_of_the_old_one(server):
