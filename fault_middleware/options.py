@@ -16,7 +16,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_db import options as oslo_db_options
 
-from fault_middleware import masking
+from fault_middleware import finite, masking
 
 GROUP = "fault_middleware"
 DATABASE_GROUP = "fault_middleware_database"
@@ -26,7 +26,7 @@ class ConfigurationError(Exception):
     """A mistake in a deployer's file; names file, key and value."""
 
 
-def _option(kind: type[cfg.Opt], default: Any = None, **arguments: Any) -> Any:
+def _option(kind: finite.Kind, default: Any = None, **arguments: Any) -> Any:
     """A field of :class:`Settings`, with what oslo.config needs to know of it."""
     if default is not None:
         arguments["default"] = default
@@ -108,14 +108,14 @@ class Settings:
         help="The most notifications that are stored with one commit.",
     )
     batch_timeout: float = _option(
-        cfg.FloatOpt,
+        finite.option,
         0.002,
         min=0.001,
         max=10,
         help="Seconds; notifications that arrive no further apart than this share a commit.",
     )
     lookup_timeout: float = _option(
-        cfg.FloatOpt,
+        finite.option,
         2.0,
         min=0.1,
         max=60,

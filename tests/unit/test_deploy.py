@@ -101,6 +101,23 @@ def test_options_of_paste_win_over_those_of_the_file(configure):
     assert conf.fault_middleware.topics == ["a", "b"]
 
 
+@pytest.mark.parametrize("text", ["nan", "-NaN", "inf", "-inf", "1e999"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        option
+        for option in list_opts()[0][1]
+        if isinstance(option, cfg.FloatOpt)
+    ],
+    ids=lambda option: option.dest,
+)
+def test_seconds_are_a_finite_number(configure, option, text):
+    with pytest.raises(ConfigurationError, match=f"{option.dest} = '{text}'"):
+        deploy(configure(), {option.dest: text})
+    with pytest.raises(ConfigurationError, match=option.dest):
+        deploy(configure(**{option.dest: text}))
+
+
 @pytest.mark.parametrize(
     ("local", "message"),
     [
