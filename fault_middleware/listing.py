@@ -24,6 +24,10 @@ MOST_LOOKED_AT = 1_000_000
 # Rows that one statement looks at then.
 _SLICE = 50_000
 
+_MILLISECOND = timedelta(milliseconds=1)
+# The last time behind which there is another one; no report is of a later one.
+_LATEST = datetime.max - _MILLISECOND
+
 _T = models.instance_faults
 # What the indexes find by themselves; with one of these, the others pass over few rows.
 _INDEXED = ("id", "instance_id")
@@ -254,13 +258,13 @@ def _place_of(connection: sa.Connection, id_: str) -> Place:
     if found is not None:
         return Place(*found)
     moment = key.moment_of(id_)
-    if moment is None:
+    if moment is None or moment > _LATEST:
         raise UnknownPlaceError(
             f"there is no row with the id {id_} any more, and its time is not known; begin again, "
             "perhaps with --since"
         )
     # Rather some of the same millisecond again than one too few.
-    return Place(moment + timedelta(milliseconds=1), "")
+    return Place(moment + _MILLISECOND, "")
 
 
 def _recent(

@@ -7,14 +7,14 @@ import io
 import json
 import os
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from fault_middleware import clock, fault, listing
+from fault_middleware import clock, fault, key, listing
 from tests.commands import run_manage
 from tests.fixtures import INSTANCE, close, make_store, write_configuration
 
@@ -157,11 +157,12 @@ def test_a_list_goes_on_where_it_ended_whatever_comes_meanwhile(run):
     assert [row["message"] for row in rest] == ["2", "1", "0"]
 
 
-def test_a_list_does_not_go_on_after_what_it_does_not_know(run):
-    ended = run.end("fault", "list", "--after", INSTANCE)
+@pytest.mark.parametrize("id_", [INSTANCE, key.make(datetime.max, b"")])
+def test_a_list_does_not_go_on_after_what_it_does_not_know(run, id_):
+    ended = run.end("fault", "list", "--after", id_)
 
     assert ended.code == 1
-    assert f"no row with the id {INSTANCE} any more" in ended.err
+    assert f"no row with the id {id_} any more" in ended.err
 
 
 def test_what_no_index_finds_is_looked_for_up_to_a_bound(run, monkeypatch):

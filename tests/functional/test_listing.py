@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from fault_middleware import fault, listing
+from fault_middleware import fault, key, listing
 from fault_middleware.listing import Listing, UnknownPlaceError, Wanted
 from tests.fixtures import rows
 
@@ -130,6 +130,13 @@ def test_where_a_removed_row_of_an_early_release_was_is_not_guessed(any_store):
 
     with pytest.raises(UnknownPlaceError, match="begin again"):
         Listing(any_store).page(EVERYTHING, COLUMNS, 10, made.former_id)
+
+
+def test_behind_the_last_time_that_there_is_nothing_can_be(any_store):
+    id_ = key.make(datetime.max, b"")
+
+    with pytest.raises(UnknownPlaceError, match=f"no row with the id {id_}"):
+        Listing(any_store).page(EVERYTHING, COLUMNS, 10, id_)
 
 
 def test_the_first_page_walks_an_index(any_store):

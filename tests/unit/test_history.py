@@ -279,6 +279,12 @@ class TestPages:
     def test_a_page_that_ends_with_the_last_entry_has_no_next_one(self, world):
         assert "faults_links" not in world.ask("?limit=5").json
 
+    def test_a_marker_may_be_of_any_time(self, world):
+        latest = "99991231T235959999999"
+
+        assert world.messages(f"?limit=1&marker={latest}-x") == ["m4"]
+        assert world.messages("?marker=00010101T000000000000-x") == []
+
     def test_the_id_of_an_entry_is_a_marker(self, world):
         marker = world.ask().json["faults"][2]["id"]
 
