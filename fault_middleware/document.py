@@ -29,7 +29,7 @@ class Document:
     """A YAML document that was read.
 
     :param file: its name, for messages
-    :raises DocumentError: when it is empty, or not YAML
+    :raises DocumentError: when it is empty, or not YAML, or holds itself
     :ivar data: what is in it
     """
 
@@ -41,11 +41,14 @@ class Document:
             node = _compose(text)
             if node is None:
                 raise DocumentError([f"{file}:1: the document is empty"])
-            self._walk(node, ())
+            self._walk(node, (), ())
             # After the walk, for this puts what "<<" merges into the nodes.
             self.data: Any = SafeConstructor().construct_document(node)
         except yaml.YAMLError as exc:
             raise DocumentError([_describe(file, exc)]) from exc
+        except RecursionError as exc:
+            what = "it is nested too deep"
+            raise DocumentError([f"{file}:1: not read: {what}"]) from exc
 
     def mistake(self, place: Place, what: str) -> None:
         """Note that something is wrong at a place."""
@@ -104,8 +107,21 @@ class Document:
         if lines:
             raise DocumentError(lines)
 
-    def _walk(self, node: yaml.Node, place: Place) -> None:
-        """Note the line of everything, and keys that are there twice."""
+    def _walk(
+        self, node: yaml.Node, place: Place, around: tuple[yaml.Node, ...]
+    ) -> None:
+        """Note the line of everything, and keys that are there twice.
+
+        :param around: the nodes that this one is in
+        :raises yaml.YAMLError: for an alias within what it stands for
+        """
+        if any(node is outer for outer in around):
+            raise yaml.composer.ComposerError(
+                None,
+                None,
+                f"{_name(place)} is an alias of what it is in",
+                node.start_mark,
+            )
         line = node.start_mark.line + 1
         self._lines.setdefault(place, line)
         for part, child in _children(node):
@@ -113,7 +129,7 @@ class Document:
             if inner in self._lines:
                 self._lines[inner] = child.start_mark.line + 1
                 self.mistake(inner, "is there twice")
-            self._walk(child, inner)
+            self._walk(child, inner, (*around, node))
 
 
 def _compose(text: str) -> yaml.Node | None:

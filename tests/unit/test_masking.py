@@ -928,6 +928,7 @@ class TestAFileOfRules:
                 ":2: extend.disabledRules[0]: there is no",
             ),
             ("rules: [\n", ": not YAML"),
+            ("rules: &a [*a]\n", ":1: not YAML: rules[0] is an alias"),
             ("", ":1: the document is empty"),
         ],
     )

@@ -288,6 +288,12 @@ def test_every_mistake_is_named_at_once():
             "orders.yaml:1: not YAML: could not determine",
         ),
         ("a: \x00", "orders.yaml:1: not YAML: "),
+        (
+            "service: x\nroutes: &a\n- b: *a",
+            "orders.yaml:2: not YAML: routes[0].b is an alias of what it is in",
+        ),
+        ("&a {<<: *a}", "orders.yaml:1: not YAML: << is an alias"),
+        ("a: " + "[" * 3000 + "]" * 3000, "orders.yaml:1: not read: "),
     ],
 )
 def test_a_document_of_another_kind_is_refused(text, mistake):
