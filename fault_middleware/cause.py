@@ -100,6 +100,11 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
         )
     if chosen.details:
         return chosen
+    return _with_details(chosen, candidates)
+
+
+def _with_details(chosen: Fault, candidates: Iterable[Fault]) -> Fault:
+    """A fault with the details of the first report that has some, if one may lend them."""
     for row in candidates:
         if row.details and not _differ_in_project(chosen, row):
             # Who may see it follows from the project, and the details have one too.

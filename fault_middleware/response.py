@@ -194,12 +194,16 @@ class Response:
         begun = self._chunks
         self._chunks = []
         self._release()
-        if isinstance(self._iterable, list | tuple) and not written:
-            # The server counts what is in it, and can begin it again.
+        self.passed_on = _Closing(
+            itertools.chain(begun, chunks), self._iterable
+        )
+        if not written:
+            self._keep_list()
+
+    def _keep_list(self) -> None:
+        """Pass on a list as it is: the server counts what is in it, and can begin it again."""
+        if isinstance(self._iterable, list | tuple):
             self.passed_on = self._iterable
-            return
-        whole = itertools.chain(begun, chunks)
-        self.passed_on = _Closing(whole, self._iterable)
 
     def _is_whole(self) -> bool:
         """Whether the body matches Content-Length, if one was sent."""
