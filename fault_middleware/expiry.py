@@ -44,14 +44,17 @@ def expired(
         )
         if row.deleted:
             cleared.add(key)
-        if is_surplus or (_is_old(row, before) and not is_spared):
+        if is_surplus or _is_due(row, before, is_spared):
             found.append(row.id)
     found.reverse()
     return found
 
 
-def _is_old(row: sa.Row[Any], before: datetime | None) -> bool:
-    return before is not None and row.created < before
+def _is_due(
+    row: sa.Row[Any], before: datetime | None, is_spared: bool
+) -> bool:
+    """Whether a row is old, and nothing needs it."""
+    return before is not None and row.created < before and not is_spared
 
 
 def _may_be_shown(
