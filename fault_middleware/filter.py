@@ -184,13 +184,10 @@ class FaultFilter:
         fault = self._look_up(self._store.newest, request.service, instance_id)
         if fault is None and request.route.parent_fields is not None:
             fault = self._find_at_parent(request, instances, instance_id)
-        if fault is None:
-            return {}
         # Not before: most shows have no fault, and their bodies are not parsed.
-        if all(instance.id != instance_id for instance in instances):
-            raise _NotShownError
-        ids = [instance.id for instance in instances.candidates]
-        return {instance_id: fault} if instance_id in ids else {}
+        if fault is None or not _may_have_fault(instances, instance_id):
+            return {}
+        return {instance_id: fault}
 
     def _find_many(
         self, request: ShowRequest, instances: ShownInstances
@@ -316,6 +313,13 @@ def see(
     if fault is not None and request.route.is_former(instance, fault):
         return viewer.sees_former(target)
     return viewer.sees(target)
+
+
+def _may_have_fault(instances: ShownInstances, instance_id: str) -> bool:
+    """Whether an instance is one of those that may; _NotShownError where the body lacks it."""
+    if all(instance.id != instance_id for instance in instances):
+        raise _NotShownError
+    return any(instance.id == instance_id for instance in instances.candidates)
 
 
 def _without_long_texts(fault: Fault) -> Fault:
