@@ -9,7 +9,21 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fault_middleware.client.resource import Fault, Resource, at, text_at
+from fault_middleware.client import refusals
+from fault_middleware.client.refusals import (
+    BadRequestError,
+    ForbiddenError,
+    NotInCatalogError,
+    RefusedError,
+    SilentError,
+)
+from fault_middleware.client.resource import (
+    Fault,
+    Resource,
+    Service,
+    at,
+    text_at,
+)
 
 #: The most things of a kind that are shown one by one if no list shows faults.
 MOST_SHOWS = 100
@@ -23,18 +37,6 @@ _MOST_PAGES = 1000
 # The header by which the filter says that it looked.
 _HEADER = "X-Instance-Faults"
 _VERSION = re.compile(r"/v\d+(\.\d+)?$")
-
-
-class NotInCatalogError(Exception):
-    """The cloud does not have the service."""
-
-
-class RefusedError(Exception):
-    """A service did not do what it was asked."""
-
-
-class _BadRequestError(RefusedError):
-    """A service cannot read what it was asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,11 +63,13 @@ class Answer:
 
     :ivar shown: the things that have a fault
     :ivar remarks: what the user has to know about it
+    :ivar refusal: why nothing is known; None where the service answered
     """
 
     resource: Resource
     shown: tuple[Shown, ...]
     remarks: tuple[str, ...]
+    refusal: RefusedError | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +96,10 @@ class Cloud:
         self._session = session
         self._find_endpoint = find_endpoint
         self._project_id = project_id
+
+    def has(self, service: Service) -> bool:
+        """Whether a service is in the catalog."""
+        return any(self._find_endpoint(kind) for kind in service.types)
 
     def failed(self, resource: Resource, *, all_projects: bool) -> Answer:
         """What has a fault.
@@ -122,7 +130,7 @@ class Cloud:
         """
         if _names_only_the_id(resource.path):
             # Some services take no name in the place of an id.
-            with contextlib.suppress(_BadRequestError):
+            with contextlib.suppress(BadRequestError):
                 shown = self._show(resource, {resource.id_path: id_or_name})
                 if shown is not None:
                     return shown
@@ -195,7 +203,12 @@ class Cloud:
         """A thing with all its members; None if it is not there."""
         instance_id = resource.id_of(thing)
         values = {**thing, "id": instance_id}
-        page = self._get(resource, self._url(resource, resource.path, values))
+        url = self._url(resource, resource.path, values)
+        try:
+            page = self._get(resource, url)
+        except ForbiddenError as exc:
+            # One of them is kept from who may list them all.
+            raise RefusedError(str(exc)) from exc
         if page is None:
             return None
         found = at(page.body, resource.object_path)
@@ -276,13 +289,11 @@ class Cloud:
             answer = self._session.get(url, headers=sent, raise_exc=False)
         except Exception as exc:
             # Of a dozen kinds, by keystoneauth, requests and TLS.
-            raise RefusedError(str(exc) or type(exc).__name__) from exc
+            raise SilentError(str(exc) or type(exc).__name__) from exc
         if answer.status_code == 404:
             return None
-        if answer.status_code == 400:
-            raise _BadRequestError("it answers 400")
         if answer.status_code != 200:
-            raise RefusedError(f"it answers {answer.status_code}")
+            raise refusals.by_status(answer.status_code)
         try:
             body = answer.json()
         except ValueError as exc:

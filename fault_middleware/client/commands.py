@@ -2,33 +2,33 @@
 """``openstack fault list`` and ``openstack fault show``."""
 
 import argparse
-import concurrent.futures
 import contextlib
+import logging
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 
 from keystoneauth1.exceptions import CatalogException
 from osc_lib import exceptions
 from osc_lib.command import command
 
-from fault_middleware import clock
 from fault_middleware.client import safety, watching
-from fault_middleware.client.cloud import (
-    AT_A_TIME,
-    Answer,
-    Cloud,
+from fault_middleware.client.asking import ask
+from fault_middleware.client.cloud import Answer, Cloud, Shown
+from fault_middleware.client.past import Past
+from fault_middleware.client.refusals import (
+    ForbiddenError,
     NotInCatalogError,
     RefusedError,
-    Shown,
 )
-from fault_middleware.client.past import Past
 from fault_middleware.client.resource import Fault, Resource, resources
+from fault_middleware.client.rows import row, rows
 from fault_middleware.cmd import arguments
 from fault_middleware.text import visible
+
+LOG = logging.getLogger(__name__)
 
 _BRIEF = ("Created", "Service", "Resource", "Name", "ID", "Status", "Message")
 _LONG = (*_BRIEF, "Project", "Details")
@@ -114,27 +114,32 @@ class ListFaults(command.Lister):
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Ask the services, and make the table."""
-        wanted = _wanted(parsed_args)
         cloud = _cloud(self.app.client_manager)
         shown: list[Shown] = []
         is_whole = True
-        for answer in _ask(cloud, wanted, parsed_args.all_projects):
+        answers = ask(
+            cloud,
+            _wanted(parsed_args),
+            all_projects=parsed_args.all_projects,
+            tell=_progress(),
+        )
+        for answer in answers:
             shown += answer.shown
-            for remark in answer.remarks:
+            for remark in _remarks(answer, parsed_args):
                 is_whole = False
                 print(f"{answer.resource.word}: {remark}", file=sys.stderr)
         if not is_whole and parsed_args.strict:
             raise exceptions.CommandError("Not all services were read.")
-        rows = _rows(shown, parsed_args.since)
+        found = rows(shown, parsed_args.since)
         limit = parsed_args.limit
-        if limit is not None and len(rows) > limit:
-            older = len(rows) - limit
+        if limit is not None and len(found) > limit:
+            older = len(found) - limit
             print(f"{older} older faults are not listed", file=sys.stderr)
-            rows = rows[:limit]
+            found = found[:limit]
         columns = _columns(parsed_args)
         return columns, [
-            safety.row([row[name] for name in columns], parsed_args)
-            for row in rows
+            safety.row([cells[name] for name in columns], parsed_args)
+            for cells in found
         ]
 
 
@@ -184,8 +189,8 @@ class ShowFault(command.ShowOne):
             ) from exc
         if shown.fault is None and not past:
             raise exceptions.CommandError(_why_there_is_none(shown))
-        row = _row(shown, shown.fault or _NO_FAULT)
-        cells: list[Any] = [row[name] for name in _LONG]
+        texts = row(shown, shown.fault or _NO_FAULT)
+        cells: list[Any] = [texts[name] for name in _LONG]
         if past is None:
             return _LONG, safety.values(cells, parsed_args)
         return (*_LONG, "History"), safety.values([*cells, past], parsed_args)
@@ -232,41 +237,43 @@ def _cloud(manager: Any) -> Cloud:
     return Cloud(manager.session, find_endpoint, manager.auth_ref.project_id)
 
 
-def _ask(
-    cloud: Cloud, wanted: list[Resource], all_projects: bool
-) -> Iterator[Answer]:
-    """What the services answer, in the order of their answers."""
+def _remarks(answer: Answer, given: argparse.Namespace) -> tuple[str, ...]:
+    """What the user has to know of an answer.
+
+    What is for administrators only is nothing that another user misses, who has not asked for it.
+    """
+    refusal = answer.refusal
+    if refusal is None:
+        return answer.remarks
+    if isinstance(refusal, ForbiddenError) and not _is_asked_for(given):
+        LOG.info("%s: %s", answer.resource.word, refusal)
+        return ()
+    return (*answer.remarks, str(refusal))
+
+
+def _is_asked_for(given: argparse.Namespace) -> bool:
+    """Whether the arguments name what is to be listed, or want all of it."""
+    return bool(
+        given.service or given.resource or given.all_projects or given.strict
+    )
+
+
+def _progress() -> Callable[[int, int], None]:
+    """What says on a terminal how far it has come, in a line that is overwritten."""
     begin = time.monotonic()
-    pool = concurrent.futures.ThreadPoolExecutor(AT_A_TIME)
-    try:
-        asked = {
-            pool.submit(cloud.failed, kind, all_projects=all_projects): kind
-            for kind in wanted
-        }
-        done = concurrent.futures.as_completed(asked)
-        for number, future in enumerate(done, 1):
-            _show_progress(number, len(asked), begin)
-            try:
-                yield future.result()
-            except NotInCatalogError:
-                continue
-            except RefusedError as exc:
-                yield Answer(asked[future], (), (str(exc),))
-    finally:
-        # After a Ctrl-C, nobody waits for services that were not asked yet.
-        pool.shutdown(wait=False, cancel_futures=True)
-    _show_progress(0, 0, begin)
 
+    def tell(number: int, total: int) -> None:
+        if not sys.stderr.isatty():
+            return
+        text = ""
+        if number < total:
+            seconds = time.monotonic() - begin
+            text = (
+                f"{number} of {total} kinds of things asked, {seconds:.0f} s"
+            )
+        print(f"\r{text:79}\r", end="", file=sys.stderr, flush=True)
 
-def _show_progress(number: int, total: int, begin: float) -> None:
-    """Say on a terminal how far it has come, in a line that is overwritten."""
-    if not sys.stderr.isatty():
-        return
-    text = ""
-    if number < total:
-        seconds = time.monotonic() - begin
-        text = f"{number} of {total} kinds of things asked, {seconds:.0f} s"
-    print(f"\r{text:79}\r", end="", file=sys.stderr, flush=True)
+    return tell
 
 
 def _columns(given: argparse.Namespace) -> tuple[str, ...]:
@@ -283,46 +290,6 @@ def _columns(given: argparse.Namespace) -> tuple[str, ...]:
 def _is_narrow() -> bool:
     """Whether somebody reads this on a terminal that has no room for all columns."""
     return sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE
-
-
-def _rows(
-    shown: Iterable[Shown], since: datetime | None
-) -> list[dict[str, str]]:
-    """The table, the newest first; what has no time comes last.
-
-    Of the same second, services come in the order of their names, whichever answered first.
-    """
-    found = []
-    for failed in shown:
-        fault = failed.fault
-        if fault is None:
-            continue
-        created = clock.parse_time(fault.created)
-        if since is None or (created is not None and created >= since):
-            found.append((created or datetime.min, _row(failed, fault)))
-    found.sort(key=lambda pair: (pair[1]["Service"], pair[1]["ID"]))
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return [row for _, row in found]
-
-
-def _row(shown: Shown, fault: Fault) -> dict[str, str]:
-    """The cells of a fault. What a service says must not control the terminal."""
-    resource = shown.resource
-    thing = shown.thing
-    # Services write times in five ways.
-    created = clock.parse_time(fault.created)
-    cells = {
-        "Created": created.isoformat(" ", "seconds") if created else "",
-        "Service": resource.service.name,
-        "Resource": resource.word,
-        "Name": resource.name_of(thing) or resource.id_of(thing),
-        "ID": resource.id_of(thing),
-        "Status": resource.status_of(thing),
-        "Message": fault.message,
-        "Project": resource.project_of(thing),
-        "Details": fault.details,
-    }
-    return {name: visible(cell) for name, cell in cells.items()}
 
 
 def _why_there_is_none(shown: Shown) -> str:

@@ -277,6 +277,39 @@ def test_a_service_that_is_down_is_said_and_the_others_are_listed(failed):
     assert strict.returncode == 1
 
 
+def test_what_is_for_administrators_only_is_said_to_who_asks_for_it(failed):
+    api = failed.apis["masakari"]
+    api.bodies, api.unknown = {}, "403 Forbidden"
+
+    usual = failed.openstack("fault", "list", "-f", "json")
+    said = {
+        wanted: failed.openstack("fault", "list", *wanted.split())
+        for wanted in (
+            "--service masakari",
+            "--resource notification",
+            "--all-projects",
+            "--strict",
+            "-v",
+        )
+    }
+
+    assert usual.stderr == ""
+    assert len(json.loads(usual.stdout)) == 4
+    for wanted, ended in said.items():
+        assert "notification: it answers 403\n" in ended.stderr, wanted
+    assert said["--strict"].returncode == 1
+
+
+def test_one_thing_that_is_kept_from_who_may_list_it_is_said(failed):
+    api = failed.apis["cinder"]
+    api.bodies.pop(f"/{OURS}/backups/{BACKUP}")
+    api.unknown = "403 Forbidden"
+
+    ended = failed.openstack("fault", "list", "-f", "json")
+
+    assert "backup: it answers 403\n" in ended.stderr
+
+
 def test_a_list_without_links_is_asked_for_what_comes_after_its_last(world):
     world.fail("masakari", RECOVERY, "The server could not be started.")
     world.fail("masakari", LATER, "Nova does not know the server.")

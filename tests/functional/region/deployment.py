@@ -5,7 +5,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fault_middleware.report import record
@@ -88,18 +88,22 @@ class Processes:
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, mariadb: str, broker: services.Broker
+    folder: Path,
+    *,
+    mariadb: str,
+    broker: services.Broker,
+    apis: Sequence[Api] = APIS,
 ) -> Iterator[Region]:
-    """All APIs with our filter, a real Keystone with all of them in its catalog, and failures.
+    """APIs with our filter, a real Keystone with all of them in its catalog, and failures.
 
     :param mariadb: for the faults, and for services that cannot do with a file
     :param broker: for the services whose APIs ask an engine
     """
     folder.mkdir(exist_ok=True)
-    users = tuple(api.name for api in APIS)
+    users = tuple(api.name for api in apis)
     with (
         new_database(mariadb) as faults,
-        _databases(mariadb) as owns,
+        _databases(mariadb, apis) as owns,
         keystone.served(
             folder / "keystone", projects=PROJECTS, service_users=users
         ) as identity,
@@ -110,11 +114,14 @@ def served(
         stack.callback(close, store)
         maker = _Maker(folder, identity, faults, owns, broker, networks)
         with concurrent.futures.ThreadPoolExecutor(_AT_A_TIME) as pool:
-            made = list(pool.map(maker.make, APIS))
-        failed = _fail(folder, faults, maker.failed())
+            made = list(pool.map(maker.make, apis))
+        failed = []
+        for api in apis:
+            failed += maker.failed(api)
+        _fail(folder, faults, failed)
         running = {
             api.name: Processes(api, files)
-            for api, files in zip(APIS, made, strict=True)
+            for api, files in zip(apis, made, strict=True)
         }
         stack.callback(_stop, list(running.values()))
         with concurrent.futures.ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -142,20 +149,17 @@ class _Maker:
     broker: services.Broker
     networks: str
 
-    def failed(self, service: str = "") -> list[Failed]:
-        """What is to fail, of one service or of all."""
-        found = []
-        for api in APIS:
-            for project in PROJECTS:
-                project_id = self.identity.projects[project]
-                if service in ("", api.name):
-                    found.append(Failed(api.name, project, project_id))
-        return found
+    def failed(self, api: Api) -> list[Failed]:
+        """What is to fail of a service: one thing in each project."""
+        return [
+            Failed(api.name, project, self.identity.projects[project])
+            for project in PROJECTS
+        ]
 
     def make(self, api: Api) -> fragments.Deployment:
         """Of one service, with its place in the catalog."""
         projects = [
-            f"{one.project}={one.project_id}" for one in self.failed(api.name)
+            f"{one.project}={one.project_id}" for one in self.failed(api)
         ]
         made = fragments.build(
             api.service,
@@ -172,7 +176,7 @@ class _Maker:
             self.owns.get(api.name)
             or f"sqlite:///{made.folder}/service.sqlite"
         )
-        for failed in self.failed(api.name):
+        for failed in self.failed(api):
             # Nova's are kept in several places, which it writes itself.
             if api.name != "nova":
                 rows.write(api.name, url, failed)
@@ -182,24 +186,23 @@ class _Maker:
         return made
 
 
-def _fail(folder: Path, faults: str, failed: list[Failed]) -> list[Failed]:
+def _fail(folder: Path, faults: str, failed: Sequence[Failed]) -> None:
     """Record the faults by the direct call, as a service that reports does."""
-    names = ",".join(api.name for api in APIS)
+    names = ",".join(sorted({one.service for one in failed}))
     file = write_configuration(folder / "faults.conf", faults, profiles=names)
     conf = parse(file)
     for one in failed:
         said = (one.id, one.message, one.details, one.service)
         record(*said, conf=conf, project_id=one.project_id)
-    return failed
 
 
 @contextlib.contextmanager
-def _databases(mariadb: str) -> Iterator[dict[str, str]]:
+def _databases(mariadb: str, apis: Sequence[Api]) -> Iterator[dict[str, str]]:
     """A database for each service that needs one on a server."""
     with contextlib.ExitStack() as stack:
         yield {
             api.name: stack.enter_context(new_database(mariadb))
-            for api in APIS
+            for api in apis
             if api.service.needs_mariadb
         }
 
