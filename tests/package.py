@@ -22,6 +22,14 @@ ETC = (
     "etc/fault_middleware/policy.yaml.sample",
     "etc/fault_middleware/prometheus-rules.yaml",
 )
+# Files that Horizon reads, in the package.
+DASHBOARD = (
+    "enabled/_1094_faults.py",
+    "enabled/_1095_project_faults_panel.py",
+    "enabled/_2015_admin_faults_panel.py",
+    "static/fault_middleware/faults.css",
+    "templates/fault_middleware/index.html",
+)
 PROGRAMS = (
     ["fault-middleware-demo", "--once"],
     ["fault-middleware-manage", "profile", "check", "trove"],
@@ -69,11 +77,10 @@ def check_wheel(file: Path, folder: Path) -> None:
         f"etc/fault_middleware/api-paste/{path.name}"
         for path in (ROOT / "etc/fault_middleware/api-paste").iterdir()
     ]
-    missing = [
-        name
-        for name in (*ETC, *fragments)
-        if not (folder / "venv" / name).exists()
-    ]
+    (package,) = (folder / "venv").glob("lib/*/site-packages/fault_middleware")
+    wanted = [folder / "venv" / name for name in (*ETC, *fragments)]
+    wanted += [package / "dashboard" / name for name in DASHBOARD]
+    missing = [str(path) for path in wanted if not path.exists()]
     if missing:
         sys.exit(f"not installed by {file.name}: {', '.join(missing)}")
 
