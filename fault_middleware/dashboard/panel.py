@@ -19,3 +19,5 @@ class AdminFaults(horizon.Panel):  # type: ignore[misc]  # Horizon has no types
     name = "Faults"
     slug = "faults"
     urls = "admin_urls"
+    # The dashboard's own rules hide its menu, and not the addresses below it.
+    policy_rules = (("identity", "admin_required"),)
