@@ -5,6 +5,7 @@ Run as ``python -m tests.functional.trove.fail EVENT INSTANCE MESSAGE SERVER``, 
 configuration named by TROVE_CONF. The operation starts in the API's name, its context
 crosses to the server (``taskmanager`` or ``guest``) as a dict, as it does over RPC, and
 it ends there: with an error unless the message is empty. A guest tells the conductor.
+TROVE_PROJECT names another project than that of the tests' own deployment.
 """
 
 import json
@@ -12,6 +13,7 @@ import os
 import sys
 
 EVENT, INSTANCE, MESSAGE, SERVER = sys.argv[1:]
+PROJECT = os.environ.get("TROVE_PROJECT", "p1")
 sys.argv = [sys.argv[0], "--config-file", os.environ["TROVE_CONF"]]
 
 from trove.cmd.common import with_initialize  # noqa: E402
@@ -21,10 +23,10 @@ from trove.cmd.common import with_initialize  # noqa: E402
 def main(conf):
     from trove.common import context, exception, notification, wsgi
 
-    request = wsgi.Request.blank("/v1.0/p1/instances")
+    request = wsgi.Request.blank(f"/v1.0/{PROJECT}/instances")
     asked = context.TroveContext(
         auth_token="the-token-of-alice",
-        project_id="p1",
+        project_id=PROJECT,
         user_id="alice",
         roles=["member"],
         service_catalog=[
