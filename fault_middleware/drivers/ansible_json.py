@@ -12,11 +12,18 @@ from fault_middleware.drivers.failures import Failure
 _RECAP = re.compile(r"\n(?:PLAY RECAP \*|- Play recap -)")
 
 
-def read(text: str) -> tuple[list[Failure], dict[str, Counts]] | None:
-    """The failures that the json callback wrote; of each host, how many of two kinds count."""
+def read(
+    text: str, begin: int
+) -> tuple[list[Failure], dict[str, Counts]] | None:
+    """The failures that the json callback wrote; of each host, how many of two kinds count.
+
+    :param begin: where another callback begins: a document behind that is what a task printed
+    """
     start = re.search(r"^\{", text, re.MULTILINE)
+    if start is None or start.start() > begin:
+        return None
     try:
-        document, end = DECODER.raw_decode(text, start.start() if start else 0)
+        document, end = DECODER.raw_decode(text, start.start())
         if _RECAP.search(text, end):
             return None  # A task printed it: the recap of another callback comes last.
         recap = {

@@ -34,7 +34,7 @@ class Task:
     :ivar shown: those of which there is any line
     :ivar is_open: the banner may be a part of the text right before it
     :ivar is_clean: there is no text before it of which it could be a part
-    :ivar before: those of which there is a line under the last banner that has any below it
+    :ivar before: those of which there is a line under the banner before
     """
 
     name: str | None = None
@@ -84,9 +84,11 @@ class Tally:
     def __init__(self) -> None:
         self._hosts: dict[str, _Shown] = {}
         self._is_open = False
+        #: Hosts of which the reason of a failure could not be read.
+        self.unread: set[str] = set()
         #: Whether there is a text that could hold a line like one of Ansible's.
         self.has_text = False
-        self._latest: set[str] = set()
+        self._last = Task()
 
     def text(self, between: str) -> None:
         """Note what stands between two lines of Ansible's own, or the label of an include."""
@@ -101,7 +103,8 @@ class Tally:
         """Note a banner, and whether it may be a part of a text."""
         task.is_open = self._is_open
         task.is_clean = not self._is_open and not self.has_text
-        task.before = self._latest
+        task.before = self._last.shown
+        self._last = task
         # A name of several lines looks like two banners.
         if not is_play and not task.is_meta:
             self._is_open = True
@@ -149,7 +152,6 @@ class Tally:
 
     def _of(self, task: Task, host: str) -> _Shown:
         task.shown.add(host)
-        self._latest = task.shown
         return self._hosts.setdefault(host, _Shown())
 
     def add(self, other: "Tally") -> None:
@@ -157,6 +159,7 @@ class Tally:
 
         Items of one loop may be in both.
         """
+        self.unread |= other.unread
         for host, shown in other._hosts.items():
             own = self._hosts.setdefault(host, _Shown())
             own.least += shown.least - shown.loops
@@ -165,8 +168,9 @@ class Tally:
 
     def judge(self, recap: Mapping[str, Counts] | None) -> "Verdict":
         """What the recap says to what is shown; nothing where there is none."""
+        unread = frozenset(self.unread)
         if not recap:
-            return Verdict()
+            return Verdict(without_reason=unread)
         doubtful = False
         made_up = set()
         exact = set()
@@ -183,7 +187,7 @@ class Tally:
                 exact.add(host)
         return Verdict(
             is_doubtful=doubtful or bool(made_up),
-            made_up=frozenset(made_up),
+            without_reason=unread | made_up,
             exact=frozenset(exact),
             skips=frozenset(skips),
             all_exact=exact >= recap.keys(),
@@ -195,14 +199,15 @@ class Verdict:
     """What a recap says to what is shown before it.
 
     :ivar is_doubtful: more is shown than it counts
-    :ivar made_up: hosts of which more failures are shown than it counts
+    :ivar without_reason: hosts of which more failures are shown than it counts, or of which one
+        could not be read
     :ivar exact: hosts of which as much is shown as it counts, so that nothing is made up
     :ivar skips: hosts that are shown to leave out more than the recap counts
     :ivar all_exact: there is a recap, and these are all hosts of it
     """
 
     is_doubtful: bool = False
-    made_up: frozenset[str] = frozenset()
+    without_reason: frozenset[str] = frozenset()
     exact: frozenset[str] = frozenset()
     skips: frozenset[str] = frozenset()
     all_exact: bool = False
@@ -216,8 +221,8 @@ class Verdict:
     def is_sure(self, task: Task, host: str | None = None) -> bool:
         """Whether a banner is one of Ansible's, by what is known of a host that failed below it.
 
-        A task has one result of a host. So if the host is shown right before the banner as well,
-        the banner is no part of a text, or the host has more results than the recap counts.
+        A task has one result of a host. So if the host is shown under the banner before as well,
+        this one is not a part of a text, or the host has more results than the recap counts.
         """
         if self.is_doubtful:
             return False
@@ -229,7 +234,7 @@ class Verdict:
 
     def told(self, failure: Failure) -> Failure:
         """A failure without its reason where it is not sure which text tells it."""
-        if failure.host not in self.made_up:
+        if failure.host not in self.without_reason:
             return failure
         return dataclasses.replace(failure, results=[{}], is_loop=False)
 

@@ -3,7 +3,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fault_middleware.drivers import ansible_debug, ansible_yaml
@@ -24,6 +24,14 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 
+# An item that failed, whose name goes on in the next line.
+_OPEN_FAILURE = re.compile(
+    rf"^failed: {_HOST.format('host')} \(item=(?!.*\) =>)", re.MULTILINE
+)
+# What core 2.19 has on the line where a message begins.
+_LONGEST_ANNOUNCEMENT = 256
+_ANNOUNCED = re.compile(r"\[ERROR\]: (?:[^:\n]*: )*")
+
 
 def read(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
     """The lines of Ansible's own, with the results behind those of failures."""
@@ -35,6 +43,28 @@ def read(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
             below = ansible_debug.texts(text, line.end(), end)
             found.append((line, {**_result(line), **below}))
     return _without_messages(text, found)
+
+
+def unread(
+    text: str, read: Iterable[tuple[re.Match[str], Mapping[str, Any]]]
+) -> set[str]:
+    """The hosts of which an item failed whose line could not be read, so the reason is not known.
+
+    Its name is of several lines, and not what its result calls the item.
+
+    :param read: the lines that could be read
+    """
+    begins = {line.start() for line, _ in read}
+    return {
+        item["host"]
+        for item in _OPEN_FAILURE.finditer(text)
+        if item.start() not in begins
+    }
+
+
+def has_any(text: str, begin: int) -> bool:
+    """Whether there is a line of Ansible's own from a place on."""
+    return _LINE.search(text, begin) is not None
 
 
 def _frames(text: str) -> Iterator[re.Match[str]]:
@@ -67,8 +97,9 @@ def _without_messages(
 ) -> list[tuple[re.Match[str], Mapping[str, Any]]]:
     """Leave out lines that are in the message of a failure.
 
-    Core 2.19 prints a message as it is, before the line that holds it as JSON. What looks like a
-    line of Ansible's in it is not one. What comes last is not in a message.
+    Core 2.19 prints a message as it is, behind ``[ERROR]: Task failed:`` and before the line that
+    holds it as JSON. What looks like a line of Ansible's in it is not one. What comes last is not
+    in a message.
     """
     real = []
     begin = end = len(text)
@@ -82,9 +113,17 @@ def _without_messages(
             continue
         window = max(line.start() - len(message) - 8192, 0)
         at = _last_copy(text, message, window, line.start())
-        if at >= 0:
+        if at >= 0 and _is_announced(text, at):
             begin, end = at, at + len(message)
     return real[::-1]
+
+
+def _is_announced(text: str, at: int) -> bool:
+    """Whether Ansible began to print a message here; else what is there may be its own."""
+    line = text.rfind("\n", 0, at) + 1
+    if at - line > _LONGEST_ANNOUNCEMENT:
+        return False
+    return _ANNOUNCED.fullmatch(text[line:at]) is not None
 
 
 def _last_copy(text: str, message: str, start: int, end: int) -> int:

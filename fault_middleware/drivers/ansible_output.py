@@ -33,6 +33,7 @@ _BEGINNING = re.compile(
     r"|(?P<short>\S+ \| (?:SUCCESS|CHANGED|FAILED|UNREACHABLE|SKIPPED)\b|\[ERROR\]: Task failed))",
     re.MULTILINE,
 )
+_UNIXY = "Executing playbook "
 # An item of a loop whose name goes on in the next line, where it may look like a task.
 _OPEN_ITEM = re.compile(
     r"^(?:(?:ok|changed|skipping): \[[^]\n]*+\] =>|failed: \[[^]\n]*+\]"
@@ -72,15 +73,31 @@ def read(stdout: str, stderr: str) -> Run:
         short = [pair for pair in ansible_lines.read(out) if pair[0]["short"]]
         failures = _to_stream(short, "", len(out)).failures
         return Run(ansible_recap.that_count(failures, {}))
-    document = ansible_json.read(out)
+    begin = _BEGINNING.search(out)
+    document = ansible_json.read(out, begin.start() if begin else len(out))
     if document:
         failures, counts = document
         return Run(ansible_recap.that_count(failures, counts), has_ended=True)
+    if begin and begin[0].startswith(_UNIXY):
+        return _read_unixy(out)
+    return _read_default(out, plain(stderr), _read_recap(out))
+
+
+def _read_unixy(out: str) -> Run:
+    """What ``unixy`` tells; nothing of a run that is stopped."""
     recap = ansible_recap.read(out)
-    if recap is not None and ansible_recap.is_of_unixy(out):
-        failures = ansible_unixy.read(out)
-        return Run(ansible_recap.that_count(failures, recap), has_ended=True)
-    return _read_default(out, plain(stderr), recap)
+    if recap is None:
+        return Run([])
+    failures = ansible_unixy.read(out)
+    return Run(ansible_recap.that_count(failures, recap), has_ended=True)
+
+
+def _read_recap(out: str) -> Mapping[str, Counts] | None:
+    """The recap of the default callback; None where it does not come last, as of another text."""
+    recap = ansible_recap.read(out)
+    if ansible_lines.has_any(out, ansible_recap.end(out)):
+        return None
+    return recap
 
 
 def _read_default(
@@ -151,7 +168,10 @@ def plain(text: str) -> str:
 
 def _read_stream(text: str) -> _Stream:
     """What the default callback wrote."""
-    return _to_stream(ansible_lines.read(text), text, _raw_from(text))
+    lines = ansible_lines.read(text)
+    stream = _to_stream(lines, text, _raw_from(text))
+    stream.tally.unread = ansible_lines.unread(text, lines)
+    return stream
 
 
 def _raw_from(text: str) -> int:

@@ -48,10 +48,17 @@ def read(out: str) -> dict[str, Counts] | None:
         begin = heading.start()
     if begin is None:
         return None
-    # What other callbacks print behind it may look like lines of it.
-    end = out.find("\n\n", begin)
-    lines = _LINE.finditer(out, begin, end if end >= 0 else len(out))
+    lines = _LINE.finditer(out, begin, end(out))
     return {line["host"]: _counts(line) for line in lines}
+
+
+def end(out: str) -> int:
+    """Where the last recap ends: what other callbacks print behind may look like lines of it."""
+    begin = 0
+    for heading in _BEGINS.finditer(out):
+        begin = heading.start()
+    blank = out.find("\n\n", begin)
+    return len(out) if blank < 0 else blank
 
 
 def _counts(line: re.Match[str]) -> Counts:
@@ -63,12 +70,6 @@ def _counts(line: re.Match[str]) -> Counts:
 def _number(digits: str) -> int:
     """A number of tasks; a text may hold more digits than Python reads."""
     return int(digits[:18])
-
-
-def is_of_unixy(out: str) -> bool:
-    """Whether the last recap is one of the callback ``unixy``."""
-    unixy = out.rfind("\n- Play recap -")
-    return unixy > out.rfind("\nPLAY RECAP *")
 
 
 def that_count(
