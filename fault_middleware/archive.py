@@ -156,7 +156,7 @@ class Archive:
         if len(rows) == limit:
             # What may go of the last ones depends on newer rows.
             newest_ids = _newest_ids(rows)
-            old = [one for one in old if one not in newest_ids]
+            old = [row_id for row_id in old if row_id not in newest_ids]
         return surplus + old
 
     def delete(self, ids: Sequence[str]) -> int:

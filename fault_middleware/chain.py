@@ -115,13 +115,13 @@ def _is_small(exc: BaseException) -> bool:
     known: set[int] = set()
     waiting: list[BaseException | None] = [exc]
     while waiting and len(known) <= _MOST_PRINTED:
-        one = waiting.pop()
-        if one is None or id(one) in known:
+        led = waiting.pop()
+        if led is None or id(led) in known:
             continue
-        known.add(id(one))
-        waiting += [one.__cause__, one.__context__]
-        if isinstance(one, BaseExceptionGroup):
-            waiting += one.exceptions[: _MOST_PRINTED + 1]
+        known.add(id(led))
+        waiting += [led.__cause__, led.__context__]
+        if isinstance(led, BaseExceptionGroup):
+            waiting += led.exceptions[: _MOST_PRINTED + 1]
     return len(known) <= _MOST_PRINTED
 
 

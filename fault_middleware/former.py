@@ -61,7 +61,7 @@ def count_new(
     twice = {own for former, own in formers.items() if former in found}
     if twice:
         connection.execute(_T.delete().where(_T.c.id.in_(twice)))
-    return sum(found.get(one) == updated for one in ours - twice)
+    return sum(found.get(row_id) == updated for row_id in ours - twice)
 
 
 def _stored(

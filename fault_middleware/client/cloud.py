@@ -168,7 +168,7 @@ class Cloud:
             found = at(page.body, "faults")
             if not isinstance(found, list):
                 raise RefusedError("the answer has no list of faults")
-            entries += [one for one in found if isinstance(one, Mapping)]
+            entries += [entry for entry in found if isinstance(entry, Mapping)]
             url = page.next_url if found else None
         return entries[:MOST_ENTRIES]
 

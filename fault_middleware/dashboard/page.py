@@ -64,10 +64,10 @@ def page(cloud: Cloud, *, service: str, text: str, all_projects: bool) -> Page:
     :param service: the name of the only one that is asked; empty for all
     :param text: what a row must have in it, in upper or lower case; empty for anything
     """
-    known = [one for one in resources() if cloud.has(one.service)]
+    known = [kind for kind in resources() if cloud.has(kind.service)]
     wanted = known
     if service:
-        wanted = [one for one in known if one.service.name == service]
+        wanted = [kind for kind in known if kind.service.name == service]
     shown: list[Shown] = []
     remarks: list[str] = []
     others: list[str] = []
@@ -90,7 +90,7 @@ def page(cloud: Cloud, *, service: str, text: str, all_projects: bool) -> Page:
 
 
 def _names(known: Sequence[Resource]) -> tuple[str, ...]:
-    return tuple(sorted({one.service.name for one in known}))
+    return tuple(sorted({kind.service.name for kind in known}))
 
 
 def _named(resource: Resource) -> str:
