@@ -11,7 +11,7 @@ import inspect
 import logging
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from oslo_config import cfg
@@ -116,7 +116,11 @@ class reporting:
         @reporting("instance_id")  # the function's argument
         def attach_volume(context, instance_id, volume_id): ...
 
-    :param instance_id: the id; for a decorator, the name of the argument that holds it
+        @reporting("volume.id")  # an attribute or a key of it
+        def extend_volume(context, volume, size): ...
+
+    :param instance_id: the id; for a decorator, the name of the argument that holds it, or a
+        dotted path from there to it
     :param options: as for :func:`record_fault`
     """
 
@@ -138,9 +142,10 @@ class reporting:
                 f"{function.__qualname__} runs later: use a with statement in it"
             )
         signature = inspect.signature(function)
-        if self._instance_id not in signature.parameters:
+        argument, *path = self._instance_id.split(".")
+        if argument not in signature.parameters:
             raise TypeError(
-                f"{function.__qualname__} has no argument {self._instance_id!r}"
+                f"{function.__qualname__} has no argument {argument!r}"
             )
 
         @functools.wraps(function)
@@ -153,14 +158,25 @@ class reporting:
                 ):  # it was called without the id
                     bound = signature.bind_partial(*args, **kwargs)
                     bound.apply_defaults()
-                    record_fault(
-                        bound.arguments[self._instance_id],
-                        exc,
-                        **self._options,
-                    )
+                    instance_id = _follow(bound.arguments[argument], path)
+                    record_fault(instance_id, exc, **self._options)
                 raise
 
         return wrapper  # type: ignore[return-value]
+
+
+def _follow(value: Any, path: Sequence[str]) -> Any:
+    """What a path of attributes and keys leads to; None, which is not an id, where to nothing."""
+    for name in path:
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        else:
+            # Whatever an attribute raises must not take the place of the failure.
+            try:
+                value = getattr(value, name, None)
+            except Exception:
+                return None
+    return value
 
 
 def _service(name: str | None, deployment: Deployment) -> str:

@@ -592,18 +592,22 @@ def test_the_examples_of_direct_calls_record(called):
         "attach": attach,
     }
     example = example.replace("size): ...", "size): raise ValueError(size)")
-    calls, decorated = example.split("@reporting")
+    calls, by_name, within = example.split("@reporting")
     with pytest.raises(LookupError):
         exec(calls, names)
-    exec(f"@reporting{decorated}", names)
+    exec(f"@reporting{by_name}@reporting{within}", names)
     with pytest.raises(ValueError, match="-5"):
         names["resize"](None, "i-2", size=-5)
+    volume = types.SimpleNamespace(id="i-3")
+    with pytest.raises(ValueError, match="-6"):
+        names["extend"](None, volume, size=-6)
 
     first, *others = called()
     assert first == ("i-1", "Volume could not be attached", "the log")
     assert [one[:2] for one in others] == [
         ("i-1", "no volume v-1"),
         ("i-2", "-5"),
+        ("i-3", "-6"),
     ]
 
 

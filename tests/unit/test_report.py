@@ -182,6 +182,45 @@ def test_a_decorator_takes_the_id_from_an_argument(conf, table):
     }
 
 
+class Volume:
+    def __init__(self, instance_id):
+        self.id = instance_id
+        self.server = {"id": instance_id}
+
+    @property
+    def lazy(self):
+        raise RuntimeError("the session is closed")
+
+
+@pytest.mark.parametrize("path", ["volume.id", "volume.server.id"])
+def test_a_decorator_takes_the_id_from_within_an_argument(conf, table, path):
+    @reporting(path, conf=conf)
+    def extend(volume, size):
+        raise LookupError(f"no room for {size}")
+
+    with pytest.raises(LookupError):
+        extend(Volume(INSTANCE), 3)
+
+    assert [(row["instance_id"], row["message"]) for row in table()] == [
+        (INSTANCE, "no room for 3")
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["volume.name", "volume.server.name", "volume.lazy.id"]
+)
+def test_a_path_to_nothing_is_a_line_in_the_log(conf, table, caplog, path):
+    @reporting(path, conf=conf)
+    def extend(volume, size):
+        raise LookupError(f"no room for {size}")
+
+    with pytest.raises(LookupError, match="no room for 3"):
+        extend(Volume(INSTANCE), 3)
+
+    assert table() == []
+    assert "could not be recorded: ValueError: not an id" in caplog.text
+
+
 def test_a_call_without_the_argument_fails_as_it_would(conf, table):
     @reporting("instance_id", conf=conf)
     def attach(volume, instance_id):
