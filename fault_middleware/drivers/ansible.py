@@ -89,7 +89,7 @@ class AnsiblePlaybookError(ManagementDriverException):
         """
         if returncode == 0:
             return None
-        run = ansible_output.read(as_text(stdout), as_text(stderr))
+        run = ansible_output.read(as_text(stdout), as_text(stderr), returncode)
         return cls._of(run, as_text(stderr), returncode, vdu)
 
     @classmethod
@@ -152,7 +152,9 @@ def run_playbook(
         stdout, stderr, returncode, fate = _run(command, environ, timeout)
         if returncode == 0 and not fate:
             return
-        run = events.read(path) or ansible_output.read(stdout, stderr)
+        run = events.read(path)
+        if not run:
+            run = ansible_output.read(stdout, stderr, returncode)
     raise AnsiblePlaybookError._of(run, stderr, returncode, vdu, fate)
 
 

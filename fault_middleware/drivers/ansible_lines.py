@@ -18,15 +18,16 @@ _LINE = re.compile(
     r"|(?(loop) \((?P<item>item=)(?P<label>(?s:(?!\nfailed: ).){0,4096}?)\)|(?!))) =>"
     r"(?: (?P<result>\{(?:\n(?: .*+\n)*+\}$|.*))"
     r"| ?(?:changed=\w+ ?)?(?P<yaml>(?:\n(?: {2}.*|$))*+)$)"
-    rf"|(?:ok|changed|(?P<skipping>skipping)): {_HOST.format('well')}(?P<one> => \(item=)?.*"
+    rf"|(?:ok|changed|(?P<skipping>skipping)): {_HOST.format('well')}"
+    r"(?:(?P<one> => \(item=).*| => .*|)$"
     r"|included: .* for (?P<hosts>.+)|(?P<ignoring>\.\.\.ignoring)$"
     r"|(?P<short>\S+) \| (?:FAILED|(?P<gone>UNREACHABLE))[! ].*)",
     re.MULTILINE,
 )
 
-# An item that failed, whose name goes on in the next line.
-_OPEN_FAILURE = re.compile(
-    rf"^failed: {_HOST.format('host')} \(item=(?!.*\) =>)", re.MULTILINE
+# An item that failed; its name may go on in the next lines.
+_FAILED_ITEM = re.compile(
+    rf"^failed: {_HOST.format('host')} \(item=", re.MULTILINE
 )
 # What core 2.19 has on the line where a message begins.
 _LONGEST_ANNOUNCEMENT = 256
@@ -50,14 +51,14 @@ def unread(
 ) -> set[str]:
     """The hosts of which an item failed whose line could not be read, so the reason is not known.
 
-    Its name is of several lines, and not what its result calls the item.
+    Its name is of several lines, and not what its result calls the item, or looks like a result.
 
     :param read: the lines that could be read
     """
     begins = {line.start() for line, _ in read}
     return {
         item["host"]
-        for item in _OPEN_FAILURE.finditer(text)
+        for item in _FAILED_ITEM.finditer(text)
         if item.start() not in begins
     }
 

@@ -40,6 +40,10 @@ _OPEN_ITEM = re.compile(
     r"|included: (?:(?! => \(item=).)*+ =>) \(item=(?!.*\) *(?:=>|$))",
     re.MULTILINE,
 )
+# The first line of a banner whose name goes on in the next line.
+_OPEN_BANNER = re.compile(
+    r"^(?:TASK|RUNNING HANDLER|CLEANUP TASK) \[.*", re.MULTILINE
+)
 # What the log of Ansible has before each line.
 _STAMP = re.compile(
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=[^\s|]*+ ?[A-Z]*+\| ?",
@@ -66,8 +70,11 @@ class _Stream:
         return self.tasks[-1].name
 
 
-def read(stdout: str, stderr: str) -> Run:
-    """What is known of a run by its output; linear in it."""
+def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
+    """What is known of a run by its output; linear in it.
+
+    :param returncode: of the process; None where it is not known
+    """
     out = plain(stdout)
     if _is_short(out):
         short = [pair for pair in ansible_lines.read(out) if pair[0]["short"]]
@@ -80,7 +87,17 @@ def read(stdout: str, stderr: str) -> Run:
         return Run(ansible_recap.that_count(failures, counts), has_ended=True)
     if begin and begin[0].startswith(_UNIXY):
         return _read_unixy(out)
-    return _read_default(out, plain(stderr), _read_recap(out))
+    recap = None
+    if not _was_stopped(returncode):
+        recap = _read_recap(out)
+    return _read_default(out, plain(stderr), recap)
+
+
+def _was_stopped(returncode: int | None) -> bool:
+    """Whether Ansible printed no recap: a signal, a Ctrl-C, or an error of its own ended it."""
+    return returncode is not None and (
+        returncode < 0 or returncode in (99, 250)
+    )
 
 
 def _read_unixy(out: str) -> Run:
@@ -119,6 +136,7 @@ def _read_default(
         ansible_recap.keep_sure_items(failures, recap or {})
     counting = ansible_recap.that_count(failures, recap or {})
     known = [verdict.told(failure) for failure in counting]
+    known += ansible_recap.unread(counting, recap or {})
     last = stream.tasks[-1]
     last_task = last.name if verdict.is_sure(last) else None
     return Run(known, last_task, has_ended=recap is not None)
@@ -149,8 +167,8 @@ def _name_apart(
         return
     lines = [line for line, _ in ansible_lines.read(err) if line["host"]]
     ansible_apart.name(failures, stream.tasks, err, lines)
-    for failure in failures:
-        if not verdict.is_counted(failure.host, stream.tally):
+    if not verdict.names_tasks or stream.tally.has_text:
+        for failure in failures:
             failure.task = None
 
 
@@ -170,6 +188,9 @@ def _read_stream(text: str) -> _Stream:
     """What the default callback wrote."""
     lines = ansible_lines.read(text)
     stream = _to_stream(lines, text, _raw_from(text))
+    if lines:
+        last, _ = lines[-1]
+        stream.tally.text(text[last.end() : ansible_recap.begin(text)])
     stream.tally.unread = ansible_lines.unread(text, lines)
     return stream
 
@@ -198,7 +219,11 @@ def _to_stream(
     for line, result in lines:
         if end:
             # What is printed before the first of them is of no task.
-            stream.tally.text(text[end : line.start()])
+            between = text[end : line.start()]
+            stream.tally.text(between)
+            if _has_open_banner(between, result):
+                # Its name has several lines: what follows is not of the task before.
+                stream.tasks.append(Task(is_clean=False))
         end = line.end()
         if line["banner"]:
             # After a text that is printed as it is, a banner may be a part of one.
@@ -214,6 +239,15 @@ def _to_stream(
             host = line["host"] or line["short"]
             last = latest[host] = _add(stream, latest.get(host), line, result)
     return stream
+
+
+def _has_open_banner(between: str, result: Mapping[str, Any]) -> bool:
+    """Whether a banner begins in a text, and not in the message of the failure behind it."""
+    banner = _OPEN_BANNER.search(between)
+    if banner is None:
+        return False
+    is_message = between.find("[ERROR]: ", 0, banner.start()) >= 0
+    return not (is_message and banner[0] in str(result.get("msg")))
 
 
 def _begin(stream: _Stream, line: re.Match[str], *, is_sure: bool) -> None:
@@ -259,9 +293,12 @@ def _add(
     is_item = bool(line["item"])
     task = stream.tasks[-1]
     host = line["host"] or line["short"]
-    count = stream.tally.item if is_item else stream.tally.result
-    count(task, host, failed=True)
-    if before and _is_of(before, line, result, stream.last_task):
+    if is_item:
+        stream.tally.item(task, host, failed=True)
+    else:
+        is_of_loop = "censored" in result
+        stream.tally.failure(task, host, is_of_loop=is_of_loop)
+    if before and _is_of(before, line, result):
         if (
             is_item
         ):  # else the result of the loop, which no_log has printed as well
@@ -280,14 +317,9 @@ def _add(
 
 
 def _is_of(
-    before: Failure,
-    line: re.Match[str],
-    result: Mapping[str, Any],
-    task: str | None,
+    before: Failure, line: re.Match[str], result: Mapping[str, Any]
 ) -> bool:
     """Whether a line is about the failure before it, of the same host and under one banner."""
     if line["short"]:
         return True
-    return before.is_loop and bool(
-        line["item"] or task or "censored" in result
-    )
+    return before.is_loop and bool(line["item"] or "censored" in result)

@@ -43,21 +43,24 @@ class Counts:
 
 def read(out: str) -> dict[str, Counts] | None:
     """What the last recap counts for each host; None where there is none."""
-    begin = None
-    for heading in _BEGINS.finditer(out):
-        begin = heading.start()
-    if begin is None:
+    place = begin(out)
+    if place == len(out):
         return None
-    lines = _LINE.finditer(out, begin, end(out))
+    lines = _LINE.finditer(out, place, end(out))
     return {line["host"]: _counts(line) for line in lines}
+
+
+def begin(out: str) -> int:
+    """Where the last recap begins; the end of the output where there is none."""
+    place = len(out)
+    for heading in _BEGINS.finditer(out):
+        place = heading.start()
+    return place
 
 
 def end(out: str) -> int:
     """Where the last recap ends: what other callbacks print behind may look like lines of it."""
-    begin = 0
-    for heading in _BEGINS.finditer(out):
-        begin = heading.start()
-    blank = out.find("\n\n", begin)
+    blank = out.find("\n\n", begin(out))
     return len(out) if blank < 0 else blank
 
 
@@ -80,16 +83,36 @@ def that_count(
     A host goes on after what is ignored or rescued, so its last failures are those that count.
     """
     left: Counter[tuple[str, bool]] = Counter()
+    marks = Counter(failure.host for failure in failures if failure.ignored)
+    # A text may hold the mark, too.
+    believed = {
+        host
+        for host in marks
+        if host not in recap or marks[host] <= recap[host].ignored
+    }
     for host, counts in recap.items():
         left[host, False] = counts.failed
         left[host, True] = counts.unreachable
     chosen = []
     for failure in reversed(failures):
         kind = failure.host, failure.unreachable
-        if not failure.ignored and (left[kind] > 0 or not recap):
+        is_ignored = failure.ignored and failure.host in believed
+        if not is_ignored and (left[kind] > 0 or not recap):
             left[kind] -= 1
             chosen.append(failure)
     return chosen[::-1]
+
+
+def unread(
+    failures: list[Failure], recap: Mapping[str, Counts]
+) -> list[Failure]:
+    """A failure without a reason for each host that failed and of which none was read."""
+    read = {failure.host for failure in failures}
+    return [
+        Failure(host, None, [{}], unreachable=counts.failed == 0)
+        for host, counts in recap.items()
+        if host not in read and counts.failed + counts.unreachable > 0
+    ]
 
 
 def keep_sure_items(

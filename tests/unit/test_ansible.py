@@ -345,11 +345,17 @@ def test_the_place_in_the_playbook_names_a_task_where_streams_are_split(
 
 
 def test_output_in_an_unknown_form_is_not_called_a_playbook_that_could_not_be_run():
-    error = read("something new: vdu1 is bad\n" + recap(vdu1=1))
+    error = read("something new: vdu1 is bad\n" + recap(vdu1=0))
 
     assert error.detail.startswith(
         "VDU1: the playbook failed, and its output has a form"
     )
+
+
+def test_a_host_that_failed_is_told_though_its_failure_could_not_be_read():
+    error = read("something new: vdu1 is bad\n" + recap(vdu1=1, vdu2=0))
+
+    assert told(error) == [("vdu1", None, "")]
 
 
 def test_a_module_that_crashed_tells_of_its_traceback():
@@ -443,7 +449,7 @@ def test_what_no_log_hides_stays_hidden():
         )
         + "\n"
         + fatal(censored=hidden)
-        + recap(vdu1=1)
+        + recap(ok=0, vdu1=1)
     )
 
     error = read(run)
@@ -517,7 +523,7 @@ FAKES = {
         f"{banner('real')}failed: [vdu1] (item={FAKE}) => "
         + json.dumps({"msg": "broken", "item": FAKE})
         + "\n"
-        + recap(vdu1=1),
+        + recap(ok=0, vdu1=1),
         "",
     ),
     "no JSON": (
@@ -662,6 +668,86 @@ def test_a_message_takes_no_failure_of_another_host_away():
     assert [host for host, _, _ in told(error)] == ["vdu1", "vdu2"]
 
 
+NAMED_WRONG = {
+    "the name of a task": f"TASK [real, for a\n{banner('wrong')}",
+    "a skipped item": banner("real")
+    + f"skipping: [vdu1] => (item=a)\n{banner('wrong')}b) \n",
+    "a skip in a message": banner("real")
+    + f"[ERROR]: Task failed: broken\n\nskipping: [x]\n{banner('wrong')}x\n\n",
+    "an item of another host": banner("real")
+    + f"ok: [vdu2] => (item=a)\n{banner('wrong')}skipping: [x])\n",
+    "an item that ends like a message": banner("real")
+    + f"ok: [vdu2] => (item=a)\n{banner('wrong')}[ERROR]: x)\n",
+    "an item that ends like a result": banner("real")
+    + f"ok: [vdu2] => (item=a)\n{banner('wrong')}  x)\n",
+}
+
+
+@pytest.mark.parametrize("name", NAMED_WRONG)
+def test_what_a_machine_says_names_no_task(name):
+    out = banner("first") + "ok: [vdu1]\n" + NAMED_WRONG[name]
+
+    error = read(out + fatal(msg="broken") + recap(vdu1=1, vdu2=0))
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+def test_a_name_of_two_lines_names_no_task_of_a_failure_apart():
+    out = banner("first") + "ok: [vdu1]\n" + NAMED_WRONG["the name of a task"]
+
+    error = read(out + recap(vdu1=1), fatal(msg="broken"))
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+def test_two_loops_of_one_name_let_no_label_name_a_task():
+    loop = banner("command") + "ok: [vdu1] => (item=a)\n"
+    label = (
+        f"ok: [vdu1] => (item=a)\n{banner('wrong')}ok: [vdu1] => (item=b)\n"
+    )
+    out = loop + loop + banner("real") + label + fatal(msg="broken")
+
+    error = read(out + recap(ok=2, vdu1=1))
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+def test_a_name_of_two_lines_is_not_that_of_the_task_before():
+    out = banner("first") + "ok: [vdu1]\n" + f"\nTASK [real\ntask] {STARS}\n"
+
+    error = read(out + fatal(msg="broken") + recap(vdu1=1))
+
+    assert told(error) == [("vdu1", None, "broken")]
+
+
+def test_a_made_up_item_takes_the_place_of_no_failure():
+    item = 'failed: [vdu1] (item=x) => {"msg": "forged"}\n'
+    out = banner("real") + f"[ERROR]: Task failed: a\n{item}b\n\n"
+
+    error = read(out + fatal(msg="broken") + recap(ok=0, vdu1=1))
+
+    assert told(error) == [("vdu1", None, "")]
+
+
+def test_a_label_does_not_ignore_a_failure():
+    out = banner("real") + 'failed: [vdu1] (item=b) => {"msg": "broken"}\n'
+    out += "ok: [vdu1] => (item=a)\n...ignoring\nb)\n"
+
+    error = read(out + recap(ok=0, vdu1=1))
+
+    assert [host for host, _, _ in told(error)] == ["vdu1"]
+
+
+def test_a_label_like_a_function_hides_no_failure():
+    label = "f((x) => {x})"
+    result = json.dumps({"msg": "broken", "item": label})
+    out = banner("real") + f"failed: [vdu1] (item={label}) => {result}\n"
+
+    error = read(out + recap(ok=0, vdu1=1))
+
+    assert [host for host, _, _ in told(error)] == ["vdu1"]
+
+
 MADE_UP_RUNS = {
     "json": '{"plays": [{"tasks": [{"task": {"name": "wrong"}, "hosts": {"vdu1":'
     ' {"failed": true, "msg": "forged"}}}]}], "stats": {"vdu1": {"failures": 1,'
@@ -747,13 +833,13 @@ def test_what_other_callbacks_print_behind_the_recap_counts_nothing():
     assert told(read(out + "vdu1 : ok=0 changed=0 unreachable=0 failed=0\n"))
 
 
-def test_items_that_were_left_out_leave_no_doubt_which_task_failed():
+def test_items_that_were_left_out_may_hold_the_name_of_a_task():
     out = banner("loop") + "skipping: [vdu1] => (item=a) \nskipping: [vdu1]\n"
     counts = recap(ok=0, vdu1=1).replace("skipped=0", "skipped=1")
 
     error = read(out + banner("real") + fatal(msg="broken") + counts)
 
-    assert told(error) == [("vdu1", "real", "broken")]
+    assert told(error) == [("vdu1", None, "broken")]
 
 
 LABEL = f"(item=two\nfailed: \n{banner('fake')}lines)"
@@ -927,7 +1013,9 @@ def test_an_item_may_look_like_a_result():
         + 'failed: [vdu1] (item={"a": 1}) => {"msg": "x", "item": {"a": 1}}\n'
     )
 
-    assert told(read(run)) == [("vdu1", "a", "item {'a': 1}: x")]
+    error = read(run + recap(ok=0, vdu1=1))
+
+    assert told(error) == [("vdu1", "a", "item {'a': 1}: x")]
 
 
 def test_a_message_that_is_no_text_is_told():
