@@ -70,9 +70,16 @@ class Breaker:
                 raise SuspendedError
             # The others wait for the result of this one.
             self._closed_until = begin + self._pause
+        begin = time.monotonic()
+        episode = self._episode
+        # Not by a context of its own, which each show would pay for.
         try:
-            with self._judged(what):
-                yield
+            yield
+        except Exception as exc:
+            self._failed(episode, what, exc)
+            raise
+        else:
+            self._judge(begin, episode, what)
         finally:
             if self._pause:
                 self._want_recovery()
@@ -86,23 +93,18 @@ class Breaker:
         # No request tries meanwhile. If this thread stops, they do again.
         end = time.monotonic() + _BOUNDS * self._limit + _FIRST_PAUSE
         self._closed_until = max(self._closed_until, end)
-        try:
-            with self._judged(self._what):
-                ask()
-        except Exception:  # which the judgement has told
-            return False
-        return not self._pause
-
-    @contextmanager
-    def _judged(self, what: str) -> Iterator[None]:
-        """Learn from how a call ends."""
         begin = time.monotonic()
         episode = self._episode
         try:
-            yield
+            ask()
         except Exception as exc:
-            self._failed(episode, what, exc)
-            raise
+            self._failed(episode, self._what, exc)
+            return False
+        self._judge(begin, episode, self._what)
+        return not self._pause
+
+    def _judge(self, begin: float, episode: int, what: str) -> None:
+        """Learn from a call that returned, by how long it took."""
         if time.monotonic() - begin > self._limit:
             self._failed(
                 episode,

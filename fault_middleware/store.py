@@ -246,6 +246,8 @@ class Store:
 
         :param end: when the last look-up may begin, by time.monotonic(); TimeoutError after that
         """
+        if not newest:
+            return []  # as of most instances
         shown = {row.instance_id: row for row in newest}
         poor = []
         for row in newest:
