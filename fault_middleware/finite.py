@@ -21,10 +21,6 @@ class Finite(types.Float):
         return number
 
 
-def option(
-    name: str, *, min: float, max: float, **arguments: Any
-) -> cfg.FloatOpt:
+def option(name: str, *, min: float, max: float, **arguments: Any) -> cfg.Opt:
     """An option that is a finite number; its arguments are those of ``FloatOpt``."""
-    made = cfg.FloatOpt(name, min=min, max=max, **arguments)
-    made.type = Finite(min, max)
-    return made
+    return cfg.Opt(name, type=Finite(min, max), **arguments)

@@ -2,8 +2,10 @@
 """What a run of Ansible printed, judged by the recap that Ansible itself prints last.
 
 The label of an item, the name of a task, a difference or a message is printed as it is, and may
-look like lines of Ansible's own. For each host the recap says how many tasks there were. Where
-more are printed, a text made some up, and nothing that it could have made up is told.
+look like lines of Ansible's own. So behind such a text no task is named. An item whose label is
+of one line cannot be told from one that goes on: for each host the recap says how many tasks
+there were, and where the output shows another number, no task is named either. Where it shows
+more failures than the recap, a text made some up, and no reason is told.
 """
 
 import dataclasses
@@ -13,7 +15,7 @@ from collections.abc import Mapping
 from fault_middleware.drivers.ansible_recap import Counts
 from fault_middleware.drivers.failures import Failure
 
-# Between two lines of Ansible's own: what is indented, or ends a result, or says no more.
+# What may stand between two lines of Ansible's own without being a text of somebody else's.
 _HARMLESS = re.compile(
     r"(?:[ \t}].*|\]|\.\.\.ignoring|NO MORE HOSTS LEFT \*+|skipping: no hosts matched"
     r"|PLAYBOOK: .*|DRY RUN \*+|Using .* as config file|ASYNC (?:POLL|OK|FAILED) on .*"
