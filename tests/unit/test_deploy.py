@@ -15,6 +15,7 @@ import fault_middleware
 from fault_middleware import engines, fault, package_data
 from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware, filter_factory
+from fault_middleware.finite import Finite
 from fault_middleware.options import ConfigurationError, list_opts
 from tests.fixtures import (
     INSTANCE,
@@ -107,7 +108,7 @@ def test_options_of_paste_win_over_those_of_the_file(configure):
     [
         option
         for option in list_opts()[0][1]
-        if isinstance(option, cfg.FloatOpt)
+        if isinstance(option.type, Finite)
     ],
     ids=lambda option: option.dest,
 )
