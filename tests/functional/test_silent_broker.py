@@ -9,13 +9,18 @@ import time
 import uuid
 from pathlib import Path
 
+import oslo_messaging
 import pytest
+from oslo_config import cfg
 
 from fault_middleware.deploy import deploy
 from tests.fixtures import (
+    INSTANCE,
     close,
     make_store,
     parse,
+    relayed,
+    rows,
     start,
     wait_until,
     write_configuration,
@@ -109,3 +114,53 @@ def test_a_broker_with_nothing_to_send_is_well(deployment):
     while time.monotonic() < end:
         assert failure(deployment) == ""
         time.sleep(0.5)
+
+
+@pytest.fixture
+def nodes(broker):
+    """Three addresses of the broker, as those of a cluster's nodes."""
+    with contextlib.ExitStack() as stack:
+        relays = []
+        for _ in range(3):
+            relays.append(stack.enter_context(relayed(broker.url)))
+        yield relays
+
+
+def test_a_node_that_stands_still_is_left_for_another(
+    broker, nodes, sqlite_url, tmp_path
+):
+    store = make_store(sqlite_url)
+    hosts = ",".join(f"guest:guest@127.0.0.1:{node.port}" for node in nodes)
+    topic = uuid.uuid4().hex
+    file = write_configuration(
+        tmp_path / "x.conf",
+        sqlite_url,
+        HEARTBEAT.format(4),
+        transport_url=f"rabbit://{hosts}/",
+        topics=topic,
+    )
+    deployment = deploy(parse(file))
+    deployment.consumer.ensure()
+    wait_until(lambda: deployment.consumer.listening)
+    (its_node,) = [node for node in nodes if node.trips]
+
+    its_node.mute()
+    notify(broker, topic)
+
+    wait_until(lambda: rows(store), 120)
+    wait_until(lambda: not failure(deployment), 60)
+    deployment.consumer.close()
+    close(store)
+
+
+def notify(broker, topic):
+    """Publish at the broker itself, and not at one of its nodes' addresses."""
+    transport = oslo_messaging.get_notification_transport(
+        cfg.ConfigOpts(), url=broker.url
+    )
+    notifier = oslo_messaging.Notifier(
+        transport, "x", driver="messagingv2", topics=[topic]
+    )
+    failed = {"instance_id": INSTANCE, "message": "boom"}
+    notifier.info({}, "dbaas.instance_create.error", failed)
+    transport.cleanup()

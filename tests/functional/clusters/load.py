@@ -2,6 +2,7 @@
 """What goes on while servers fail: services notify, consumers store, users look."""
 
 import contextlib
+import faulthandler
 import logging
 import sys
 import threading
@@ -241,7 +242,16 @@ class World:
     def goes_on(self, seconds: float = 60) -> None:
         """Wait until more is stored than when this was asked."""
         before = self.stored()
-        wait_until(lambda: self.stored() > before + 5, seconds)
+        confirmed = len(self.publishers.confirmed)
+        try:
+            wait_until(lambda: self.stored() > before + 5, seconds)
+        except AssertionError:
+            confirmed = len(self.publishers.confirmed) - confirmed
+            print(f"{confirmed} more were confirmed; where the threads are:")
+            faulthandler.dump_traceback(sys.__stderr__)
+            for log in self.logs:
+                print(log.read_text()[-3000:])
+            raise
 
     def failing(self, part: str) -> list[float]:
         """What each consumer tells Prometheus of a part."""
