@@ -172,6 +172,26 @@ def raw_look_up(url: str) -> Callable[[str], Any]:
     return look_up
 
 
+def pooled_look_up(url: str) -> Callable[[str], Any]:
+    """A look-up as SQLAlchemy's manual has it: its Core, on a connection of its pool."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    faults = models.instance_faults
+    statement = (
+        sa.select(faults.c.created, faults.c.message, faults.c.details)
+        .where(faults.c.instance_id == sa.bindparam("instance_id"))
+        .where(faults.c.service == "trove")
+        .order_by(faults.c.created.desc(), faults.c.id.desc())
+        .limit(1)
+    )
+
+    def look_up(instance_id: str) -> Any:
+        with engine.connect() as connection:
+            found = connection.execute(statement, {"instance_id": instance_id})
+            return found.first()
+
+    return look_up
+
+
 def _enforcer(conf: Any) -> policy.Enforcer:
     enforcer = policy.Enforcer(
         conf, policy_file=conf["fault_middleware"]["policy_file"]
