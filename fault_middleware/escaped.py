@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts that are escaped for HTML, JavaScript or a URL, masked as what they say.
+"""Texts that are escaped for JSON, HTML, JavaScript or a URL, masked as what they say.
 
-In ``IDENTIFIED BY &#39;X&#39;`` and ``%22password%22%3A%22X%22``, the quotes and signs by which a
-secret is known are escaped. Here they are read as what they stand for, masked, and escaped again
-as they were. Escapes of escapes (``&amp;#39;``, ``%2522``) are read as well.
+In ``IDENTIFIED BY &#39;X&#39;`` and ``%22password%22%3A%22X%22``, and where a string of JSON holds
+a command with quotes, the quotes and signs by which a secret is known are escaped. Here they are
+read as what they stand for, masked, and escaped again as they were. Escapes of escapes
+(``&amp;#39;``, ``%2522``, several backslashes) are read as well.
 """
 
 import dataclasses
 import html
+import json
 import re
 from collections.abc import Callable, Mapping
 
@@ -37,6 +39,8 @@ def mask_within(text: str, mask: Callable[[str], str]) -> str:
 
     :param mask: replaces the secrets of a text that is not escaped
     """
+    if '\\"' in text:
+        text = _mask_strings(text, mask)
     if "&" in text:
         text = _mask_code(_HTML, text, mask)
     if "\\u00" in text:
@@ -45,6 +49,32 @@ def mask_within(text: str, mask: Callable[[str], str]) -> str:
         text = _mask_code(_URL, text, mask)
         text = _mask_code(_FORM, text, mask)
     return text
+
+
+def _mask_strings(text: str, mask: Callable[[str], str]) -> str:
+    """Mask what the strings of a JSON text hold, which may be JSON again."""
+
+    def mask_string(string: re.Match[str]) -> str:
+        return _mask_string(string[0], mask)
+
+    return _JSON.piece.sub(mask_string, text)
+
+
+def _mask_string(string: str, mask: Callable[[str], str]) -> str:
+    """Mask a string of JSON, without the quotes around it.
+
+    It is masked as what it says, which has half of its backslashes: so this ends.
+    """
+    if _JSON.sign.search(string) is None:
+        return string
+    try:
+        plain = json.loads(f'"{string}"')
+    except ValueError:
+        return _mask_piece(_JSON, string, mask)
+    masked = mask(mask_within(plain, mask))
+    if masked == plain:
+        return string
+    return json.dumps(masked, ensure_ascii=string.isascii())[1:-1]
 
 
 def _mask_code(code: _Code, text: str, mask: Callable[[str], str]) -> str:
@@ -96,6 +126,10 @@ def _characters(code: _Code, piece: str) -> list[str]:
     return characters
 
 
+def _read_quote(escape: str) -> str:
+    return escape[-1]
+
+
 def _read_entity(escape: str) -> str:
     return html.unescape("&" + _AMPS.sub("", escape[1:]))
 
@@ -120,11 +154,23 @@ _ANY_SIGN = "|".join(_SIGNS)
 # A backslash before a quote belongs to that quote.
 _STRING = re.compile(r"""(?:[^"'<>\\]++|\\++(?!["']))++""")
 
+_JSON = _Code(
+    sign=re.compile(r'\\"'),
+    # What stands between two quotes that are not escaped.
+    piece=re.compile(r'(?:[^"\\]++|\\.)++', re.DOTALL),
+    escape=re.compile(r'\\++["\']'),
+    read=_read_quote,
+)
 _HTML = _Code(
-    sign=re.compile(_ENTITY.format("quot|apos", "3[49]", "2[27]")),
+    sign=re.compile(
+        _ENTITY.format("quot|apos|equals|colon", "3[49]|58|61", "2[27]|3[ad]")
+        + "|=&(?:amp;)*gt;|&(?:amp;)+lt;"
+    ),
     piece=_STRING,
     escape=re.compile(
-        _ENTITY.format("quot|apos|lt|gt", "3[49]|6[02]", "2[27]|3[ce]")
+        _ENTITY.format(
+            "quot|apos|lt|gt|equals|colon", "3[49]|58|6[0-2]", "2[27]|3[acde]"
+        )
     ),
     read=_read_entity,
 )

@@ -38,6 +38,8 @@ _AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,16384}@")
 # Hosts that stand before the next name and password.
 _OTHER_HOSTS = re.compile(r"[^,:]*(?::\d{1,5})?,(?:[^,:]*(?::\d{1,5})?,)*+")
 _PORT = re.compile(r"\d{1,5},")
+# What may end a string, a list or an object around a mask, and is no secret beside it.
+_ENDS = "\\\"'])}"
 # In a list of arguments, what stands for characters that could end an argument.
 _INSIDE = {ord('"'): "\ue000", ord("'"): "\ue001", ord("\\"): "\ue002"}
 _OUTSIDE = {ord(new): chr(old) for old, new in _INSIDE.items()}
@@ -127,7 +129,7 @@ class Masker:
             # What is looked at ahead of a match may begin within the one before.
             start = max(start, end)
             secret = text[start:stop]
-            if secret in ("", MASK):
+            if _is_masked(secret):
                 continue
             if rule.entropy and entropy(secret) < rule.entropy:
                 continue
@@ -235,6 +237,11 @@ def entropy(text: str) -> float:
         share = count / len(text)
         bits -= share * math.log2(share)
     return bits
+
+
+def _is_masked(secret: str) -> bool:
+    """Whether there is nothing but a mask; what is behind an escaped quote is another string's."""
+    return secret.strip(_ENDS) in ("", MASK) or secret.startswith(f"{MASK}\\")
 
 
 def _has_needed(rule: Rule, lower: str, searched: dict[str, bool]) -> bool:

@@ -418,7 +418,7 @@ MORE_SECRETS = [
     "['fence_ipmilan', '-a', 'h', '-l', 'u', '-pa1;S3cr3t']",
     "ipmipower -h h -u u -p S3cr3t --stat",
     "xe -s h -u root -pw S3cr3t vm-list",
-    # What is escaped for HTML, JavaScript or a URL.
+    # What is escaped for HTML, JavaScript or a URL, or only its signs.
     "IDENTIFIED BY &#39;a S3cr3t&#39;",
     "CREATE USER &#x27;u&#x27;@&#x27;%&#x27; IDENTIFIED BY &#x27;a&amp;S3cr3t&#x27;",
     "IDENTIFIED BY &quot;S3cr3t&quot;",
@@ -440,6 +440,13 @@ MORE_SECRETS = [
     "%2522password%2522%253A%2522S3cr3t%2522",
     "IDENTIFIED+BY+%27S3cr3t%27",
     "user%5Bpassword%5D=S3cr3t",
+    "password =&gt; S3cr3t",
+    "password&#61;S3cr3t",
+    "password&colon; S3cr3t",
+    "password&#x3a; S3cr3t",
+    "&amp;lt;password&amp;gt;S3cr3t&amp;lt;/password&amp;gt;",
+    "http%3A//bob%3AS3cr3t%40host/x",
+    "next=http%253A%252F%252Fbob%253AS3cr3t%2540host%252Fx",
 ]  # fmt: skip
 
 
@@ -505,6 +512,34 @@ def test_nothing_that_oslo_masks_is_passed_over():
 )
 def test_what_is_escaped_stays_escaped_around_a_secret(text, masked):
     assert masking.mask(text) == masked
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'mysql -u root -p"a S3cr3t" db',
+        'sshpass -p "S3cr3t" ssh host',
+        'curl -u "bob:S3cr3t" http://host/',
+        "mysql -u root -p'S3cr3t' db",
+        '--password="S3cr3t" --user="bob"',
+        'with password "S3cr3t"',
+        'CREATE USER "bob" IDENTIFIED BY "S3cr3t"',
+        'export DB_PASSWORD="S3cr3t"; make "all"',
+        '["mysql", "-pS3cr3t", "db"]',
+    ],
+)
+def test_json_within_json_has_no_secret_and_stays_json(text, depth):
+    for _ in range(depth):
+        text = json.dumps({"cmd": text, "rc": 1})
+
+    masked = masking.mask(text)
+
+    assert "S3cr3t" not in masked
+    for _ in range(depth):
+        level = json.loads(masked)
+        assert level["rc"] == 1
+        masked = level["cmd"]
 
 
 NAMES = st.sampled_from(["password", "a", "X-Auth-Token"])
