@@ -44,6 +44,22 @@ class Minimal:
         return self._application(environ, start_response)
 
 
+class LookUp:
+    """A filter that looks up what every show is about, and does nothing with it."""
+
+    def __init__(self, application: Any, conf: Any) -> None:
+        self._application = application
+        self._look_up = pooled_look_up(
+            conf["fault_middleware_database"]["connection"]
+        )
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        match = ROUTE.match(environ["PATH_INFO"])
+        if match is not None:
+            self._look_up(match[1])
+        return self._application(environ, start_response)
+
+
 class Reference:
     """The least that does the work: DB-API, the standard library's JSON, one question of policy.
 
@@ -143,6 +159,8 @@ def build(name: str, file: Path) -> Any:
         return application
     if name == "minimal":
         return Minimal(application)
+    if name == "look-up":
+        return LookUp(application, conf)
     if name == "reference":
         return Reference(application, conf)
     if name == "usual":
@@ -174,7 +192,10 @@ def raw_look_up(url: str) -> Callable[[str], Any]:
 
 def pooled_look_up(url: str) -> Callable[[str], Any]:
     """A look-up as SQLAlchemy's manual has it: its Core, on a connection of its pool."""
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    options = {}
+    if not url.startswith("sqlite"):
+        options = {"pool_size": 5, "max_overflow": 50}  # as ours
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", **options)
     faults = models.instance_faults
     statement = (
         sa.select(faults.c.created, faults.c.message, faults.c.details)
