@@ -5,17 +5,20 @@
     started in another way is read by :mod:`fault_middleware.drivers.ansible_output`.
 """
 
-import configparser
 import os
 import re
-import signal
 import tempfile
-from collections.abc import Mapping
-from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from typing import IO, Self
 
-from fault_middleware.drivers import ansible_output, events
+from fault_middleware.drivers import (
+    ansible_configuration,
+    ansible_output,
+    ansible_process,
+    events,
+)
+from fault_middleware.drivers.ansible_output import TASKS_FAILED
+from fault_middleware.drivers.ansible_process import Ended
 from fault_middleware.drivers.failures import (
     MESSAGE_BYTES,
     STDOUT_BYTES,
@@ -24,6 +27,7 @@ from fault_middleware.drivers.failures import (
     tell,
 )
 from fault_middleware.drivers.problem import ManagementDriverException
+from fault_middleware.masking import MASK
 from fault_middleware.text import as_text, clean_all, last_line
 
 __all__ = [
@@ -40,8 +44,8 @@ FAILURES = 20
 _ERROR = re.compile(
     r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
 )
-# Codes that ansible-playbook returns where tasks failed or found hosts unreachable.
-_TASKS_FAILED = (2, 4)
+# The name of an option is not a secret.
+_OPTION = re.compile(r"--?[a-z][a-z-]*")
 _UNREAD = "failed, and its output has a form that is not read"
 # What makes the output complete, whatever ansible.cfg says: it is read where Ansible could not
 # load the plugin.
@@ -52,13 +56,6 @@ _OUTPUT = {
     "ANSIBLE_DISPLAY_FAILED_STDERR": "false",
     "ANSIBLE_NOCOWS": "true",
 }
-# Where Ansible looks for its configuration, and for callbacks if that names no folders.
-_CONFIGURATIONS = (
-    "./ansible.cfg",
-    "~/.ansible.cfg",
-    "/etc/ansible/ansible.cfg",
-)
-_CALLBACKS = "~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback"
 
 
 class AnsiblePlaybookError(ManagementDriverException):
@@ -140,76 +137,37 @@ def run_playbook(
     :param timeout: seconds, after which the run and its children are killed
     :raises AnsiblePlaybookError: when it fails, does not end in time or cannot be started
     """
-    with tempfile.TemporaryDirectory(prefix="fault-middleware-") as folder:
-        path = Path(folder) / "failures"
-        environ = dict(os.environ if env is None else env)
-        environ.update(_OUTPUT)
-        environ["ANSIBLE_CALLBACK_PLUGINS"] = (
-            f"{events.FOLDER}:{_callbacks(environ)}"
-        )
-        environ[events.VARIABLE] = str(path)
-        command = ["ansible-playbook", *arguments, playbook]
-        stdout, stderr, returncode, fate = _run(command, environ, timeout)
-        if returncode == 0 and not fate:
+    environ = dict(os.environ if env is None else env)
+    folders = f"{events.FOLDER}:{ansible_configuration.callbacks(environ)}"
+    environ.update(_OUTPUT, ANSIBLE_CALLBACK_PLUGINS=folders)
+    command = ["ansible-playbook", *arguments, playbook]
+    with tempfile.NamedTemporaryFile(prefix="fault-middleware-") as file:
+        environ[events.VARIABLE] = file.name
+        ended = ansible_process.run(command, environ, timeout)
+        if ended.returncode == 0 and not ended.fate:
             return
-        run = events.read(path)
-        if not run:
-            run = ansible_output.read(stdout, stderr, returncode)
-    raise AnsiblePlaybookError._of(run, stderr, returncode, vdu, fate)
+        run = _what_failed(file, ended)
+    stderr = without_arguments(ended.stderr, arguments)
+    raise AnsiblePlaybookError._of(
+        run, stderr, ended.returncode, vdu, ended.fate
+    )
 
 
-def _run(
-    command: list[str], environ: Mapping[str, str], timeout: float | None
-) -> tuple[str, str, int | None, str]:
-    """Both streams of a command, its return code, and how it ended if not by itself."""
-    pipes: Any = {
-        "stdin": DEVNULL,
-        "stdout": PIPE,
-        "stderr": PIPE,
-        "start_new_session": True,
-    }
-    try:
-        with Popen(command, env=environ, **pipes) as running:  # noqa: S603 no shell
-            fate = ""
-            try:
-                out, err = running.communicate(timeout=timeout)
-            except TimeoutExpired as exc:
-                os.killpg(running.pid, signal.SIGKILL)
-                out, err = exc.stdout, exc.stderr
-                fate = f"did not end within {timeout} s"
-        return as_text(out), as_text(err), running.returncode, fate
-    except OSError as exc:
-        return "", "", None, f"could not be started: {exc.strerror}"
-
-
-def _callbacks(environ: Mapping[str, str]) -> str:
-    """The folders in which Ansible would look for callbacks, which ours is to be added to."""
-    if "ANSIBLE_CALLBACK_PLUGINS" in environ:
-        return environ["ANSIBLE_CALLBACK_PLUGINS"]
-    named = environ.get("ANSIBLE_CONFIG")
-    for name in [named, *_CONFIGURATIONS] if named else _CONFIGURATIONS:
-        path = Path(name).expanduser()
-        if path.is_file():
-            return _configured_callbacks(path) or _CALLBACKS
-    return _CALLBACKS
-
-
-def _configured_callbacks(path: Path) -> str:
-    """What a configuration of Ansible says of callbacks, as absolute paths; "" for nothing."""
-    configuration = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        configuration.read(path, "utf-8")
-        folders = configuration.get(
-            "defaults", "callback_plugins", fallback=""
+def _what_failed(file: IO[bytes], ended: Ended) -> Run:
+    """What the plugin has written, or what Ansible has printed where that is not all."""
+    run = events.read(file)
+    if run is None:
+        return ansible_output.read(
+            ended.stdout, ended.stderr, ended.returncode
         )
-    except (configparser.Error, UnicodeDecodeError, OSError):
-        return ""
-    absolute = [
-        str(path.parent / Path(os.path.expandvars(folder)).expanduser())
-        for folder in folders.split(":")
-        if folder
-    ]
-    return ":".join(absolute)
+    ended_by_itself = not ended.fate and ended.returncode in TASKS_FAILED
+    if ended_by_itself and not run.has_ended:
+        printed = ansible_output.read(
+            ended.stdout, ended.stderr, ended.returncode
+        )
+        if printed.failures:
+            return printed
+    return run
 
 
 def _tell_first(run: Run) -> list[Told]:
@@ -241,7 +199,7 @@ def _end(run: Run, returncode: int | None, has_error: bool) -> str:
 
     :param has_error: whether Ansible itself wrote an error
     """
-    if returncode in _TASKS_FAILED and not has_error:
+    if returncode in TASKS_FAILED and not has_error:
         return _UNREAD
     if run.last_task:
         return "stopped"
@@ -250,3 +208,17 @@ def _end(run: Run, returncode: int | None, has_error: bool) -> str:
     if has_error and returncode == 4:
         return "could not be parsed"
     return "could not be run"
+
+
+def without_arguments(text: str, arguments: Iterable[str]) -> str:
+    """What Ansible says, without what it quotes of its arguments, such as a password."""
+    pieces: set[str] = set()
+    for argument in arguments:
+        for piece in argument.split():
+            value = piece.partition("=")[2]
+            pieces.update((piece, piece.lstrip("@"), value))
+    for piece in sorted(pieces, key=len, reverse=True):
+        if piece and not _OPTION.fullmatch(piece):
+            quoted = rf"(?<!\w){re.escape(piece)}(?!\w)"
+            text = re.sub(quoted, MASK, text)
+    return text

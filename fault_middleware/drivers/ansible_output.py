@@ -26,14 +26,19 @@ from fault_middleware.drivers.ansible_recap import Counts
 from fault_middleware.drivers.failures import Failure, Run
 
 # What each callback begins with. The short lines are those of ``minimal`` and ``oneline``, which
-# print what a task wrote as it is, and never any of the others. Core 2.19 has the message first.
+# print what a task wrote as it is, and never any of the others.
 _BEGINNING = re.compile(
     r"^(?:(?:PLAY|TASK|RUNNING HANDLER|CLEANUP TASK) .*\*{3}$"
     r"|(?:fatal|failed|ok|changed|skipping): \[|Executing playbook "
-    r"|(?P<short>\S+ \| (?:SUCCESS|CHANGED|FAILED|UNREACHABLE|SKIPPED)\b|\[ERROR\]: Task failed))",
+    r"|(?P<short>\S+ \| (?:SUCCESS|CHANGED|FAILED|UNREACHABLE|SKIPPED)\b)"
+    r"|(?P<error>\[ERROR\]: Task failed))",
     re.MULTILINE,
 )
+# Core 2.19 has the message of a failure first, whichever the callback is.
+_SHORT_LINE = re.compile(r"^\S+ \| (?:FAILED|UNREACHABLE)\b", re.MULTILINE)
 _UNIXY = "Executing playbook "
+#: Codes that ansible-playbook returns where tasks failed or found hosts unreachable.
+TASKS_FAILED = (2, 4)
 # An item of a loop whose name goes on in the next line, where it may look like a task.
 _OPEN_ITEM = re.compile(
     r"^(?:(?:ok|changed|skipping): \[[^]\n]*+\] =>|failed: \[[^]\n]*+\]"
@@ -75,6 +80,8 @@ def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
 
     :param returncode: of the process; None where it is not known
     """
+    if not stdout.strip():
+        stdout, stderr = stderr, ""  # a driver wrote all to one of them
     out = plain(stdout)
     if _is_short(out):
         short = [pair for pair in ansible_lines.read(out) if pair[0]["short"]]
@@ -87,10 +94,13 @@ def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
         return Run(ansible_recap.that_count(failures, counts), has_ended=True)
     if begin and begin[0].startswith(_UNIXY):
         return _read_unixy(out)
-    recap = None
-    if not _was_stopped(returncode):
-        recap = _read_recap(out)
-    return _read_default(out, plain(stderr), recap)
+    err = plain(stderr)
+    if _was_stopped(returncode):
+        return _read_default(out, err, None)
+    out, err = _apart(out, err)
+    recap = ansible_recap.read(out)
+    is_cut = recap is None and returncode in TASKS_FAILED
+    return _read_default(out, err, recap, is_cut=is_cut)
 
 
 def _was_stopped(returncode: int | None) -> bool:
@@ -109,18 +119,28 @@ def _read_unixy(out: str) -> Run:
     return Run(ansible_recap.that_count(failures, recap), has_ended=True)
 
 
-def _read_recap(out: str) -> Mapping[str, Counts] | None:
-    """The recap of the default callback; None where it does not come last, as of another text."""
-    recap = ansible_recap.read(out)
-    if ansible_lines.has_any(out, ansible_recap.end(out)):
-        return None
-    return recap
+def _apart(out: str, err: str) -> tuple[str, str]:
+    """Both streams, where a driver wrote them one behind the other.
+
+    The recap comes last: failures behind it are of the other stream.
+    """
+    end = ansible_recap.end(out)
+    if not ansible_lines.has_any(out, end):
+        return out, err
+    return out[:end], f"{err}\n{out[end:]}"
 
 
 def _read_default(
-    out: str, err: str, recap: Mapping[str, Counts] | None
+    out: str,
+    err: str,
+    recap: Mapping[str, Counts] | None,
+    *,
+    is_cut: bool = False,
 ) -> Run:
-    """What the default callback tells, as far as the recap does not speak against it."""
+    """What the default callback tells, as far as the recap does not speak against it.
+
+    :param is_cut: there should be a recap: tasks may be missing that failed on the other stream
+    """
     stream = _read_stream(out)
     apart = _read_stream(err)
     # A failure in a text may hide that failures are on the other stream.
@@ -132,7 +152,8 @@ def _read_default(
         _keep_sure_names(stream, verdict)
     else:
         failures = apart.failures
-        _name_apart(failures, stream, verdict, out, err)
+        if not is_cut:
+            _name_apart(failures, stream, verdict, out, err)
         ansible_recap.keep_sure_items(failures, recap or {})
     counting = ansible_recap.that_count(failures, recap or {})
     known = [verdict.told(failure) for failure in counting]
@@ -175,7 +196,11 @@ def _name_apart(
 def _is_short(text: str) -> bool:
     """Whether this is the output of ``minimal`` or ``oneline``."""
     begin = _BEGINNING.search(text)
-    return begin is not None and begin["short"] is not None
+    if begin is None:
+        return False
+    if begin["error"]:
+        return _SHORT_LINE.search(text) is not None
+    return begin["short"] is not None
 
 
 def plain(text: str) -> str:

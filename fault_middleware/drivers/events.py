@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from fault_middleware.drivers.failures import Failure, Run
 
@@ -14,22 +14,25 @@ FOLDER = Path(__file__).parent / "callback"
 VARIABLE = "FAULT_MIDDLEWARE_FAILURES"
 
 
-def read(path: Path) -> Run | None:
+def read(file: IO[bytes]) -> Run | None:
     """The run that the plugin wrote to a file; None where it wrote nothing.
 
     A task of the playbook could write there too: what is not the plugin's is not read at all.
+
+    :param file: open since before the run, so that nothing else can take its place
     """
+    file.seek(0)
     try:
-        return _read(path)
+        return _read(file.read().decode("utf-8", "replace"))
     except (AttributeError, KeyError, TypeError):
         return None
 
 
-def _read(path: Path) -> Run | None:
+def _read(text: str) -> Run | None:
     failures: list[tuple[Failure, bool]] = []
     last_task = None
     counts: Mapping[str, Any] | None = None
-    for event in _lines(path):
+    for event in _lines(text):
         if event["event"] == "task":
             last_task = _typed(event["name"], str)
         elif event["event"] == "failure":
@@ -44,13 +47,9 @@ def _read(path: Path) -> Run | None:
     )
 
 
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+def _lines(text: str) -> Iterator[Mapping[str, Any]]:
     """The events; a run that was killed may have left half a line."""
-    try:
-        lines = path.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
+    for line in text.splitlines():
         try:
             yield json.loads(line)
         except (ValueError, RecursionError):
@@ -99,22 +98,52 @@ def _that_count(
     """Those that were neither ignored nor rescued, as many for each host as Ansible counts.
 
     A block without a rescue may stand in one that has one, and a failure in its "always" goes
-    there; so where Ansible counts fewer, the last ones are taken.
+    there; so where Ansible counts fewer, the last ones are taken. Where it counts more, what
+    seemed to rescue did not, and the last of those are taken too.
     """
-    candidates = [
-        failure
-        for failure, rescued in failures
-        if not failure.ignored and not rescued
-    ]
+    candidates = [pair for pair in failures if not pair[0].ignored]
     if counts is None:
-        return candidates
+        return [failure for failure, rescued in candidates if not rescued]
     left: Counter[tuple[str, bool]] = Counter()
     for host, count in counts.items():
         left[host, False] = count["failures"]
         left[host, True] = count["unreachable"]
-    chosen = []
-    for failure in reversed(candidates):
-        if left[failure.host, failure.unreachable] > 0:
-            left[failure.host, failure.unreachable] -= 1
-            chosen.append(failure)
-    return chosen[::-1]
+    chosen = _last(candidates, left, is_rescued=False)
+    chosen |= _last(candidates, left, is_rescued=True)
+    found = [candidates[number][0] for number in sorted(chosen)]
+    return found + _unwritten(found, left)
+
+
+def _last(
+    candidates: list[tuple[Failure, bool]],
+    left: Counter[tuple[str, bool]],
+    *,
+    is_rescued: bool,
+) -> set[int]:
+    """The places of the last failures of each host, of one of two kinds.
+
+    :param left: how many are still to be found, by host and whether it was unreachable
+    """
+    chosen = set()
+    for number in reversed(range(len(candidates))):
+        failure, rescued = candidates[number]
+        kind = failure.host, failure.unreachable
+        if rescued == is_rescued and left[kind] > 0:
+            left[kind] -= 1
+            chosen.add(number)
+    return chosen
+
+
+def _unwritten(
+    found: list[Failure], left: Mapping[tuple[str, bool], int]
+) -> list[Failure]:
+    """A failure without a reason for each host that failed and of which none was written."""
+    told = {failure.host for failure in found}
+    unwritten = []
+    for (host, unreachable), number in left.items():
+        if number > 0 and host not in told:
+            told.add(host)
+            unwritten.append(
+                Failure(host, None, [{}], unreachable=unreachable)
+            )
+    return unwritten

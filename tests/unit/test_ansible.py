@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import textwrap
 import time
 
@@ -1546,6 +1547,132 @@ def test_a_real_run_tells_the_failures_that_count(playbook, name):
     )
 
 
+def failure_of(*arguments, **options):
+    """The error of a real run that fails."""
+    with pytest.raises(AnsiblePlaybookError) as caught:
+        run_playbook(*arguments, vdu="VDU1", **options)
+    return caught.value
+
+
+CURE = [shell("cure", "true", tags="cure")]
+AWAY = {
+    "ansible_connection": LOCAL_ON_VDU1.replace("==", "!="),
+    "ansible_host": "127.0.0.1",
+    "ansible_port": 1,
+}
+
+
+def test_a_rescue_does_not_help_a_host_that_is_unreachable(playbook):
+    reach = {**shell("reach", "true"), "vars": AWAY}
+
+    error = failure_of(*playbook({"block": [reach], "rescue": CURE}))
+
+    assert [(host, task) for host, task, _ in told(error)] == [
+        ("vdu1", "reach")
+    ]
+
+
+def test_a_rescue_that_tags_leave_out_rescues_nothing(playbook):
+    block = {"block": [shell("install", FAIL_ON_VDU1)], "rescue": CURE}
+
+    error = failure_of(*playbook(block), "--skip-tags", "cure")
+
+    assert error.failed_task == "install"
+
+
+@pytest.mark.parametrize("kind", ["import_tasks", "include_tasks"])
+def test_what_a_block_brings_in_is_rescued_like_its_own(
+    playbook, tmp_path, kind
+):
+    brought = tmp_path / "brought.yml"
+    brought.write_text(json.dumps([shell("brought in", FAIL_ON_VDU1)]))
+    cured = {
+        "block": [{f"ansible.builtin.{kind}": str(brought)}],
+        "rescue": CURE,
+    }
+    block = {"block": [shell("install", FAIL_ON_VDU1)], "always": [cured]}
+
+    assert failure_of(*playbook(block)).failed_task == "install"
+
+
+def test_a_run_within_a_run_is_not_told_as_its_own(playbook, tmp_path):
+    book, *inventory = playbook(shell("inner", FAIL_ON_VDU1))
+    inner = tmp_path / "inner.yml"
+    shutil.copy(book, inner)
+    command = " ".join(["ansible-playbook", str(inner), *inventory])
+    outer = {
+        "block": [shell("install", FAIL_ON_VDU1)],
+        "always": [shell("run", command, ignore_errors=True, when=ON_VDU1)],
+    }
+
+    assert failure_of(*playbook(outer)).failed_task == "install"
+
+
+def test_what_json_cannot_write_takes_no_failure_away(playbook):
+    loop = "{{ [{(1, 2): 3}] }}"
+    task = shell("install", "exit 4", loop=loop, when=ON_VDU1)
+
+    assert failure_of(*playbook(task)).failed_task == "install"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-e", "licence=Zq8'swordfish"],
+        ["-e", "a=Zq8'swordfish b=1"],
+        ["--extra-vars=a=Zq8'swordfish"],
+        ["-e", "[swordfish]"],
+        ["--limit", "@/swordfish"],
+        ["-e", "@/swordfish"],
+        ["--vault-password-file", "/swordfish"],
+    ],
+)
+def test_what_ansible_says_of_its_arguments_is_told_without_them(
+    playbook, arguments
+):
+    error = failure_of(*playbook(shell("fine", "true")), *arguments)
+
+    assert "swordfish" not in str(error)
+    assert "the playbook " in error.detail
+
+
+def test_a_run_that_takes_too_long_leaves_no_process_behind(
+    playbook, tmp_path
+):
+    survived = tmp_path / "survived"
+    task = shell("wait", f"touch {tmp_path}/begun; sleep 12; touch {survived}")
+
+    failure_of(*playbook(task), timeout=8)
+
+    assert (tmp_path / "begun").exists()
+    time.sleep(8)
+    assert not survived.exists()
+
+
+def test_a_process_that_a_run_leaves_behind_is_not_waited_for(playbook):
+    left = "{{ lookup('pipe', 'sleep 60 > /dev/null & echo fine') }}"
+    arguments = playbook(shell("leave", f"echo {left}"))
+
+    run_playbook(*arguments, vdu="VDU1", timeout=45)
+
+
+@pytest.mark.parametrize("text", ["nonsense", '{"event": "end"}', "[]"])
+def test_what_is_written_into_the_plugins_file_takes_no_failure_away(
+    playbook, tmp_path, text
+):
+    task = shell(
+        "forge",
+        f"for file in {tempfile.gettempdir()}/fault-middleware-*; do"
+        f" echo '{text}' >> $file; done; echo no package >&2; exit 3",
+        when=ON_VDU1,
+    )
+
+    error = failure_of(*playbook(task))
+
+    assert told(error)[0][0] == "vdu1"
+    assert "no package" in error.detail
+
+
 def test_a_role_is_not_named_instead_of_its_task(playbook, tmp_path):
     folder = tmp_path / "roles" / "web" / "tasks"
     folder.mkdir(parents=True)
@@ -1656,4 +1783,86 @@ def test_what_a_task_writes_into_the_plugins_file_is_not_read(tmp_path, line):
     file = tmp_path / "events"
     file.write_text(f'{{"event": "task", "name": "first"}}\n{line}\n')
 
-    assert events.read(file) is None
+    with file.open("rb") as written:
+        assert events.read(written) is None
+
+
+def written(tmp_path, *events_):
+    """The run that is read from what the plugin has written."""
+    file = tmp_path / "events"
+    file.write_text("".join(json.dumps(event) + "\n" for event in events_))
+    with file.open("rb") as lines:
+        return events.read(lines)
+
+
+def event(task, *, rescued=False, unreachable=False):
+    return {
+        "event": "failure",
+        "host": "vdu1",
+        "task": task,
+        "unreachable": unreachable,
+        "ignored": False,
+        "is_loop": False,
+        "rescued": rescued,
+        "results": [{"msg": task}],
+    }
+
+
+def end(failures, unreachable=0):
+    counts = {"failures": failures, "unreachable": unreachable}
+    return {"event": "end", "hosts": {"vdu1": counts}}
+
+
+def test_what_seemed_to_be_rescued_counts_where_ansible_counts_it(tmp_path):
+    run = written(
+        tmp_path, event("a", rescued=True), event("b", rescued=True), end(1)
+    )
+
+    assert [failure.task for failure in run.failures] == ["b"]
+
+
+def test_a_host_whose_failure_was_not_written_is_told_to_have_failed(tmp_path):
+    run = written(tmp_path, end(0, unreachable=1))
+
+    (failure,) = run.failures
+    assert (failure.host, failure.task) == ("vdu1", None)
+    assert failure.unreachable
+
+
+GLUED_OUT = (
+    f"PLAY [all] {STARS}\n"
+    + banner("install")
+    + "ok: [vdu2]\n"
+    + banner("start")
+    + "ok: [vdu2]\n"
+    + f"\nPLAY RECAP {STARS}\nvdu1 : {OK.format(0, 1)}\nvdu2 : {OK.format(2, 0)}\n\n"
+)
+MESSAGE = "[ERROR]: Task failed: Action failed: real\n"
+
+
+@pytest.mark.parametrize("before", ["", MESSAGE])
+@pytest.mark.parametrize("order", ["out, err", "err, out", "err alone"])
+def test_streams_that_a_driver_put_together_name_no_task(before, order):
+    failed = before + fatal(msg="real")
+    streams = {
+        "out, err": (GLUED_OUT + failed, ""),
+        "err, out": (failed + GLUED_OUT, ""),
+        "err alone": ("", GLUED_OUT + failed),
+    }
+
+    error = read(*streams[order])
+
+    assert told(error) == [("vdu1", None, "real")]
+
+
+def test_output_whose_head_is_cut_off_before_a_message_is_read():
+    text = MESSAGE + fatal(msg="real")
+    recap = f"\nPLAY RECAP {STARS}\nvdu1 : {OK.format(0, 1)}\n"
+
+    assert told(read(text + recap)) == [("vdu1", None, "real")]
+
+
+def test_streams_of_which_the_recap_is_cut_off_name_no_task():
+    out = f"PLAY [all] {STARS}\n" + banner("prepare") + "ok: [vdu2]\n"
+
+    assert told(read(out, fatal(msg="real"))) == [("vdu1", None, "real")]

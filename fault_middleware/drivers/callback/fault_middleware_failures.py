@@ -8,7 +8,8 @@ line is an object whose ``event`` is one of
    A task begins: ``name``.
 ``failure``
    A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (a block
-   around it has a rescue), and ``results``: one, or those of the items that failed.
+   around it has a rescue, which helps no host that is unreachable), and ``results``: one, or those
+   of the items that failed.
 ``end``
    The run has ended: ``hosts``, for each the number of ``failures`` and ``unreachable`` tasks that
    were neither ignored nor rescued.
@@ -58,7 +59,8 @@ class CallbackModule(CallbackBase):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self._file = None
-        path = os.environ.get("FAULT_MIDDLEWARE_FAILURES")
+        # A run of Ansible in a task of this one must not write there too.
+        path = os.environ.pop("FAULT_MIDDLEWARE_FAILURES", "")
         if path:
             self._file = open(  # noqa: SIM115 open as long as Ansible runs
                 path, "a", encoding="utf-8", errors="backslashreplace"
@@ -104,14 +106,16 @@ class CallbackModule(CallbackBase):
             task=task.get_name(),
             unreachable=unreachable,
             ignored=ignored,
-            rescued=_is_rescued(task),
+            rescued=not unreachable and _is_rescued(task),
             is_loop=bool(items),
             results=[_shorten(item) for item in items or [told]],
         )
 
     def _write(self, **event):
         if self._file:
-            self._file.write(json.dumps(event, default=str) + "\n")
+            # Names of a result that JSON cannot have are left out.
+            line = json.dumps(event, default=str, skipkeys=True)
+            self._file.write(line + "\n")
             self._file.flush()
 
 
@@ -145,16 +149,28 @@ def _shorten(result):
 
 
 def _is_rescued(task):
-    """Whether the task stands in the main part of a block that has a rescue."""
-    child = task
+    """Whether the task stands in the main part of a block that has a rescue.
+
+    What a playbook imports stands there as blocks of its own, each of which has the import as its
+    parent, and that is not in the list.
+    """
+    inside = {task._uuid}
     parent = task._parent
     while parent is not None:
-        if getattr(parent, "rescue", None) and _has(parent.block, child):
-            return True
-        child = parent
+        if getattr(parent, "rescue", None) and _has(parent.block, inside):
+            return bool(_left_by_tags(parent).rescue)
+        inside.add(parent._uuid)
         parent = parent._parent
     return False
 
 
 def _has(tasks, wanted):
-    return any(task._uuid == wanted._uuid for task in tasks)
+    return any(task._uuid in wanted for task in tasks)
+
+
+def _left_by_tags(block):
+    """The block with the tasks that the tags of the run leave in it."""
+    try:
+        return block.filter_tagged_tasks({})
+    except Exception:  # such as tags with variables, which this does not know
+        return block
