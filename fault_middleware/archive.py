@@ -303,6 +303,7 @@ def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
         _T.c.created,
         _T.c.deleted,
         _T.c.request_id,
+        _T.c.operation,
     )
     return (
         sa.select(*columns)

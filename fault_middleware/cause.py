@@ -9,7 +9,7 @@ cause.
 
 import dataclasses
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from fault_middleware.fault import Fault
@@ -84,11 +84,10 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     that has some: an administrator wants the traceback, whoever reported it.
     """
     rows = list(others)
-    cleared = [row.created for row in rows if row.is_clearance]
-    cleared_until = max(cleared, default=datetime.min)
+    hidden = _hidden(rows)
     candidates = [newest]
     for row in rows:
-        if row.is_clearance or row.created <= cleared_until:
+        if row.is_clearance or row.id in hidden:
             continue
         if _is_of(newest, row):
             candidates.append(row)
@@ -101,6 +100,21 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     if chosen.details:
         return chosen
     return _with_details(chosen, candidates)
+
+
+def _hidden(rows: Sequence[Fault]) -> set[str]:
+    """The ids of the faults that clearances hide: all before one, or those of an operation."""
+    cleared_until: dict[str | None, datetime] = {}
+    for row in rows:
+        if row.is_clearance:
+            latest = cleared_until.get(row.operation, row.created)
+            cleared_until[row.operation] = max(latest, row.created)
+    found = set()
+    for row in rows:
+        for operation in (None, row.operation):
+            if row.created <= cleared_until.get(operation, datetime.min):
+                found.add(row.id)
+    return found
 
 
 def _with_details(chosen: Fault, candidates: Iterable[Fault]) -> Fault:

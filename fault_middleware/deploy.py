@@ -311,7 +311,7 @@ def _warn_of_tuning(first: Settings, second: Settings, source: str) -> None:
             )
 
 
-def _tuning(settings: Settings) -> dict[str, float]:
+def _tuning(settings: Settings) -> dict[str, float | str]:
     """The options of a consumer that do not decide what it reads."""
     return {
         "batch_size": settings.batch_size,

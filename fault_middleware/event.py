@@ -13,8 +13,8 @@ from fault_middleware.text import as_text
 from fault_middleware.vocabulary import Vocabulary
 from fault_middleware.wording import Evidence
 
-#: What an event can do: store a fault, store a clearance, say that all is well, which is a
-#: clearance where the deployer wants it to be one, or nothing, on purpose.
+#: What an event can do: store a fault, store a clearance, say that an operation went well, which
+#: is a clearance of what the deployer wants it to be, or nothing, on purpose.
 ACTIONS = ("record", "clear", "success", "ignore")
 # What fields of a notification begin with.
 _ROOTS = (
@@ -94,6 +94,7 @@ class Event:
     :ivar when: members of the notification by their names, where they are, and what each has to
         match
     :ivar subjects: whose faults it carries, or clears; none to ignore it
+    :ivar operation: which operation failed or succeeded, if the type of the event does not tell
     """
 
     event_type: re.Pattern[str]
@@ -103,6 +104,7 @@ class Event:
     action: str
     when: Sequence[tuple[str, Field, re.Pattern[str]]]
     subjects: tuple[Subject, ...]
+    operation: str | None = None
 
     def matches(self, notification: Mapping[str, Any]) -> bool:
         """Whether a notification is of this kind."""
@@ -125,6 +127,12 @@ class Event:
             if not wanted.fullmatch(as_text(field.find(notification))):
                 return name
         return None
+
+    def operation_of(
+        self, notification: Mapping[str, Any], words: Vocabulary
+    ) -> str | None:
+        """The operation that failed or succeeded; None where that is not known."""
+        return self.operation or words.operation([notification["event_type"]])
 
     def extract(
         self, service: str, notification: Mapping[str, Any], words: Vocabulary
@@ -164,6 +172,8 @@ class Event:
             "project_id": subject.find("project_id", notification),
             "is_clearance": self.action != "record",
         }
+        if self.action != "clear":
+            values["operation"] = self.operation_of(notification, words)
         if self.action == "record":
             worded = wording.word(
                 subject.evidence(notification), self.safe, words
@@ -216,6 +226,7 @@ def build(data: Mapping[str, Any]) -> Event:
             for name, value in data.get("when", {}).items()
         ],
         subjects=_build_subjects(action, data[action]),
+        operation=data.get("operation"),
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows of an instance may be removed. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,31 +19,33 @@ def expired(
 ) -> list[str]:
     """The ids of the rows that may go, in the order of the rows.
 
-    :param rows: id, instance_id, service, created, deleted and request_id of rows of some
-        instances, the oldest of each instance first
+    :param rows: id, instance_id, service, created, deleted, request_id and operation of rows of
+        some instances, the oldest of each instance first
     :param before: what happened earlier is to go; None for nothing
     :param most: how many faults of an instance stay; None for all
     """
     faults: dict[tuple[str, str], int] = {}
     newest_rows: dict[tuple[str, str], sa.Row[Any]] = {}
-    cleared: set[tuple[str, str]] = set()
+    cleared: set[tuple[str, str, str | None]] = set()
     found: list[str] = []
     for row in reversed(rows):
         key = (row.service, row.instance_id)
-        newest = newest_rows.setdefault(key, row)
         newer_faults = faults.setdefault(key, 0)
+        if row.deleted:
+            cleared.add((*key, row.operation))
+        if _counts(row, cleared):
+            newest_rows.setdefault(key, row)
+        newest = newest_rows.get(key)
         if not row.deleted:
             faults[key] += 1
-        if newest is row and not row.deleted:
+        if not row.deleted and row is newest:
             # It is shown, or may be, if newer ones of the instance were not looked at.
             continue
         is_surplus = most is not None and newer_faults >= most
         # What is behind a clearance goes before it, or it would be shown again.
-        is_spared = key not in cleared and _may_be_shown(
+        is_spared = _counts(row, cleared) and _may_be_shown(
             row, newest, newer_faults
         )
-        if row.deleted:
-            cleared.add(key)
         if is_surplus or _is_due(row, before, is_spared):
             found.append(row.id)
     found.reverse()
@@ -57,11 +59,28 @@ def _is_due(
     return before is not None and row.created < before and not is_spared
 
 
+def _counts(
+    row: sa.Row[Any], cleared: Container[tuple[str, str, str | None]]
+) -> bool:
+    """Whether neither a clearance of all hides a row nor one of its operation, nor it is one."""
+    key = (row.service, row.instance_id)
+    if row.deleted:
+        return row.operation is None
+    if (*key, None) in cleared:
+        return False
+    return row.operation is None or (*key, row.operation) not in cleared
+
+
 def _may_be_shown(
-    row: sa.Row[Any], newest: sa.Row[Any], newer_faults: int
+    row: sa.Row[Any], newest: sa.Row[Any] | None, newer_faults: int
 ) -> bool:
     """Whether a fault may be shown in place of the newest one, as the cause of it."""
-    if newest.deleted or row.deleted or newer_faults >= MOST_CAUSES:
+    if (
+        newest is None
+        or newest.deleted
+        or row.deleted
+        or newer_faults >= MOST_CAUSES
+    ):
         return False
     apart = newest.created - row.created
     return cause.is_same_failure(newest.request_id, row.request_id, apart)

@@ -75,6 +75,8 @@ class Fault:
         (:func:`fault_middleware.history.fold`); no fault gives way to what came before it
         (:mod:`fault_middleware.cause`), and the retention does not spare what it has cleared
         (:mod:`fault_middleware.archive`)
+    :ivar operation: of a fault, what failed, and of a clearance, what succeeded since: it hides
+        the faults of that operation alone. None where it is not known; such a clearance is of all
     :ivar former_identity: of which releases before this one made the id of the same report; not
         stored, and None in what was read from the table
     :ivar newest_report: when the newest report of the same failure was made, where this row is
@@ -93,6 +95,7 @@ class Fault:
     problem: str | None = None
     is_clearance: bool = False
     weight: int | None = None
+    operation: str | None = None
     former_identity: bytes | None = dataclasses.field(
         default=None, compare=False
     )
@@ -111,6 +114,11 @@ class Fault:
         if self.former_identity is None:
             return None
         return key.former(self.former_identity)
+
+    @property
+    def is_of_one_operation(self) -> bool:
+        """Whether it is a clearance that hides the faults of one operation alone."""
+        return self.is_clearance and self.operation is not None
 
     @property
     def was_logged(self) -> bool:
@@ -132,6 +140,7 @@ def make(
     problem: Mapping[str, Any] | None = None,
     is_clearance: bool = False,
     weight: int | None = None,
+    operation: str | None = None,
 ) -> Fault:
     """Build a fault from what somebody reported, or a clearance.
 
@@ -148,6 +157,7 @@ def make(
     :param is_clearance: make a clearance, which hides the instance's faults up to ``created``
     :param weight: of the faults of one request, the one with the greatest is shown; see
         :func:`fault_middleware.cause.weigh`
+    :param operation: which operation failed, or succeeded, by the service's profile
     :raises ValueError: when ``instance_id`` cannot be an id
     """
     instance_id = canonical_id(instance_id)
@@ -184,6 +194,7 @@ def make(
         problem=_as_json(problem) if problem else None,
         is_clearance=is_clearance,
         weight=weight,
+        operation=_label(operation, 64),
     )
 
 

@@ -112,13 +112,17 @@ def fold(
     :param is_well: whether the instance can have no fault now
     """
     entries: dict[str, Entry] = {}
+    succeeded = set[str | None]()
     for row in rows:
-        if row.is_clearance:
+        if row.is_of_one_operation:
+            succeeded.add(row.operation)
+        elif row.is_clearance:
             is_well = True
         elif sees[row.id]:
             newest = entries.get(row.message)
             if newest is None:
-                entry = Entry(row, 1, row.created, is_well)
+                is_cleared = is_well or row.operation in succeeded
+                entry = Entry(row, 1, row.created, is_cleared)
             else:
                 entry = dataclasses.replace(
                     newest, count=newest.count + 1, first=row.created

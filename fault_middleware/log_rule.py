@@ -141,6 +141,7 @@ def make_fault(
         request_id=failure.request_id,
         project_id=failure.project_id,
         weight=cause.weigh(kind, len(failure.causes)),
+        operation=words.operation(failure.sources),
     )
 
 

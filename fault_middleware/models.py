@@ -41,6 +41,9 @@ instance_faults = sa.Table(
     # How near the row is to the cause, of the rows of one request (see cause.py); the rows of
     # releases before this column have NULL.
     sa.Column("weight", sa.SmallInteger),
+    # Of a fault, the operation that failed; of a clearance, the one that succeeded since, whose
+    # faults alone it hides. NULL, where none is known, and where a clearance is of all.
+    sa.Column("operation", sa.String(64)),
     # Of one instance, and of all.
     sa.Index("instance_faults_newest", "instance_id", "created", "id"),
     sa.Index("instance_faults_created", "created", "id"),

@@ -13,7 +13,7 @@ from oslo_config import cfg
 from oslo_messaging.notify import notifier
 from oslo_serialization import jsonutils
 
-from fault_middleware import log
+from fault_middleware import clearing, log
 from fault_middleware.deploy import Deployment, deploy
 from fault_middleware.event import Event
 from fault_middleware.fault import Fault
@@ -23,6 +23,7 @@ from fault_middleware.process import starts_no_threads
 from fault_middleware.profile import Profile
 from fault_middleware.recorder import Recorder
 from fault_middleware.text import printable
+from fault_middleware.vocabulary import Vocabulary
 from fault_middleware.writer import Work
 
 # The characters of ids, and of an event's name, that a log line has.
@@ -37,7 +38,7 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
     ) -> None:
         super().__init__(conf, topics, transport)
         self._deployment: Deployment | None = None
-        self._stored = {"record", "clear"}
+        self._clears = clearing.NONE
         self._asks_for_context = False
         try:
             deployment = deploy(conf)
@@ -50,8 +51,7 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
             )
             self._fail(deployment.metrics, RuntimeError(text))
             return
-        if deployment.settings.clear_on_success:
-            self._stored.add("success")
+        self._clears = deployment.settings.clear_on_success
         self._deployment = deployment
         self._asks_for_context = _ask_for_context(deployment.profiles)
         if deployment.settings.logs:
@@ -94,10 +94,20 @@ class Driver(notifier.Driver):  # type: ignore[misc]  # oslo.messaging has no ty
         for profile in profiles:
             for event in profile.sources.events:
                 if event.matches(message):
-                    if event.action in self._stored:
+                    if self._stores(event, message, profile.sources.words):
                         return event
                     break
         return None
+
+    def _stores(
+        self, event: Event, message: Mapping[str, Any], words: Vocabulary
+    ) -> bool:
+        """Whether an event that matches may make a row."""
+        if event.action == "success":
+            if self._clears == clearing.OPERATION:
+                return event.operation_of(message, words) is not None
+            return self._clears == clearing.ALL
+        return event.action in ("record", "clear")
 
 
 def _name(event: Event, message: Mapping[str, Any]) -> str:

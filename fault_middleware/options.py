@@ -16,7 +16,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_db import options as oslo_db_options
 
-from fault_middleware import finite, masking
+from fault_middleware import clearing, finite, masking
 
 GROUP = "fault_middleware"
 DATABASE_GROUP = "fault_middleware_database"
@@ -128,11 +128,11 @@ class Settings:
         help="Whether look-ups go to connection while slave_connection does not answer. Then the "
         "primary bears their load and their connections. If not, no faults are shown meanwhile.",
     )
-    clear_on_success: bool = _option(
-        cfg.BoolOpt,
-        False,
-        help="Whether an event that the profile calls a success clears the faults of its "
-        "instance. (Trove has no such event: its .end does not mean success.)",
+    clear_on_success: str = _option(
+        clearing.option,
+        clearing.OPERATION,
+        help="What an event that the profile calls a success clears of its instance. (Trove "
+        "has no such event: its .end does not mean success.)",
     )
     history: bool = _option(
         cfg.BoolOpt,

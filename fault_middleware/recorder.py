@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fault_middleware import clock, fault
+from fault_middleware import clock, ending, fault
 from fault_middleware.fault import Fault
 from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics, Reason, Site
@@ -48,7 +48,7 @@ class _Refused:
 class Recorder:
     """From notifications to rows.
 
-    :param clear_on_success: whether what a profile calls a success clears an instance's faults
+    :param clear_on_success: what a success clears, see :mod:`fault_middleware.clearing`
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Recorder:
         profiles: Sequence[Profile],
         store: Store,
         metrics: Metrics,
-        clear_on_success: bool,
+        clear_on_success: str,
     ) -> None:
         # Loaded now: a package that is upgraded later must not be a part of this process.
         self._sources = [profile.sources for profile in profiles]
@@ -119,8 +119,10 @@ class Recorder:
                     f"notification {_name(notification)}: {extraction.reason}"
                 )
                 self._metrics.drop(Reason.NO_INSTANCE, text)
-            if extraction.action != "success" or self._clear_on_success:
-                rows += fault.share_out(extraction.faults)
+            found: Sequence[Fault] = extraction.faults
+            if extraction.action == "success":
+                found = ending.clearances(found, self._clear_on_success)
+            rows += fault.share_out(found)
         return rows
 
     def _record_all(
@@ -176,12 +178,15 @@ class Recorder:
     def _try(self, rows: Sequence[Fault]) -> _Refused | None:
         if not rows:
             return None
+        successes = [row for row in rows if row.is_of_one_operation]
+        others = [row for row in rows if not row.is_of_one_operation]
         try:
-            new = self._store.record(rows)
+            new = self._store.record(others)
+            ended = self._store.record_successes(successes)
         except Exception as exc:
             return _Refused(self._judge(exc, rows), exc)
-        self._metrics.stored.inc(new)
-        self._metrics.duplicates.inc(len(rows) - new)
+        self._metrics.stored.inc(new + ended)
+        self._metrics.duplicates.inc(len(others) - new)
         age = clock.utcnow() - rows[-1].created
         self._metrics.lag.set(age.total_seconds())
         self._metrics.health.works(Part.STORING)

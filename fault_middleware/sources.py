@@ -69,9 +69,13 @@ def build(document: Document) -> Sources:
     logs = document.build("logs", build_rule)
     sentences = document.build("sentences", vocabulary.build)
     symptoms = vocabulary.globs(data.get("symptoms", []))
+    operations = [
+        (name, vocabulary.globs(patterns))
+        for name, patterns in data.get("operations", {}).items()
+    ]
     return Sources(
         service=data.get("service", ""),
         events=tuple(events),
         logs=tuple(logs),
-        words=Vocabulary(tuple(sentences), symptoms),
+        words=Vocabulary(tuple(sentences), symptoms, tuple(operations)),
     )

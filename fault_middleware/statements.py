@@ -25,11 +25,21 @@ _FIELDS = [
 ]
 #: A row, in the order of the fields of Fault.
 COLUMNS = [_T.c[_COLUMN_NAMES.get(name, name)] for name in _FIELDS]
+# What succeeded since does not count, and neither does the clearance that says so.
+_DONE = (
+    "SELECT 1 FROM instance_faults AS done WHERE done.instance_id = {row}.instance_id"
+    " AND done.service = {row}.service AND done.operation = {row}.operation AND done.deleted"
+    " AND (done.created > {row}.created"
+    " OR (done.created = {row}.created AND done.id >= {row}.id))"
+)
+_COUNTS = "({row}.operation IS NULL OR NOT EXISTS (" + _DONE + "))"
 _IS_WANTED = _T.c.instance_id == sa.bindparam("instance_id")
 _IS_OURS = _T.c.service == sa.bindparam("service")
 NEWEST = (
     sa.select(*COLUMNS)
-    .where(_IS_WANTED, _IS_OURS)
+    .where(
+        _IS_WANTED, _IS_OURS, sa.text(_COUNTS.format(row="instance_faults"))
+    )
     .order_by(_T.c.created.desc(), _T.c.id.desc())
     .limit(1)
 )
@@ -80,6 +90,7 @@ def newest_of(size: int, with_details: bool) -> sa.ClauseElement:
         " FROM instance_faults AS newest"
         " WHERE newest.instance_id = wanted.instance_id"
         " AND newest.service = :service"
+        f" AND {_COUNTS.format(row='newest')}"
         " ORDER BY newest.created DESC, newest.id DESC LIMIT 1)"
     ).columns(*COLUMNS)
 
@@ -92,6 +103,7 @@ def newest_of_array(with_details: bool) -> sa.ClauseElement:
         f" CROSS JOIN LATERAL (SELECT {_selected('instance_faults', with_details)}"
         " FROM instance_faults"
         " WHERE instance_id = wanted.instance AND service = :service"
+        f" AND {_COUNTS.format(row='instance_faults')}"
         " ORDER BY created DESC, id DESC LIMIT 1) AS f"
     )
 

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from fault_middleware import (
     cause,
     clock,
+    ending,
     engines,
     fault,
     former,
@@ -190,6 +191,17 @@ class Store:
             if dialect != "mysql" and not has_former:
                 return max(result.rowcount, 0)
             return former.count_new(connection, faults, updated, has_former)
+
+    def record_successes(self, clearances: Sequence[Fault]) -> int:
+        """Store clearances of one operation each, if that has failed; how many were new.
+
+        :raises Exception: of the database; it may be tried again
+        """
+        if not clearances:
+            return 0
+        with self.writer.connect() as connection:
+            needed = ending.needed(connection, clearances)
+        return self.record(needed)
 
     def probe(self, like: Fault | None = None) -> None:
         """Store a row and take it out again, or raise what the database does.

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a profile says of exceptions: sentences for their users, and which are only symptoms."""
+"""What a profile says of failures.
+
+Of exceptions, the sentences for their users, and which are only symptoms; and of which operation a
+failure or a success is.
+"""
 
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fault_middleware import exception, fault
@@ -53,10 +57,22 @@ class Sentence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The sentences of a profile, the first that fits counts, and the classes of symptoms."""
+    """The sentences of a profile, the first that fits counts, and the classes of symptoms.
+
+    :ivar operations: the names of operations, and what matches where their failures and successes
+        are told from; the first that fits counts
+    """
 
     sentences: tuple[Sentence, ...]
     symptoms: re.Pattern[str]
+    operations: tuple[tuple[str, re.Pattern[str]], ...] = ()
+
+    def operation(self, sources: Sequence[str]) -> str | None:
+        """The operation that was at work, by sources as for :meth:`sentence`."""
+        for name, wanted in self.operations:
+            if any(wanted.fullmatch(source) for source in sources):
+                return name
+        return None
 
     def sentence(
         self,

@@ -213,7 +213,7 @@ class Clear(Command):
                 "is the clock of every host right?",
                 file=sys.stderr,
             )
-        if before is None or before["deleted"]:
+        if before is None or (before["deleted"] and not before["operation"]):
             print(
                 "There was none in the table; is the id right?",
                 file=sys.stderr,

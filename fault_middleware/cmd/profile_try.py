@@ -13,8 +13,10 @@ import webob
 from oslo_config import cfg
 
 from fault_middleware import (
+    clearing,
     clock,
     deploy,
+    ending,
     fault,
     log_rule,
     migration,
@@ -25,6 +27,7 @@ from fault_middleware.cmd import formats, recorded_log
 from fault_middleware.cmd.manage import ListCommand, Table
 from fault_middleware.cmd.profile import ProfileCommand
 from fault_middleware.cmd.recorded_log import RecordedSighting
+from fault_middleware.fault import Fault
 from fault_middleware.instances import ShownInstances
 from fault_middleware.log_place import AmbiguousError
 from fault_middleware.options import ConfigurationError
@@ -146,14 +149,14 @@ class Try(ProfileCommand, ListCommand):
             nothing = [None] * len(_TRIED)
             return _TRIED, [[action, *nothing[1:]]]
         if action == "success":
-            print(
-                "A success; it clears where clear_on_success is set.",
-                file=sys.stderr,
-            )
             conf = self.configuration()
             settings = options.read_settings(conf, {}, "")
+            choice = settings.clear_on_success
+            print(
+                _what_is_cleared(extracted.faults[0], choice), file=sys.stderr
+            )
             action = "ignore"
-            if settings.clear_on_success:
+            if ending.clearances(extracted.faults, choice):
                 action = "clear"
         rows = []
         for row in extracted.faults:
@@ -162,6 +165,20 @@ class Try(ProfileCommand, ListCommand):
             ]
             rows.append([action, *cells])
         return _TRIED, rows
+
+
+def _what_is_cleared(row: Fault, choice: str) -> str:
+    """What a success clears, for people."""
+    name = row.operation
+    if choice == clearing.ALL:
+        what = "all faults of the instance"
+    elif choice == clearing.NONE:
+        what = "nothing"
+    elif name is None:
+        what = "nothing, as the profile does not say of which operation it is"
+    else:
+        what = f"what failed before of the operation {name!r}"
+    return f"A success; with clear_on_success = {choice} it clears {what}."
 
 
 def _read_notification(file: str) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def record_while(mend, store):
     Returns what was dropped, and whether anything had to wait.
     """
     metrics = Metrics()
-    recorder = Recorder((), store, metrics, clear_on_success=False)
+    recorder = Recorder((), store, metrics, clear_on_success="none")
     waits = Waits(mend)
     for size in reversed(SIZES):
         assert recorder.record([make(size)], waits)

@@ -17,8 +17,13 @@ from tests.fixtures import rows
 DAY = timedelta(days=1)
 
 
-def record(store, instance_id, *ages, service="trove", is_clearance=False):
-    """Store faults that happened so many days ago, each with its age as the message."""
+def record(
+    store, instance_id, *ages, service="trove", is_clearance=False, of=None
+):
+    """Store faults that happened so many days ago, each with its age as the message.
+
+    :param of: the operation
+    """
     now = clock.utcnow()
     store.record(
         [
@@ -28,6 +33,7 @@ def record(store, instance_id, *ages, service="trove", is_clearance=False):
                 message=str(age),
                 created=now - age * DAY,
                 is_clearance=is_clearance,
+                operation=of,
             )
             for age in ages
         ]
@@ -72,6 +78,31 @@ def test_a_cleared_instance_loses_its_old_faults_and_at_last_the_clearance(
     assert any_store.newest("trove", "a").is_clearance
     assert purge(any_store, days=10) == 1
     assert left(any_store) == []
+
+
+def test_an_operation_that_went_well_loses_its_old_faults_and_no_others(
+    any_store,
+):
+    record(any_store, "a", 90, of="attach")
+    record(any_store, "a", 80, of="extend")
+    record(any_store, "a", 70, of="extend", is_clearance=True)
+
+    assert purge(any_store, days=75) == 1
+    assert any_store.newest("trove", "a").message == "90"
+    assert purge(any_store, days=30) == 1
+    assert left(any_store) == [("a", "90")]
+
+
+def test_of_many_faults_none_comes_back_that_a_success_has_ended(any_store):
+    record(any_store, "a", 9, of="attach")
+    record(any_store, "a", 8, 7, 6, of="extend")
+    record(any_store, "a", 5, of="extend", is_clearance=True)
+
+    purge(any_store, most=2)
+
+    assert any_store.newest("trove", "a").message == "9"
+    purge(any_store, most=1)
+    assert any_store.newest("trove", "a").message == "9"
 
 
 def test_the_cause_stays_with_the_newest_of_its_request(any_store):

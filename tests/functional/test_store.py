@@ -171,6 +171,102 @@ def test_a_clearance_is_the_newest_row_until_the_next_fault(any_store):
     assert not any_store.newest("trove", INSTANCE).is_clearance
 
 
+def failed(operation, second, **values):
+    created = MOMENT + timedelta(seconds=second)
+    message = operation or "m"
+    return make(message, created=created, operation=operation, **values)
+
+
+def succeeded(operation, second):
+    created = MOMENT + timedelta(seconds=second)
+    return fault.make(
+        "trove",
+        INSTANCE,
+        created=created,
+        operation=operation,
+        is_clearance=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        # An operation ends its own fault, and what failed before it is seen again.
+        (
+            [failed("attach", 0), failed("extend", 1), succeeded("extend", 2)],
+            "attach",
+        ),
+        (
+            [failed("extend", 0), failed("attach", 1), succeeded("extend", 2)],
+            "attach",
+        ),
+        ([failed("extend", 0), succeeded("extend", 1)], None),
+        ([failed("extend", 0), succeeded("attach", 1)], "extend"),
+        ([failed(None, 0), succeeded("extend", 1)], "m"),
+        # What fails afterwards is shown.
+        (
+            [failed("extend", 0), succeeded("extend", 1), failed("extend", 2)],
+            "extend",
+        ),
+        (
+            [failed("extend", 0), failed("extend", 1), succeeded("extend", 2)],
+            None,
+        ),
+    ],
+)
+def test_a_success_hides_what_failed_of_its_own_operation_in_any_order(
+    any_store, stored, shown
+):
+    any_store.record(stored[::-1])
+
+    found = any_store.newest("trove", INSTANCE)
+    (listed,) = [*any_store.newest_of_many("trove", [INSTANCE]).values()] or [
+        None
+    ]
+
+    assert listed == found
+    assert (found and found.message) == shown
+
+
+def test_no_success_brings_a_cause_back_that_another_one_ended(any_store):
+    cause, symptom, _ = reports(1)
+    cause = dataclasses.replace(cause, operation="extend")
+    success = fault.make(
+        "trove",
+        "i0",
+        created=cause.created,
+        is_clearance=True,
+        operation="extend",
+    )
+    any_store.record([cause, success, symptom])
+
+    assert any_store.newest("trove", "i0").message == symptom.message
+
+
+def test_a_success_of_what_never_failed_is_no_row(any_store):
+    now = clock.utcnow()
+    any_store.record([failed("attach", 0), failed("extend", 0)])
+    successes = [
+        fault.make(
+            "trove", INSTANCE, created=now, operation=name, is_clearance=True
+        )
+        for name in ("extend", "resize")
+    ]
+
+    assert any_store.record_successes(successes) == 1
+    assert any_store.record_successes(successes) == 0
+    assert any_store.newest("trove", INSTANCE).message == "attach"
+
+
+def test_a_success_that_comes_late_is_kept_for_a_failure_that_comes_later(
+    any_store,
+):
+    assert any_store.record_successes([succeeded("extend", 1)]) == 1
+    any_store.record([failed("extend", 0)])
+
+    assert any_store.newest("trove", INSTANCE) is None
+
+
 def reports(count):
     """A cause and, later, two symptoms of it, for each of several instances."""
     begin = clock.utcnow() - timedelta(minutes=5)

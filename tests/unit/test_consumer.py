@@ -132,29 +132,57 @@ def test_starting_again_starts_nothing_more(world):
 
 
 @pytest.mark.parametrize(
-    ("clears", "deleted"), [("false", False), ("true", True)]
+    ("clears", "shown"),
+    [
+        ("operation", {"5": "attach", "6": None, "7": "attach"}),
+        ("all", {"5": None, "6": None, "7": None}),
+        ("true", {"5": None, "6": None, "7": None}),
+        ("none", {"5": "extend", "6": "extend", "7": "attach"}),
+        ("False", {"5": "extend", "6": "extend", "7": "attach"}),
+    ],
 )
-def test_a_success_clears_where_the_deployer_wants_it(
-    world, tmp_path, clears, deleted
+def test_a_success_clears_what_the_deployer_wants(
+    world, tmp_path, clears, shown
 ):
     profile = tmp_path / "orders.yaml"
     profile.write_text(
         "service: orders\n"
+        "operations: {extend: order.extend.*, attach: order.attach.*}\n"
         "events:\n"
-        "  - {event_type: order.failed, priority: info,"
+        "  - {event_type: order.*.failed, priority: info,"
         " record: {instance_id: payload.id, message: payload.why}}\n"
-        "  - {event_type: order.done, priority: info,"
+        "  - {event_type: order.*.done, priority: info,"
         " success: {instance_id: payload.id}}\n"
     )
     here = world(profiles=str(profile), clear_on_success=clears)
-    here.notifier.info({}, "order.failed", {"id": "5", "why": "sold out"})
-    here.notifier.info({}, "order.done", {"id": "5"})
-    here.notifier.info({}, "order.failed", {"id": "last", "why": "sold out"})
+    failed = [
+        ("attach", "5"),
+        ("extend", "5"),
+        ("extend", "6"),
+        ("attach", "7"),
+    ]
+    for name, instance in failed:
+        payload = {"id": instance, "why": name}
+        here.notifier.info({}, f"order.{name}.failed", payload)
+    for instance in "567":
+        here.notifier.info({}, "order.extend.done", {"id": instance})
+    here.notifier.info({}, "order.attach.failed", {"id": "8", "why": "last"})
 
     here.consumer.ensure()
 
-    wait_until(lambda: here.store.newest("orders", "last"))
-    assert here.store.newest("orders", "5").is_clearance == deleted
+    wait_until(lambda: here.store.newest("orders", "8"))
+    # What succeeded is stored after what failed.
+    wait_until(lambda: all_shown(here.store, "567") == shown)
+
+
+def all_shown(store, instances):
+    """What is shown of each instance."""
+    found = dict.fromkeys(instances)
+    for instance in instances:
+        row = store.newest("orders", instance)
+        if row is not None and not row.is_clearance:
+            found[instance] = row.message
+    return found
 
 
 def test_while_the_database_fails_nothing_is_lost(world):

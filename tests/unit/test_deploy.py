@@ -261,7 +261,7 @@ def test_filters_that_differ_in_an_option_share_what_does_not_depend_on_it(
 
 @pytest.mark.parametrize(
     ("name", "own", "first"),
-    [("batch_size", "20", "10"), ("clear_on_success", "true", "False")],
+    [("batch_size", "20", "10"), ("clear_on_success", "all", "operation")],
 )
 def test_an_option_of_a_shared_consumer_that_has_no_effect_is_told(
     configure, caplog, name, own, first

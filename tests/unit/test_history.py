@@ -118,8 +118,8 @@ class World:
         made = fault.make("trove", INSTANCE, message=message, **values)
         self.store.record([made])
 
-    def clear(self, minutes):
-        self.record("", minutes, is_clearance=True)
+    def clear(self, minutes, **values):
+        self.record("", minutes, is_clearance=True, **values)
 
     def ask(self, query="", headers=MEMBER, status=200, path=FAULTS):
         answer = self.app.get(path + query, headers=headers, status=status)
@@ -219,6 +219,19 @@ def test_what_a_clearance_hides_in_the_show_is_marked(world):
     }
 
     assert told == {"both": False, "before": True}
+
+
+def test_what_the_success_of_its_operation_hides_is_marked(world):
+    world.record("extended", 0, operation="extend")
+    world.record("attached", 1, operation="attach")
+    world.clear(2, operation="extend")
+
+    told = {
+        entry["message"]: entry["cleared"]
+        for entry in world.ask().json["faults"]
+    }
+
+    assert told == {"attached": False, "extended": True}
 
 
 def test_faults_of_another_service_or_instance_are_not_told(world):

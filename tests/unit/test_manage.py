@@ -32,24 +32,24 @@ def test_sync_makes_the_table_and_says_so(run):
     code, out, err = run("db", "sync")
 
     assert code == 0
-    assert out == "The database is at revision 0004; it was at none.\n"
+    assert out == "The database is at revision 0005; it was at none.\n"
     assert err.startswith("0001: Make the table of faults.\n0002: ")
     assert run("db", "sync") == (
         0,
-        "The database is up to date at revision 0004.\n",
+        "The database is up to date at revision 0005.\n",
         "",
     )
 
 
 def test_version_shows_what_is_and_what_should_be(run):
-    assert run("db", "version").out == "database  -\nneeded    0004\n"
+    assert run("db", "version").out == "database  -\nneeded    0005\n"
     run("db", "sync")
 
     code, out, _ = run("db", "version", "--format", "json")
 
     assert (code, json.loads(out)) == (
         0,
-        {"database": "0004", "needed": "0004"},
+        {"database": "0005", "needed": "0005"},
     )
 
 

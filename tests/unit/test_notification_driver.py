@@ -39,6 +39,7 @@ events:
     priority: [error, warn]
     record: {instance_id: payload.id, message: payload.why, request_id: context.request_id}
   - {event_type: order.paid, priority: info, success: {instance_id: payload.id}}
+  - {event_type: order.sent, priority: info, operation: send, success: {instance_id: payload.id}}
   - {event_type: ["order.noise", dbaas.instance_create.error], priority: info, ignore: {}}
 """
 
@@ -660,6 +661,24 @@ def test_a_driver_of_the_routing_driver_has_the_configuration_of_the_service(
     )
 
     assert messages(store) == ["routed"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "received"), [("operation", 2), ("all", 3), ("none", 1)]
+)
+def test_only_a_success_that_may_clear_is_copied(
+    world, store, choice, received
+):
+    deployment = world(clear_on_success=choice)
+    notifier = make_notifier(deployment.conf)
+    notifier.info({}, "order.paid", {"id": "o1"})
+    notifier.info({}, "order.sent", {"id": "o1"})
+    notifier.info({}, ERROR, payload())
+
+    wait_until(lambda: rows(store))
+
+    counts = deployment.metrics.counts()
+    assert f"notifications_received_total={received}" in counts
 
 
 def test_what_one_profile_ignores_another_may_record(world, store):

@@ -410,8 +410,8 @@ def orders():
             "checked",
             "info",
             {"outcome": "passed", "error": None},
-            "ignore",
-            [],
+            "success",
+            [""],
         ),
         (
             "checked",

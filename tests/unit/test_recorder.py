@@ -65,7 +65,7 @@ def metrics():
 @pytest.fixture
 def recorder(store, metrics):
     return Recorder(
-        [profile.load("trove")], store, metrics, clear_on_success=False
+        [profile.load("trove")], store, metrics, clear_on_success="none"
     )
 
 
@@ -229,7 +229,7 @@ def test_a_notification_that_upsets_a_profile_is_counted_and_lost_alone(
         [SimpleNamespace(sources=Upset()), profile.load("trove")],
         store,
         metrics,
-        clear_on_success=False,
+        clear_on_success="none",
     )
 
     (row,) = recorder.extract(FAILED)
@@ -300,7 +300,7 @@ def recorder_of_many(store, metrics, tmp_path):
         "    details: payload.exception\n"
     )
     return Recorder(
-        [profile.load(str(file))], store, metrics, clear_on_success=False
+        [profile.load(str(file))], store, metrics, clear_on_success="none"
     )
 
 
@@ -340,7 +340,7 @@ def test_a_package_that_is_upgraded_on_disk_changes_no_running_consumer(
     store, metrics, monkeypatch
 ):
     read = profile.load("trove")
-    recorder = Recorder([read], store, metrics, clear_on_success=False)
+    recorder = Recorder([read], store, metrics, clear_on_success="none")
 
     def fail(*arguments):
         raise ImportError("another release")

@@ -207,6 +207,131 @@ def test_a_notification_is_only_its_own_services(service, name):
             )
 
 
+@pytest.mark.parametrize(
+    ("service", "failed", "succeeded"),
+    [
+        ("cinder", "scheduler.extend_volume", "volume.resize.end"),
+        ("cinder", "cinder.volume.manager.extend_volume", "volume.resize.end"),
+        ("cinder", "cinder.volume.manager.retype", "volume.retype"),
+        (
+            "designate",
+            "designate.worker.tasks.zone._on_failure",
+            "dns.zone.update",
+        ),
+        ("glance", "glance.api.v2.image_data.upload", "image.activate"),
+        (
+            "heat",
+            "orchestration.stack.update.error",
+            "orchestration.stack.update.end",
+        ),
+        (
+            "ironic",
+            "baremetal.node.power_set.error",
+            "baremetal.node.power_set.end",
+        ),
+        ("magnum", "magnum.cluster.update", "magnum.cluster.update"),
+        ("manila", "manila.share.manager.shrink_share", "share.shrink.end"),
+        (
+            "masakari",
+            "masakari.compute.nova.stop_server",
+            "notification.process.end",
+        ),
+        ("nova", "instance.reboot.error", "instance.reboot.end"),
+        (
+            "nova",
+            "compute.instance.reboot.error",
+            "compute.instance.reboot.end",
+        ),
+        ("nova", "prep_resize", "compute.instance.finish_resize.end"),
+        (
+            "nova",
+            "nova.compute.manager.start_instance",
+            "instance.power_on.end",
+        ),
+        (
+            "octavia",
+            "octavia.controller.queue.v2.endpoints.update_load_balancer",
+            "octavia.loadbalancer.update.end",
+        ),
+        ("watcher", "action.execution.error", "action_plan.execution.end"),
+        ("watcher", "audit.strategy.error", "audit.planner.end"),
+    ],
+)
+def test_a_success_is_known_to_be_of_the_operation_that_failed(
+    service, failed, succeeded
+):
+    words = load(service).sources.words
+
+    assert words.operation([failed]) is not None
+    assert words.operation([failed]) == words.operation([succeeded])
+
+
+@pytest.mark.parametrize(
+    ("service", "failed", "succeeded"),
+    [
+        (
+            "cinder",
+            "cinder.volume.manager.create_snapshot",
+            "volume.resize.end",
+        ),
+        ("cinder", "scheduler.retype", "volume.resize.end"),
+        ("glance", "glance.api.v2.images.delete", "image.upload"),
+        (
+            "heat",
+            "orchestration.stack.check.error",
+            "orchestration.stack.update.end",
+        ),
+        ("manila", "manila.share.manager.update_access", "share.extend.end"),
+        ("nova", "attach_volume", "compute.instance.reboot.end"),
+        (
+            "nova",
+            "compute_task.migrate_server",
+            "compute.instance.finish_resize.end",
+        ),
+        ("nova", "instance.volume_attach.error", "instance.resize_finish.end"),
+        ("watcher", "action_plan.cancel.error", "action_plan.execution.end"),
+    ],
+)
+def test_a_success_is_of_no_other_operation(service, failed, succeeded):
+    words = load(service).sources.words
+
+    assert words.operation([succeeded]) is not None
+    assert words.operation([failed]) != words.operation([succeeded])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "operation"),
+    [
+        ("deploying", "deploy failed", "deploy"),
+        ("clean wait", "clean failed", "clean"),
+        ("verifying", "enroll", "verify"),
+        ("unrescuing", "unrescue failed", "unrescue"),
+    ],
+)
+def test_of_a_node_the_states_tell_the_operation(before, after, operation):
+    sources = load("ironic").sources
+    rows = []
+    for kind, priority, state in (
+        ("error", "error", after),
+        ("end", "info", "somewhere"),
+    ):
+        data = {
+            "uuid": "7192eb86-732f-44ab-b41b-404fade7a4bd",
+            "provision_state": state,
+            "previous_provision_state": before,
+        }
+        notification = {
+            "event_type": f"baremetal.node.provision_set.{kind}",
+            "priority": priority,
+            "payload": {"ironic_object.data": data},
+        }
+        rows += sources.extract(notification).faults
+
+    failed, succeeded = rows
+    assert failed.operation == succeeded.operation == operation
+    assert succeeded.is_of_one_operation
+
+
 class World:
     """A service's recorded answers behind the filter, over a table of all that was recorded."""
 
