@@ -69,10 +69,11 @@ def start(
     url = listening_url(conf, settings)
     transport = oslo_messaging.get_notification_transport(conf, url=url)
     targets = []
+    topics = queues.topics(settings, profiles)
     for exchange in queues.exchanges(
         settings, profiles, conf.control_exchange
     ):
-        for topic in settings.topics:
+        for topic in topics:
             targets.append(
                 oslo_messaging.Target(topic=topic, exchange=exchange)
             )
@@ -94,9 +95,7 @@ def start(
         raise
     services = ", ".join(profile.service for profile in profiles)
     LOG.info(
-        "Listening for %s notifications of %s",
-        " and ".join(settings.topics),
-        services,
+        "Listening for %s notifications of %s", " and ".join(topics), services
     )
     return listener
 

@@ -70,8 +70,9 @@ class Settings:
     )
     topics: tuple[str, ...] = _option(
         cfg.ListOpt,
-        ["fault_middleware"],
-        help="The topics to consume. The default is a topic of our own, which publishers name "
+        sample_default=["fault_middleware"],
+        help="The topics to consume. Unset: fault_middleware, and those that a service of the "
+        "profiles has in its code. The first is a topic of our own, which publishers name "
         "in [oslo_messaging_notifications] topics, in addition to their own if somebody "
         "reads that, because a message of a shared topic reaches only one of its "
         "consumers. So two services with a consumer each, on one virtual host, need a "
@@ -261,10 +262,6 @@ def read_settings(
     if not settings.profiles:
         raise ConfigurationError(
             f"[{GROUP}] profiles is empty; name at least one"
-        )
-    if not settings.topics:
-        raise ConfigurationError(
-            f"[{GROUP}] topics is empty; name at least one"
         )
     return settings
 

@@ -30,6 +30,7 @@ class Profile:
 
     :ivar service: its name, which keeps its faults apart from those of others
     :ivar exchanges: where it publishes its notifications
+    :ivar topics: to which it publishes them, whatever its configuration says
     :ivar routes: those without placeholders in a place come before those with one there, so the
         first that matches is the right one
     :ivar priorities: those of all events that say something
@@ -38,6 +39,7 @@ class Profile:
 
     service: str
     exchanges: tuple[str, ...]
+    topics: tuple[str, ...]
     routes: tuple[Route, ...]
     priorities: frozenset[str]
     document: Document = dataclasses.field(repr=False, compare=False)
@@ -146,6 +148,7 @@ def parse(file: str, text: str, *, is_shipped: bool = False) -> Profile:
     made = Profile(
         service=data.get("service", ""),
         exchanges=tuple(texts(data.get("exchanges", []))),
+        topics=tuple(texts(data.get("topics", []))),
         routes=tuple(routes),
         priorities=_priorities(data.get("events", [])),
         document=document,

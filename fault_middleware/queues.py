@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from fault_middleware.options import Settings
 from fault_middleware.profile import Profile
 
+#: The topic that publishers name for us.
+TOPIC = "fault_middleware"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Queue:
@@ -27,6 +30,21 @@ class Queue:
     def name(self) -> str:
         """What the broker calls it."""
         return self.pool or f"{self.topic}.{self.priority}"
+
+
+def topics(settings: Settings, profiles: Sequence[Profile]) -> list[str]:
+    """The topics to read.
+
+    What a deployer names is all; a topic that something else reads must not be taken from it
+    because a profile has it.
+    """
+    if settings.topics:
+        return list(settings.topics)
+    names: list[str] = []
+    for profile in profiles:
+        # Who publishes to a topic in its code cannot be told to publish to ours.
+        names += profile.topics or [TOPIC]
+    return list(dict.fromkeys(names))
 
 
 def exchanges(
@@ -55,7 +73,7 @@ def priorities(profiles: Sequence[Profile]) -> list[str]:
 def queues(settings: Settings, profiles: Sequence[Profile]) -> list[Queue]:
     """The queues to read; none if no notification says something."""
     found = []
-    for topic in settings.topics:
+    for topic in topics(settings, profiles):
         for priority in priorities(profiles):
             found.append(Queue(settings.pool, topic, priority))
     return found

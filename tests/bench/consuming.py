@@ -97,7 +97,7 @@ class Watch:
 def _listen(kind: str, file: Path, watch: Watch) -> None:
     import oslo_messaging
 
-    from fault_middleware import deploy, listener
+    from fault_middleware import deploy, listener, queues
     from tests.fixtures import parse
 
     conf = parse(file)
@@ -130,11 +130,7 @@ def _listen(kind: str, file: Path, watch: Watch) -> None:
     transport = oslo_messaging.get_notification_transport(
         conf, url=listener.transport_url(conf, deployment.settings)
     )
-    targets = [
-        oslo_messaging.Target(
-            topic=deployment.settings.topics[0], exchange=EXCHANGE
-        )
-    ]
+    targets = [oslo_messaging.Target(topic=queues.TOPIC, exchange=EXCHANGE)]
     if kind == "single":
         endpoint = types.SimpleNamespace(
             info=watch.around(store, lambda *arguments: 1)

@@ -79,7 +79,7 @@ class World:
             transport,
             "taskmanager.host",
             driver="messagingv2",
-            topics=list(deployment.settings.topics),
+            topics=sorted({queue.topic for queue in deployment.queues}),
         )
 
     def messages(self):

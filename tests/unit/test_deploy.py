@@ -360,6 +360,33 @@ def test_two_descriptions_of_one_service_at_the_same_queues_are_told(
     assert "api-paste.ini: profiles: another filter reads" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("profiles", "named", "read"),
+    [
+        ("trove", None, {"fault_middleware"}),
+        ("masakari", None, {"versioned_notifications"}),
+        (
+            "trove,masakari",
+            None,
+            {"fault_middleware", "versioned_notifications"},
+        ),
+        # What a deployer names is all.
+        ("masakari", "fault_middleware", {"fault_middleware"}),
+        ("trove,masakari", "a,b", {"a", "b"}),
+    ],
+)
+def test_a_topic_that_a_service_has_in_its_code_is_read_unless_others_are_named(
+    configure, profiles, named, read
+):
+    options = {"profiles": profiles}
+    if named is not None:
+        options["topics"] = named
+
+    queues = deploy(configure(**options)).queues
+
+    assert {queue.topic for queue in queues} == read
+
+
 def test_a_pool_is_one_queue_whatever_the_topics(configure):
     conf = configure(pool="faults")
     deploy(conf, {"profiles": "trove", "topics": "one"})

@@ -1367,6 +1367,60 @@ def test_masakari_publishes_to_the_topic_in_its_code(deployment):
     assert deployment.troubles(paste=None) == {}
 
 
+def test_the_topic_in_masakaris_code_is_read_without_being_named(deployment):
+    deployment.change(
+        "trove.conf", "policy_file", "profiles = masakari\npolicy_file"
+    )
+    deployment.change("trove.conf", "control_exchange = trove\n", "")
+
+    assert deployment.troubles(paste=None) == {}
+
+
+def test_a_topic_in_the_code_that_the_consumer_does_not_read_is_told(
+    deployment,
+):
+    deployment.change(
+        "trove.conf",
+        "policy_file",
+        "profiles = masakari\ntopics = fault_middleware\npolicy_file",
+    )
+    deployment.change("trove.conf", "control_exchange = trove\n", "")
+
+    (trouble,) = deployment.troubles(paste=None).items()
+
+    assert trouble[0] == "topic-of-the-service"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ("notification_format = versioned\n", {"topic-of-the-format"}),
+        ("notification_format = both\n", set()),
+        ("notification_format = unversioned\n", set()),
+        (
+            "notification_format = versioned\nversioned_notifications_topics = fault_middleware\n",
+            set(),
+        ),
+        (
+            "notification_format = versioned\nversioned_notifications_topics = x\n",
+            {"topic-of-the-format"},
+        ),
+    ],
+)
+def test_versioned_notifications_of_nova_have_topics_of_their_own(
+    deployment, chosen, told
+):
+    deployment.change(
+        "trove.conf", "policy_file", "profiles = nova\npolicy_file"
+    )
+    deployment.change("trove.conf", "control_exchange = trove\n", "")
+    deployment.change(
+        "trove.conf", "[DEFAULT]\n", f"[notifications]\n{chosen}[DEFAULT]\n"
+    )
+
+    assert set(deployment.troubles(paste=None)) == told
+
+
 def test_an_exchange_that_the_service_sets_itself_is_not_asked_for(deployment):
     deployment.change("trove.conf", "control_exchange = trove\n", "")
 

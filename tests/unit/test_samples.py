@@ -90,7 +90,7 @@ def test_the_sample_of_the_configuration_can_be_used(sqlite_url, tmp_path):
         text.replace("#connection = <None>", f"connection = {sqlite_url}")
     )
 
-    assert deploy(parse(file)).settings.topics == ("fault_middleware",)
+    assert deploy(parse(file)).settings.topics == ()
     close(deploy(parse(file)).store)
 
 

@@ -634,7 +634,7 @@ def test_one_consumer_stores_the_faults_of_several_services(several):
     transport = oslo_messaging.get_notification_transport(
         several.deployment.conf
     )
-    topics = list(several.deployment.settings.topics)
+    topics = sorted({queue.topic for queue in several.deployment.queues})
     notifier = oslo_messaging.Notifier(
         transport, "host", driver="messagingv2", topics=topics
     )

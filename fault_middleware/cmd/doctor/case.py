@@ -64,6 +64,11 @@ class Setup:
         return [described.service for described in self.profiles]
 
     @property
+    def topics(self) -> list[str]:
+        """The topics that the consumer reads."""
+        return queues.topics(self.settings, self.profiles)
+
+    @property
     def priorities(self) -> list[str]:
         """The priorities of the notifications that are read; none where no profile has events."""
         return queues.priorities(self.profiles)

@@ -22,7 +22,10 @@ _SHARED = ("notifications", "versioned_notifications")
 # that is in their code, and that no option changes.
 _VERSIONED_OPTION = "versioned_notifications_topics"
 _VERSIONED = ("ironic",)
-_FIXED = {"masakari": "versioned_notifications"}
+# With these formats Nova publishes nothing else, and names this topic where nobody names another.
+_FORMAT = "notification_format"
+_ONLY_VERSIONED = "versioned"
+_VERSIONED_DEFAULT = "versioned_notifications"
 # The option without which a service publishes nothing.
 _LEVELS = {"ironic": "notification_level"}
 
@@ -163,9 +166,7 @@ def look(case: Case) -> Iterator[Finding]:
         yield findings.broker_not_needed()
         return
     found = [*_publishers(case, setup, facts), *_consumer(setup, facts)]
-    yield from found or [
-        findings.publishing_well(", ".join(setup.settings.topics))
-    ]
+    yield from found or [findings.publishing_well(", ".join(setup.topics))]
 
 
 def _publishers(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
@@ -177,6 +178,7 @@ def _publishers(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
         if not facts.is_messaging:
             yield findings.publisher_silent(", ".join(facts.drivers))
         yield from _topics(case, setup, facts)
+        yield from _unread(case, setup)
     if facts.is_messaging and facts.retry != -1:
         yield findings.publisher_retry(str(facts.retry))
     unheard = [name for name in facts.exchanges if name not in facts.heard]
@@ -188,9 +190,7 @@ def _publishers(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
 
 def _topics(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
     """The topics that the consumer reads and publishers do not name."""
-    missing = [
-        topic for topic in setup.settings.topics if topic not in facts.topics
-    ]
+    missing = [topic for topic in setup.topics if topic not in facts.topics]
     if not missing:
         return
     option = f"topics in [{_GROUP}]"
@@ -216,7 +216,7 @@ def _consumer(setup: Setup, facts: Facts) -> Iterator[Finding]:
                 str(publishers), str(consumer)
             )
     shared = []
-    for name in setup.settings.topics:
+    for name in setup.topics:
         if name in _SHARED and name not in _fixed_topics(setup):
             shared.append(name)
     if shared and setup.settings.pool is None:
@@ -243,8 +243,24 @@ def _versioned(case: Case, setup: Setup) -> list[str]:
 
 def _fixed_topics(setup: Setup) -> list[str]:
     """The topics that services have whatever the configuration says."""
-    topics = []
-    for service in setup.services:
-        if service in _FIXED:
-            topics.append(_FIXED[service])
+    topics: list[str] = []
+    for described in setup.profiles:
+        topics += described.topics
     return topics
+
+
+def _unread(case: Case, setup: Setup) -> Iterator[Finding]:
+    """Topics to which a service publishes alone, and that the consumer does not read."""
+    for described in setup.profiles:
+        if described.topics and set(described.topics).isdisjoint(setup.topics):
+            yield findings.topic_of_the_service(
+                described.service, ", ".join(described.topics)
+            )
+    formats = [option.value for option in case.find_options(_FORMAT)]
+    if "nova" not in setup.services or formats[-1:] != [_ONLY_VERSIONED]:
+        return
+    named = _versioned(case, setup) or [_VERSIONED_DEFAULT]
+    if set(named).isdisjoint(setup.topics):
+        yield findings.topic_of_the_format(
+            ", ".join(named), ", ".join(setup.topics)
+        )

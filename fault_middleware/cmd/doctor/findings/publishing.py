@@ -58,6 +58,32 @@ def publisher_topic(missing: str, option: str, topics: str) -> Words:
     )
 
 
+@finding.error
+def topic_of_the_service(service: str, topics: str) -> Words:
+    return Words(
+        what=f"{service} publishes to {topics} alone, and the consumer does not read that.",
+        remedy=(
+            f"Add {topics} to topics in [fault_middleware], or leave the option out, and restart "
+            "the consumer. If something else reads the topic, name a pool, too."
+        ),
+    )
+
+
+@finding.error
+def topic_of_the_format(published: str, read: str) -> Words:
+    return Words(
+        what=(
+            f"With notification_format = versioned nova publishes to {published} alone, and the "
+            f"consumer reads {read}."
+        ),
+        remedy=(
+            f"Set versioned_notifications_topics = {published},{read} in [notifications], or set "
+            "notification_format = unversioned, and restart nova. Name no topic there that nobody "
+            "reads: its queue grows for ever."
+        ),
+    )
+
+
 @finding.warning
 def publisher_retry(retry: str) -> Words:
     return Words(
