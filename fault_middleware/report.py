@@ -37,6 +37,10 @@ _LATER = (
     inspect.isgeneratorfunction,
     inspect.isasyncgenfunction,
 )
+# What is known without being named.
+_GIVEN = {"instance_id", "error", "others"}
+# Arguments that hold several, and no id: *args, **kwargs.
+_GATHERED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 ENVIRONMENT = "FAULT_MIDDLEWARE_CONFIG"
 Error = str | BaseException | ProblemDetails
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -136,17 +140,30 @@ class reporting:
             record_fault(self._instance_id, exc, **self._options)
 
     def __call__(self, function: _Function) -> _Function:
-        """Decorate a function; TypeError when it has no such argument, or does not run at once."""
+        """Decorate a function; TypeError when it has no such argument, or does not run at once.
+
+        What else could never record anything is an error in the log now, and not when something
+        fails. It is no exception, since a service began with it so far.
+        """
         if any(is_kind(function) for is_kind in _LATER):
             raise TypeError(
                 f"{function.__qualname__} runs later: use a with statement in it"
             )
         signature = inspect.signature(function)
+        if not isinstance(self._instance_id, str):
+            raise TypeError(
+                f"{self._instance_id!r:.80} is not the name of an argument"
+            )
         argument, *path = self._instance_id.split(".")
-        if argument not in signature.parameters:
+        parameter = signature.parameters.get(argument)
+        if parameter is None:
             raise TypeError(
                 f"{function.__qualname__} has no argument {argument!r}"
             )
+        complaint = _complaint(self._instance_id, parameter, self._options)
+        if complaint:
+            name = function.__qualname__
+            LOG.error("No fault of %s will be recorded: %s", name, complaint)
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -163,6 +180,24 @@ class reporting:
                 raise
 
         return wrapper  # type: ignore[return-value]
+
+
+def _complaint(
+    path: str, parameter: inspect.Parameter, options: Mapping[str, Any]
+) -> str:
+    """Why a decorator could never record anything; empty if it may."""
+    if not all(path.split(".")):
+        return f"{path!r:.80} has an empty part"
+    if parameter.kind in _GATHERED:
+        return f"{parameter.name!r} holds several arguments"
+    known = {
+        *inspect.signature(record).parameters,
+        *inspect.signature(fault.make).parameters,
+    }
+    unknown = options.keys() - (known - _GIVEN)
+    if unknown:
+        return f"record_fault has no {', '.join(sorted(unknown))}"
+    return ""
 
 
 def _follow(value: Any, path: Sequence[str]) -> Any:

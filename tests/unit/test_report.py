@@ -241,6 +241,51 @@ def test_a_decorator_of_a_function_without_the_argument_is_refused(conf):
             """Is never made."""
 
 
+@pytest.mark.parametrize("name", [None, 5, ["volume"]])
+def test_what_is_no_name_of_an_argument_is_refused(name):
+    with pytest.raises(TypeError, match="is not the name of an argument"):
+
+        @reporting(name)
+        def extend(volume):
+            """Is never made."""
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("volume..id", {}, "'volume..id' has an empty part"),
+        ("volume.", {}, "'volume.' has an empty part"),
+        ("rest", {}, "'rest' holds several arguments"),
+        ("others.id", {}, "'others' holds several arguments"),
+        ("volume.id", {"servce": "cinder"}, "record_fault has no servce"),
+    ],
+)
+def test_what_a_decorator_cannot_use_is_said_when_it_decorates(
+    caplog, name, options, says
+):
+    @reporting(name, **options)
+    def extend(volume, *rest, **others):
+        return "done"
+
+    (line,) = caplog.messages
+    assert line.endswith(f"extend will be recorded: {says}")
+    assert extend("v1") == "done"
+
+
+def test_a_decorator_takes_all_that_record_fault_takes(conf, table):
+    options = {"service": "trove", "operation": "extend", "project_id": "p1"}
+
+    @reporting("volume.id", conf=conf, **options)
+    def extend(volume):
+        raise LookupError("no room")
+
+    with pytest.raises(LookupError):
+        extend(Volume(INSTANCE))
+
+    (row,) = table()
+    assert (row["operation"], row["project_id"]) == ("extend", "p1")
+
+
 def test_what_goes_well_records_nothing(conf, table):
     with reporting(INSTANCE, conf=conf):
         pass
