@@ -16,6 +16,7 @@ from tests.functional.cloud import (
     faults_of,
     running,
 )
+from tests.functional.deployment import ADMIN
 from tests.functional.designate.deployment import served
 from tests.functional.designate.failures import FAILURES, SOURCES, Zones
 from tests.functional.people import assert_listed
@@ -68,6 +69,22 @@ def test_a_list_shows_the_same(cloud):
     assert shown[zone.id] == api.show(zone)["fault"]
 
 
+def test_records_show_why_they_are_not_on_their_servers(cloud):
+    api, _ = cloud
+    zone = api.zone("fail-showzone-records")
+
+    records = api.records(zone, "www")
+
+    wait_until(lambda: "fault" in api.show(records))
+    time.sleep(1)
+    shown = api.show(records)
+    assert shown["status"] == "PENDING"
+    assert shown["fault"] == api.show(zone)["fault"]
+    assert "details" not in shown["fault"]
+    assert "rndc" in api.show(records, ADMIN)["fault"]["details"]
+    api.delete(zone)
+
+
 def test_the_deletion_of_a_zone_ends_its_fault(cloud):
     api, store = cloud
     zone = api.zone("fail-addzone-ending")
@@ -101,6 +118,7 @@ def test_what_works_leaves_no_fault(cloud):
     records = api.records(zone, "www")
     api.settle(records)
     assert api.status(records) == api.status(zone) == "ACTIVE"
+    assert "fault" not in api.show(records)
     api.delete(records)
     api.delete(zone)
 
