@@ -23,7 +23,7 @@ from fault_middleware import (
     options,
     profile,
 )
-from fault_middleware.cmd import formats, recorded_log
+from fault_middleware.cmd import formats, nothing_added, recorded_log
 from fault_middleware.cmd.manage import ListCommand, Table
 from fault_middleware.cmd.profile import ProfileCommand
 from fault_middleware.cmd.recorded_log import RecordedSighting
@@ -273,21 +273,26 @@ def _try_request(conf: cfg.ConfigOpts, given: argparse.Namespace) -> Any:
             )
         if given.fault:
             instance_id = _instance_shown(show, answer)
-            row = fault.make(
-                show.service, instance_id, **_read_fault(given.fault)
-            )
-            deployment.store.record([row])
+            parts = _read_fault(given.fault)
+            if instance_id is not None:
+                row = fault.make(show.service, instance_id, **parts)
+                deployment.store.record([row])
         application = deployment.filter(webob.Response(json_body=answer))
-        return request.get_response(application).json
+        shown = request.get_response(application).json
+    why = nothing_added.reason(show, answer, shown, bool(given.fault))
+    if why:
+        print(why, file=sys.stderr)
+    return shown
 
 
-def _instance_shown(show: ShowRequest, answer: Any) -> str:
-    """The id of the instance that the answer shows, of a list the first one."""
+def _instance_shown(show: ShowRequest, answer: Any) -> str | None:
+    """The id of the instance that the answer shows, of a list the first one, or None."""
     instances = ShownInstances(show.route, json.dumps(answer).encode())
     if show.route.many:
         for instance in instances:
             if instance.id:
                 return instance.id
+        return None
     return show.instance_id(instances)
 
 

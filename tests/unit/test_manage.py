@@ -406,6 +406,85 @@ def test_a_body_is_tried(write, role):
     assert shown == BODY
 
 
+REASONS = """
+service: shop
+fault: {created: "%Y-%m-%dT%H:%M:%SZ", existing: keep}
+routes:
+  - path: /orders/{id}
+    object: order
+    id: number
+    when: {state: fail*}
+  - {path: /orders, list: orders, id: number, query: {with: faults}}
+"""
+ORDER = {"number": "A-7", "state": "failed"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/orders/A-7", {"order": ORDER}, ""),
+        ("/orders/A-7", {"data": ORDER}, "the body has no instance at order"),
+        (
+            "/orders/A-7",
+            {"order": {"id": "A-7"}},
+            "the body has no id at number",
+        ),
+        (
+            "/orders/A-8",
+            {"order": ORDER},
+            "the path and the body (number) have different ids",
+        ),
+        (
+            "/orders/A-7",
+            {"order": {**ORDER, "state": "paid"}},
+            "'when' wants another state than 'paid'",
+        ),
+        (
+            "/orders/A-7",
+            {"order": {**ORDER, "fault": {"message": "own"}}},
+            "the service has a fault of its own, which 'existing' lets stay",
+        ),
+        (
+            "/orders",
+            {"orders": [ORDER]},
+            "the query asks for no faults, which takes one of {'with': ['faults']}",
+        ),
+        ("/orders?with=faults", {"orders": [ORDER]}, ""),
+        (
+            "/orders?with=faults",
+            {"orders": []},
+            "the body has no instance at orders",
+        ),
+    ],
+)
+def test_it_is_said_why_nothing_was_added(write, tmp_path, path, body, says):
+    profile = tmp_path / "shop.yaml"
+    profile.write_text(REASONS)
+    files = [
+        "--body",
+        write("b.json", body),
+        "--fault",
+        write("f.json", FAULT),
+    ]
+
+    code, out, err = run_manage(
+        "profile", "try", str(profile), "--path", path, *files
+    )
+
+    assert code == 0
+    assert err == (says and f"Nothing was added: {says}.\n")
+    assert ("It failed" in out) == (not says)
+
+
+def test_without_a_fault_there_is_nothing_to_add(write):
+    arguments = ["--path", f"/p1/instances/{INSTANCE}"]
+    body = ["--body", write("b.json", BODY)]
+
+    _, _, err = run_manage("profile", "try", "trove", *arguments, *body)
+
+    assert err == "Nothing was added: no --fault was given.\n"
+
+
 def test_a_body_is_tried_by_its_name(write):
     body = {"uuid": INSTANCE, "name": "k8s"}
     files = [
