@@ -94,6 +94,7 @@ class Event:
     :ivar when: members of the notification by their names, where they are, and what each has to
         match
     :ivar subjects: whose faults it carries, or clears; none to ignore it
+    :ivar skip_delta: seconds; its faults are not stored where one that is not older is there
     :ivar operation: which operation failed or succeeded, if the type of the event does not tell
     """
 
@@ -105,6 +106,7 @@ class Event:
     when: Sequence[tuple[str, Field, re.Pattern[str]]]
     subjects: tuple[Subject, ...]
     operation: str | None = None
+    skip_delta: float = 0.0
 
     def matches(self, notification: Mapping[str, Any]) -> bool:
         """Whether a notification is of this kind."""
@@ -181,6 +183,7 @@ class Event:
             values["message"] = worded.message
             values["details"] = worded.details
             values["weight"] = worded.weight
+            values["skip_delta"] = self.skip_delta
         return values
 
 
@@ -227,6 +230,7 @@ def build(data: Mapping[str, Any]) -> Event:
         ],
         subjects=_build_subjects(action, data[action]),
         operation=data.get("operation"),
+        skip_delta=data.get("skip_delta", 0.0),
     )
 
 

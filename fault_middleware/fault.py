@@ -77,6 +77,8 @@ class Fault:
         (:mod:`fault_middleware.archive`)
     :ivar operation: of a fault, what failed, and of a clearance, what succeeded since: it hides
         the faults of that operation alone. None where it is not known; such a clearance is of all
+    :ivar skip_delta: seconds; it is not to be stored where another fault of the instance is not
+        older than that. Not stored itself
     :ivar former_identity: of which releases before this one made the id of the same report; not
         stored, and None in what was read from the table
     :ivar newest_report: when the newest report of the same failure was made, where this row is
@@ -96,6 +98,7 @@ class Fault:
     is_clearance: bool = False
     weight: int | None = None
     operation: str | None = None
+    skip_delta: float = dataclasses.field(default=0.0, compare=False)
     former_identity: bytes | None = dataclasses.field(
         default=None, compare=False
     )
@@ -141,6 +144,7 @@ def make(
     is_clearance: bool = False,
     weight: int | None = None,
     operation: str | None = None,
+    skip_delta: float = 0.0,
 ) -> Fault:
     """Build a fault from what somebody reported, or a clearance.
 
@@ -158,6 +162,7 @@ def make(
     :param weight: of the faults of one request, the one with the greatest is shown; see
         :func:`fault_middleware.cause.weigh`
     :param operation: which operation failed, or succeeded, by the service's profile
+    :param skip_delta: seconds, see :class:`Fault`
     :raises ValueError: when ``instance_id`` cannot be an id
     """
     instance_id = canonical_id(instance_id)
@@ -195,6 +200,7 @@ def make(
         is_clearance=is_clearance,
         weight=weight,
         operation=_label(operation, 64),
+        skip_delta=skip_delta,
     )
 
 

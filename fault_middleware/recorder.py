@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fault_middleware import clock, ending, fault
+from fault_middleware import clock, ending, fault, freshness
 from fault_middleware.fault import Fault
 from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics, Reason, Site
@@ -181,6 +181,7 @@ class Recorder:
         successes = [row for row in rows if row.is_of_one_operation]
         others = [row for row in rows if not row.is_of_one_operation]
         try:
+            others = self._without_known(others)
             new = self._store.record(others)
             ended = self._store.record_successes(successes)
         except Exception as exc:
@@ -191,6 +192,19 @@ class Recorder:
         self._metrics.lag.set(age.total_seconds())
         self._metrics.health.works(Part.STORING)
         return None
+
+    def _without_known(self, rows: Sequence[Fault]) -> list[Fault]:
+        """Rows but for faults that are there already, better told."""
+        kept = [row for row in rows if not row.skip_delta]
+        for row in rows:
+            if not row.skip_delta:
+                continue
+            is_here = any(_is_fresher(other, row) for other in kept)
+            if not is_here and not freshness.has_fresher(
+                self._store, row, row.skip_delta
+            ):
+                kept.append(row)
+        return kept
 
     def _judge(self, exc: Exception, rows: Sequence[Fault]) -> Refusal:
         """What becomes of rows, by the error and by whether the database stores another row."""
@@ -223,6 +237,16 @@ class Recorder:
         )
         if wait(pause):
             raise _GivenUpError
+
+
+def _is_fresher(other: Fault, row: Fault) -> bool:
+    """Whether a fault of the same batch tells what a row would be skipped for."""
+    if other.is_clearance or other.skip_delta:
+        return False
+    if (other.service, other.instance_id) != (row.service, row.instance_id):
+        return False
+    age = (row.created - other.created).total_seconds()
+    return age <= row.skip_delta
 
 
 def _in_ascii(row: Fault) -> Fault:

@@ -16,17 +16,21 @@ from typing import Any, TypeVar
 
 from oslo_config import cfg
 
-from fault_middleware import chain, configuration, deploy, exception, fault
-from fault_middleware.breaker import SuspendedError
+from fault_middleware import (
+    chain,
+    configuration,
+    deploy,
+    exception,
+    fault,
+    freshness,
+)
 from fault_middleware.cause import Kind, weigh
 from fault_middleware.deploy import Deployment
 from fault_middleware.drivers.problem import (
     ManagementDriverException,
     ProblemDetails,
 )
-from fault_middleware.fault import Fault
 from fault_middleware.options import ConfigurationError
-from fault_middleware.store import Store
 from fault_middleware.text import as_text, describe, printable
 
 LOG = logging.getLogger(__name__)
@@ -102,7 +106,9 @@ def record(
     arguments["weight"] = weigh(Kind.TEXT, exceptions)
     arguments.update(others)
     made = fault.make(service, str(instance_id or ""), **arguments)
-    if skip_delta and _has_fresher(deployment.store, made, skip_delta):
+    if skip_delta and freshness.has_fresher(
+        deployment.store, made, skip_delta
+    ):
         return False
     new = deployment.store.record([made])
     deployment.metrics.stored.inc(new)
@@ -224,18 +230,6 @@ def _service(name: str | None, deployment: Deployment) -> str:
             f"service = {name!r}: name one of {', '.join(services)}"
         )
     return name
-
-
-def _has_fresher(store: Store, made: Fault, seconds: float) -> bool:
-    """Whether the instance has a fault that is at most so many seconds older."""
-    try:
-        newest = store.newest(made.service, made.instance_id)
-    except SuspendedError:
-        # We cannot look. One fault too many is better than none.
-        return False
-    if newest is None or newest.is_clearance:
-        return False
-    return (made.created - newest.created).total_seconds() <= seconds
 
 
 def _texts(error: Error, details: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _COLUMN_NAMES = {"is_clearance": "deleted"}
 _FIELDS = [
     field.name
     for field in dataclasses.fields(Fault)
-    if field.name not in ("former_identity", "newest_report")
+    if field.name not in ("former_identity", "newest_report", "skip_delta")
 ]
 #: A row, in the order of the fields of Fault.
 COLUMNS = [_T.c[_COLUMN_NAMES.get(name, name)] for name in _FIELDS]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -350,3 +351,94 @@ def test_a_package_that_is_upgraded_on_disk_changes_no_running_consumer(
     (row,) = recorder.extract(FAILED)
 
     assert row.message == "one"
+
+
+def zone(store, metrics, tmp_path):
+    """A recorder of a service that says of a failure only that it happened."""
+    file = tmp_path / "zones.yaml"
+    file.write_text(
+        "service: zones\n"
+        "events:\n"
+        "  - event_type: zone.error\n"
+        "    priority: info\n"
+        "    skip_delta: 60\n"
+        "    record: {instance_id: payload.id, message: {text: It failed.}}\n"
+    )
+    profiles = [profile.load(str(file))]
+    return Recorder(profiles, store, metrics, clear_on_success="none")
+
+
+@pytest.mark.parametrize(
+    ("age", "instance_id", "stored"),
+    [
+        (30, "z1", ["rndc refused"]),
+        (90, "z1", ["It failed.", "rndc refused"]),
+        (30, "z2", ["It failed.", "rndc refused"]),
+    ],
+)
+@pytest.mark.parametrize("is_one_batch", [False, True])
+def test_what_says_only_that_it_failed_is_not_stored_over_the_reason(
+    store, metrics, tmp_path, age, instance_id, stored, is_one_batch
+):
+    recorder = zone(store, metrics, tmp_path)
+    event = {
+        "event_type": "zone.error",
+        "priority": "info",
+        "message_id": "m-1",
+        "payload": {"id": "z1"},
+    }
+    (failed,) = recorder.extract(event)
+    reason = fault.make(
+        "zones",
+        instance_id,
+        message="rndc refused",
+        created=failed.created - timedelta(seconds=age),
+        weight=30,
+    )
+
+    batches = [[failed, reason]] if is_one_batch else [[reason], [failed]]
+    for batch in batches:
+        assert recorder.record(batch, Waits())
+
+    assert messages(store) == stored
+
+
+def test_where_nobody_can_look_what_says_only_that_it_failed_is_stored(
+    store, metrics, tmp_path, monkeypatch
+):
+    recorder = zone(store, metrics, tmp_path)
+    event = {
+        "event_type": "zone.error",
+        "priority": "info",
+        "message_id": "m-1",
+        "payload": {"id": "z1"},
+    }
+
+    def look(*_):
+        raise OSError("the replica is away")
+
+    monkeypatch.setattr(store, "newest", look)
+    waits = Waits()
+
+    assert recorder.record(recorder.extract(event), waits)
+
+    assert messages(store) == ["It failed."]
+    assert waits.seconds == []
+
+
+def test_what_says_only_that_it_failed_is_stored_where_nothing_else_is(
+    store, metrics, tmp_path
+):
+    recorder = zone(store, metrics, tmp_path)
+    event = {
+        "event_type": "zone.error",
+        "priority": "info",
+        "message_id": "m-1",
+        "payload": {"id": "z1"},
+    }
+
+    for _ in range(2):  # it is delivered twice
+        assert recorder.record(recorder.extract(event), Waits())
+
+    assert messages(store) == ["It failed."]
+    assert "duplicates_total=1" in metrics.counts()
