@@ -10,8 +10,8 @@ def has_fresher(store: Store, made: Fault, seconds: float) -> bool:
     try:
         newest = store.newest(made.service, made.instance_id)
     except Exception:
-        # We cannot look, in a replica that is away alone, say; the breaker has told of it. One fault
-        # too many is better than none.
+        # We cannot look, in a replica that is away alone, say; the breaker has told of it.
+        # One fault too many is better than none.
         return False
     if newest is None or newest.is_clearance or newest.id == made.id:
         return False
