@@ -277,6 +277,7 @@ def rabbitmq(folder: Path, options: str = "") -> Iterator[Broker]:
 class Relay:
     """A wire to a server that counts what goes over it, and can fail.
 
+    :ivar target: the port of the server
     :ivar port: where to connect
     :ivar url: the same, for those who need a URL
     :ivar trips: how often a client spoke after the server had, or for the first
@@ -284,7 +285,7 @@ class Relay:
     """
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target = target
         self._connections: list[socket.socket] = []
         self._lock = threading.Lock()
         self._passing = threading.Event()
@@ -337,7 +338,7 @@ class Relay:
             except OSError:
                 return
             try:
-                server = socket.create_connection(("127.0.0.1", self._target))
+                server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:  # which may listen later
                 client.close()
                 continue

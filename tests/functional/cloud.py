@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import importlib.util
+import inspect
 import json
 import re
 import time
@@ -21,7 +22,8 @@ from tests.fixtures import (
     rows,
     wait_until,
 )
-from tests.functional.deployment import ADMIN, AWAY, MEMBER, Deployment
+from tests.functional.deployment import ADMIN, AWAY, MEMBER, PEOPLE, Deployment
+from tests.functional.keystone import deployment as keystone
 from tests.services import Broker, Relay
 
 _PASSING = re.compile(r"\w+ing([-_]\w+)?")
@@ -152,22 +154,35 @@ def running(
     database: str,
     faults: str,
     broker: Broker,
+    people: Collection[str] = PEOPLE,
 ) -> Iterator[tuple[Deployment, Store]]:
     """A service with the filter, the driver and the log handler, and the table of its faults.
+
+    Keystone begins beside it.
 
     :param served: of the module ``deployment`` that the service has in ``tests/functional``
     :param folder: for its files
     :param database: the service's own, in MariaDB
     :param faults: the server that the table gets a database in
+    :param people: whom Keystone knows
     """
-    need(service)
-    with new_database(faults) as table:
+    need(service, "keystone")
+    with (
+        new_database(faults) as table,
+        keystone.beginning(
+            folder / "keystone", people=people, service=service
+        ) as identity,
+    ):
         store = make_store(table)
+        others = {}
+        if "keystone" in inspect.signature(served).parameters:
+            others["keystone"] = identity
         with served(
             folder / "run",
             database=f"{database}?charset=utf8mb4",
             faults=table,
             broker=broker.new_host(service),
+            **others,
         ) as deployment:
             yield deployment, store
         close(store)

@@ -22,14 +22,17 @@ import amqp
 
 from tests import services
 from tests.fixtures import wait_until
+from tests.functional.keystone.deployment import Keystone
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sysconfig.get_path("scripts"))
+#: Keystone has these people: ROLE:PROJECT:USER, with the id of the project.
 PROJECT = "a1" * 16
 ADMIN = f"admin:{PROJECT}:root"
 MEMBER = f"member:{PROJECT}:alice"
 #: Of another project.
 NEIGHBOUR = "member:9b0f0000000040008000000000000001:bob"
+PEOPLE = (ADMIN, MEMBER, NEIGHBOUR)
 #: The file in a deployment's folder that says that what is behind the service does not answer.
 AWAY = "back-end-is-away"
 #: What every service is configured with, before what it needs itself.
@@ -67,6 +70,8 @@ history = true
 connection = {faults}
 
 """
+#: What a service needs of Keystone; other sections of its file may refer to it.
+AUTHTOKEN = "keystone_authtoken"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Deployment:
     port: int
     prefix: str
     headers: Mapping[str, str]
+    keystone: Keystone | None = None
     programs: dict[str, "Program"] = dataclasses.field(default_factory=dict)
 
     @property
@@ -154,19 +160,25 @@ class Deployment:
         )
         assert ended.returncode == 0, ended.stderr
 
+    def token(self, person: str) -> str:
+        """What shows the API who asks."""
+        if self.keystone is None:
+            return person
+        return self.keystone.token(person)
+
     def request(
         self,
         method: str,
         path: str,
-        token: str = MEMBER,
+        person: str = MEMBER,
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ):
         """Status and JSON of an answer of the API; the path is behind the prefix."""
-        prefix = self.prefix.format(project=token.split(":")[1])
+        prefix = self.prefix.format(project=person.split(":")[1])
         data = None if body is None else json.dumps(body)
         sent = {
-            "X-Auth-Token": token,
+            "X-Auth-Token": self.token(person),
             "Content-Type": "application/json",
             **self.headers,
             **(headers or {}),
@@ -199,7 +211,31 @@ def build(
         etc=deployment.etc,
         **values,
     )
+    if deployment.keystone is not None:
+        text += authtoken(deployment)
     deployment.conf.write_text(text)
+
+
+def authtoken(deployment: Deployment) -> str:
+    """The section of a configuration with what the service needs of Keystone."""
+    options = deployment.keystone.authtoken(deployment.service)
+    lines = [f"{name} = {value}\n" for name, value in options.items()]
+    return f"\n[{AUTHTOKEN}]\n{''.join(lines)}"
+
+
+def announce(
+    deployment: Deployment, kind: str, path: str | None = None
+) -> None:
+    """Put the API into Keystone's catalog, when Keystone is there.
+
+    :param kind: the type of the service
+    :param path: that follows the port there; by default that of the deployment
+    """
+    if path is None:
+        path = deployment.prefix.format(project="%(project_id)s")
+    url = f"http://127.0.0.1:{deployment.port}{path}"
+    deployment.keystone.wait()
+    deployment.keystone.add_service(kind, url)
 
 
 def paste(
@@ -211,10 +247,11 @@ def paste(
     :param neighbours: the address of the services in the catalog of each token, if any is there
     """
     parser = _parser((deployment.etc / name).read_text())
-    parser["filter:authtoken"].clear()
-    parser["filter:authtoken"]["paste.filter_factory"] = (
-        "tests.keystone:filter_factory"
-    )
+    if deployment.keystone is None:
+        parser["filter:authtoken"].clear()
+        parser["filter:authtoken"]["paste.filter_factory"] = (
+            "tests.keystone:filter_factory"
+        )
     if neighbours:
         parser["filter:authtoken"]["neighbours"] = neighbours
     fragments = ROOT / "etc/fault_middleware/api-paste"

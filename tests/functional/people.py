@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people read of a real service with the program that they use."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 
 from fault_middleware.client.resource import resources
 from tests.catalog import Identity, openstack, served
@@ -13,26 +15,19 @@ def assert_listed(
     word: str,
     instance_id: str,
     says: str,
-    token: str = MEMBER,
+    person: str = MEMBER,
 ) -> None:
     """``openstack fault list`` and ``fault show`` have a fault that the service shows.
 
     :param word: what the program calls such a resource
-    :param token: of whoever asks, as :mod:`tests.keystone` reads it
+    :param person: who asks
     """
-    (resource,) = [kind for kind in resources() if kind.word == word]
-    role, project, user = token.split(":")
-    if role == "admin":
-        user = "admin"
-    prefix = deployment.prefix.format(project=project)
-    address = f"http://127.0.0.1:{deployment.port}{prefix}"
-    with served(Identity({resource.service.types[0]: address})) as identity:
-        ended = openstack(
-            identity,
-            *("fault", "list", "--resource", word, "-f", "json"),
-            user=user,
-            project=project,
-        )
+    _, project, user = person.split(":")
+    who = {"user": user, "project": project}
+    as_json = ("-f", "json")
+    with _identity(deployment, word, person) as identity:
+        listing = ("fault", "list", "--resource", word)
+        ended = openstack(identity, *listing, *as_json, **who)
         # Other plugins may have something to say there.
         assert f"{word}: " not in ended.stderr
         assert ended.returncode == 0, ended.stderr
@@ -41,10 +36,19 @@ def assert_listed(
         }
         assert messages[instance_id].startswith(says)
 
-        ended = openstack(
-            identity,
-            *("fault", "show", word, instance_id, "-f", "json"),
-            user=user,
-            project=project,
-        )
+        show = ("fault", "show", word, instance_id)
+        ended = openstack(identity, *show, *as_json, **who)
         assert json.loads(ended.stdout)["Message"] == messages[instance_id]
+
+
+@contextlib.contextmanager
+def _identity(deployment: Deployment, word: str, person: str) -> Iterator[str]:
+    """The address of Keystone, or of what stands in for it."""
+    if deployment.keystone is not None:
+        yield deployment.keystone.url
+        return
+    (resource,) = [kind for kind in resources() if kind.word == word]
+    prefix = deployment.prefix.format(project=person.split(":")[1])
+    address = f"http://127.0.0.1:{deployment.port}{prefix}"
+    with served(Identity({resource.service.types[0]: address})) as found:
+        yield found

@@ -107,10 +107,9 @@ def test_an_import_that_fails_in_one_store_is_shown_on_an_active_image(cloud):
 def test_a_copy_that_fails_is_shown_on_an_active_image(cloud):
     api, _ = cloud
     image = api.upload(api.image("copy"), FULL_THERE)
-    project = MEMBER.split(":")[1]
     where = {"stores": ["slow"], "all_stores_must_succeed": False}
 
-    api.fetch(image, "copy-image", f"admin:{project}:alice", **where)
+    api.fetch(image, "copy-image", ADMIN, **where)
 
     wait_until(lambda: "fault" in api.show(image))
     time.sleep(1)
@@ -135,9 +134,10 @@ def test_glances_client_updates_an_image_with_a_fault(cloud, faulty):
     api, _ = cloud
     endpoint = f"http://127.0.0.1:{api.deployment.port}"
     auth = importlib.import_module("keystoneauth1.token_endpoint")
+    token = api.deployment.token(MEMBER)
     session = importlib.import_module("keystoneauth1.session")
     client = importlib.import_module("glanceclient").Client(
-        "2", session=session.Session(auth.Token(endpoint, MEMBER))
+        "2", session=session.Session(auth.Token(endpoint, token))
     )
 
     client.images.update(faulty.id, name="renamed", colour="red")

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.functional.deployment import Deployment, build, paste, serve
+from tests.functional.deployment import (
+    Deployment,
+    announce,
+    build,
+    paste,
+    serve,
+)
+from tests.functional.keystone.deployment import Keystone
 
 #: The most bytes that an image may have.
 LARGEST = 100_000
@@ -52,15 +59,23 @@ tests = tests.functional.glance.store:Store
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Deployment]:
     """Glance's API with our filter and handlers.
 
     :param database: Glance's own
     :param faults: the database of the faults
     :param broker: not used; Glance has no RPC
+    :param keystone: that may have only begun
     """
-    made = Deployment("glance", folder, services.free_port(), "/v2", {})
+    made = Deployment(
+        "glance", folder, services.free_port(), "/v2", {}, keystone
+    )
     build(
         made,
         CONFIGURATION,
@@ -80,5 +95,6 @@ def served(
     (package / "entry_points.txt").write_text(_ENTRY_POINTS)
     paste(made, "glance-api-paste.ini")
     made.run("glance-manage", "db_sync")
+    announce(made, "image", "")
     with serve(made):
         yield made
