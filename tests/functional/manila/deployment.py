@@ -8,12 +8,14 @@ from pathlib import Path
 from tests import services
 from tests.functional.deployment import (
     Deployment,
+    announce,
     build,
     paste,
     serve,
     start,
     wait_for_queue,
 )
+from tests.functional.keystone.deployment import Keystone
 
 CONFIGURATION = """\
 [DEFAULT]
@@ -45,22 +47,31 @@ replication_domain = tests
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Deployment]:
     """All processes of Manila in which shares can fail, with our filter and handlers.
 
     :param database: Manila's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
     headers = {
         "X-OpenStack-Manila-API-Version": "2.65",
         "X-OpenStack-Manila-API-Experimental": "true",
     }
-    made = Deployment("manila", folder, services.free_port(), "/v2", headers)
+    made = Deployment(
+        "manila", folder, services.free_port(), "/v2", headers, keystone
+    )
     build(made, CONFIGURATION, database=database, faults=faults, broker=broker)
     paste(made)
     made.run("manila-manage", "db", "sync")
+    announce(made, "shared-file-system")
     with start(made, "manila-scheduler"):
         # Else it may miss what a back end reports at first, and know it a minute later.
         wait_for_queue(broker, "manila-scheduler.tests")
