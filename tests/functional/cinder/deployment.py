@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.functional.deployment import Deployment, build, paste, serve, start
+from tests.functional.deployment import (
+    AUTHTOKEN,
+    Deployment,
+    announce,
+    build,
+    paste,
+    serve,
+    start,
+)
+from tests.functional.keystone.deployment import Keystone
 
 VERSION = "OpenStack-API-Version"
 CONFIGURATION = """\
@@ -15,7 +24,6 @@ CONFIGURATION = """\
 api_paste_config = {folder}/api-paste.ini
 enabled_backends = good, full
 default_volume_type = good
-glance_api_servers = http://127.0.0.1:{images}
 glance_num_retries = 0
 backup_driver = tests.functional.cinder.backup.Driver
 backup_posix_path = {folder}/backups
@@ -34,6 +42,10 @@ message_reap_interval = 3
 reservation_clean_interval = 3
 default_log_levels = amqp=WARN, sqlalchemy=WARN, stevedore=WARN, oslo_service.periodic_task=DEBUG
 
+[service_user]
+send_service_user_token = true
+auth_section = {authtoken}
+
 [good]
 volume_driver = tests.functional.cinder.driver.Driver
 volume_backend_name = good
@@ -48,13 +60,19 @@ target_helper = fake
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Deployment]:
     """All processes of Cinder with our filter and handlers, and what stands in for Glance.
 
     :param database: Cinder's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
     made = Deployment(
         "cinder",
@@ -62,20 +80,23 @@ def served(
         services.free_port(),
         "/v3/{project}",
         {VERSION: "volume 3.71"},
+        keystone,
     )
-    images = services.free_port()
     build(
         made,
         CONFIGURATION,
         database=database,
         faults=faults,
         broker=broker,
-        images=images,
+        authtoken=AUTHTOKEN,
     )
     for name in ("backups", "conversion"):
         (folder / name).mkdir()
     paste(made)
     made.run("cinder-manage", "db", "sync")
+    announce(made, "block-storage")
+    images = services.free_port()
+    keystone.add_service("image", f"http://127.0.0.1:{images}", "glance")
     glance = [sys.executable, "-m", "tests.functional.cinder.images"]
     with (
         start(made, "images", [*glance, str(images)], images),

@@ -107,14 +107,10 @@ class Keystone:
             self.wire.reopen(port)
 
     def token(self, person: str) -> str:
-        """The token of somebody who was added, which is kept.
+        """The token of somebody who was added, which is always the same.
 
         :param person: as of :meth:`add_person`
         """
-        if person not in self._tokens:
-            _, project, user = person.split(":")
-            password = self._password(user, project_id=project)
-            self._tokens[person] = password.get_token(session.Session())
         return self._tokens[person]
 
     def call(self, method: str, path: str, **body: Any) -> Any:
@@ -161,7 +157,7 @@ class Keystone:
             self.call("PATCH", path, user={"enabled": True})
 
     def add_person(self, person: str) -> None:
-        """A new user, and the project if it is new.
+        """A new user with a token, and the project if it is new.
 
         :param person: ``ROLE:PROJECT:USER``, of which PROJECT is the id of a project
         """
@@ -170,6 +166,8 @@ class Keystone:
             self._number(self.add_project(project), project)
             self.projects[project] = project
         self.add_user(user, project, role)
+        password = self._password(user, project_id=project)
+        self._tokens[person] = password.get_token(session.Session())
 
     def _number(self, given: str, wanted: str) -> None:
         """Let a new project, which nothing refers to yet, have another id.
