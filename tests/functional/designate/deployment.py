@@ -11,16 +11,20 @@ from tests.fixtures import wait_until
 from tests.functional.deployment import (
     ROOT,
     Deployment,
+    announce,
     build,
     paste,
     serve,
     start,
 )
+from tests.functional.keystone.deployment import Keystone
 
 CONFIGURATION = """\
 [service:api]
 api_paste_config = {folder}/api-paste.ini
 auth_strategy = keystone
+# Else it sends its clients to port 9001.
+enable_host_header = true
 
 [storage:sqlalchemy]
 connection = {database}
@@ -85,15 +89,23 @@ exec {python} {root}/tests/functional/designate/rndc.py "$@"
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Deployment]:
     """All processes of Designate with our filter and handlers, and what stands in for BIND.
 
     :param database: Designate's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
-    made = Deployment("designate", folder, services.free_port(), "/v2", {})
+    made = Deployment(
+        "designate", folder, services.free_port(), "/v2", {}, keystone
+    )
     build(made, CONFIGURATION, database=database, faults=faults, broker=broker)
     paste(made)
     port = services.free_port()
@@ -103,6 +115,7 @@ def served(
     pools = folder / "pools.yaml"
     pools.write_text(POOLS.format(port=port, folder=folder))
     made.run("designate-manage", "database", "sync")
+    announce(made, "dns", "")
     server = [sys.executable, "-m", "tests.functional.designate.nameserver"]
     with start(made, "nameserver", [*server, str(port)]), _central(made):
         # What is sent to a queue that is not there yet is lost.
