@@ -5,30 +5,25 @@ Needs magnum in the same virtualenv (``tox -e magnum``).
 """
 
 import concurrent.futures
-import importlib.util
 import time
 
 import pytest
 
-from tests.fixtures import (
-    close,
-    lose_connections,
-    make_store,
-    new_database,
-    require,
-    wait_until,
-)
+from tests.fixtures import lose_connections, new_database, wait_until
 from tests.functional.cloud import (
     assert_shown,
     assert_source,
     broker_away,
     faults_of,
+    running,
 )
+from tests.functional.deployment import PEOPLE
 from tests.functional.magnum.deployment import served
 from tests.functional.magnum.failures import (
     GONE,
     SOURCES,
     TOGETHER,
+    UNLUCKY,
     Clusters,
     fill_disk,
 )
@@ -44,19 +39,22 @@ AT_ONCE = 8
 @pytest.fixture(scope="module")
 def cloud(broker, mariadb, postgresql, tmp_path_factory):
     """The API of a Magnum whose processes have the driver and the log handler."""
-    if importlib.util.find_spec("magnum") is None:
-        require("magnum", "magnum is not installed; tox -e magnum has it")
-    folder = tmp_path_factory.mktemp("magnum") / "run"
-    with new_database(mariadb) as own, new_database(postgresql) as faults:
-        store = make_store(faults)
-        utf8 = f"{own}?charset=utf8mb4"
-        host = broker.new_host("magnum")
-        with served(
-            folder, database=utf8, faults=faults, broker=host
-        ) as deployment:
-            fill_disk(own)
-            yield Clusters(deployment), store
-        close(store)
+    folder = tmp_path_factory.mktemp("magnum")
+    with (
+        new_database(mariadb) as own,
+        running(
+            "magnum",
+            served,
+            folder,
+            database=own,
+            faults=postgresql,
+            broker=broker,
+            people=(*PEOPLE, UNLUCKY),
+        ) as (deployment, store),
+    ):
+        _, _, unlucky = UNLUCKY.split(":")
+        fill_disk(own, deployment.keystone.users[unlucky])
+        yield Clusters(deployment), store
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests import services
 from tests.functional.deployment import (
-    AUTHTOKEN,
     Deployment,
     announce,
     build,
@@ -44,7 +43,7 @@ default_log_levels = amqp=WARN, sqlalchemy=WARN, stevedore=WARN, oslo_service.pe
 
 [service_user]
 send_service_user_token = true
-auth_section = {authtoken}
+auth_section = keystone_authtoken
 
 [good]
 volume_driver = tests.functional.cinder.driver.Driver
@@ -82,14 +81,7 @@ def served(
         {VERSION: "volume 3.71"},
         keystone,
     )
-    build(
-        made,
-        CONFIGURATION,
-        database=database,
-        faults=faults,
-        broker=broker,
-        authtoken=AUTHTOKEN,
-    )
+    build(made, CONFIGURATION, database=database, faults=faults, broker=broker)
     for name in ("backups", "conversion"):
         (folder / name).mkdir()
     paste(made)

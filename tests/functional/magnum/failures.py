@@ -33,18 +33,22 @@ BEGIN
   END IF;
 END"""
 _FULL = {
-    "INSERT ON x509keypair": "NEW.user_id = 'unlucky'",
+    "INSERT ON x509keypair": "NEW.user_id = '{unlucky}'",
     "UPDATE ON cluster": f"LOCATE('{UNWRITABLE}', NEW.name) AND NEW.stack_id "
     "IS NOT NULL AND NEW.status = 'CREATE_IN_PROGRESS'",
 }
 
 
-def fill_disk(database: str) -> None:
-    """Let Magnum's database refuse what the triggers name."""
+def fill_disk(database: str, unlucky: str) -> None:
+    """Let Magnum's database refuse what the triggers name.
+
+    :param unlucky: the id of the user
+    """
     engine = sa.create_engine(database)
     with engine.begin() as connection:
         for number, (event, condition) in enumerate(_FULL.items()):
-            values = {"event": event, "condition": condition}
+            refused = condition.replace("{unlucky}", unlucky)
+            values = {"event": event, "condition": refused}
             trigger = _TRIGGER.format(name=f"full{number}", **values)
             connection.exec_driver_sql(trigger)
     engine.dispose()
