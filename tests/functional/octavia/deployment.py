@@ -4,18 +4,18 @@
 import contextlib
 import dataclasses
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
 from tests.functional.deployment import (
     Deployment,
+    announce,
     build,
     serve,
-    start,
     wait_for_queue,
 )
+from tests.functional.keystone.deployment import Keystone
 
 #: The drivers of :mod:`.drivers` by the group of their entry points.
 DRIVERS = {
@@ -73,15 +73,8 @@ sock_rlimit = 0
 [oslo_messaging]
 topic = octavia
 
-[keystone_authtoken]
-www_authenticate_uri = http://127.0.0.1:{identity}
-auth_type = password
-auth_url = http://127.0.0.1:{identity}
-username = octavia
-password = none
-user_domain_id = default
-project_name = service
-project_domain_id = default
+[service_auth]
+auth_section = keystone_authtoken
 """
 
 
@@ -136,13 +129,19 @@ def _make_authority(folder: Path) -> None:
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Balancing]:
     """All processes of Octavia with our filter and handlers.
 
     :param database: Octavia's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
     made = Balancing(
         "octavia",
@@ -150,10 +149,10 @@ def served(
         services.free_port(),
         "/v2/lbaas",
         {},
+        keystone,
         heartbeats=services.free_port(),
         broker=broker,
     )
-    identity = services.free_port()
     _install_drivers(folder)
     build(
         made,
@@ -162,16 +161,13 @@ def served(
         faults=faults,
         broker=broker,
         heartbeats=made.heartbeats,
-        identity=identity,
         key=KEY,
         network=NETWORK,
     )
     _make_authority(folder)
     made.run("octavia-db-manage", "upgrade", "head")
-    keystone = [sys.executable, "-m", "tests.functional.identity"]
-    with (
-        start(made, "identity", [*keystone, str(identity)], identity),
-        serve(made, "octavia-worker", "octavia-health-manager"),
-    ):
+    # Octavia's catalog entry is without what its paths begin with.
+    announce(made, "load-balancer", "")
+    with serve(made, "octavia-worker", "octavia-health-manager"):
         made.wait_for_worker()
         yield made
