@@ -29,7 +29,7 @@ from tests.functional.heat.failures import (
 from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.
-SECRETS = ("hunter2", "node7", "[SQL", "Traceback")
+SECRETS = ("hunter2", "node7", "[SQL", "Traceback", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 """Makes a deployment of Heat in a folder, and runs its processes."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +9,12 @@ from tests import services
 from tests.functional.deployment import (
     ROOT,
     Deployment,
+    announce,
     build,
     paste,
     serve,
-    start,
 )
+from tests.functional.keystone.deployment import PASSWORD, Keystone
 
 #: Seconds that a stack has to be made or changed.
 PATIENCE = 20
@@ -24,7 +24,9 @@ plugin_dirs = {root}/tests/functional/heat/plugins
 environment_dir = {etc}/environment.d
 template_dir = {etc}/templates
 num_engine_workers = 1
-keystone_backend = tests.functional.heat.keystone.Client
+stack_user_domain_name = heat
+stack_domain_admin = heat_domain_admin
+stack_domain_admin_password = {password}
 stack_action_timeout = {patience}
 # What fails is not tried again.
 action_retry_limit = 0
@@ -33,46 +35,61 @@ action_retry_limit = 0
 api_paste_config = {folder}/api-paste.ini
 
 [clients_keystone]
-auth_uri = http://127.0.0.1:{identity}
+auth_uri = {identity}
 
 [trustee]
 auth_type = password
-auth_url = http://127.0.0.1:{identity}
+auth_url = {identity}
 username = heat
-password = none
+password = {password}
 user_domain_id = default
 """
 
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Deployment]:
     """All processes of Heat with our filter and handlers.
 
     :param database: Heat's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
     made = Deployment(
-        "heat", folder, services.free_port(), "/v1/{project}", {}
+        "heat", folder, services.free_port(), "/v1/{project}", {}, keystone
     )
-    identity = services.free_port()
     build(
         made,
         CONFIGURATION,
         database=database,
         faults=faults,
         broker=broker,
-        identity=identity,
+        identity=keystone.url,
+        password=PASSWORD,
         root=ROOT,
         patience=PATIENCE,
     )
     paste(made)
     made.run("heat-manage", "db_sync")
-    keystone = [sys.executable, "-m", "tests.functional.identity"]
-    with (
-        start(made, "identity", [*keystone, str(identity)], identity),
-        serve(made, "heat-engine"),
-    ):
+    announce(made, "orchestration")
+    _make_domain(keystone)
+    with serve(made, "heat-engine"):
         yield made
+
+
+def _make_domain(keystone: Keystone) -> None:
+    """Make the domain of the users that stacks have, its administrator, and their role."""
+    domain = keystone.call("POST", "/domains", domain={"name": "heat"})
+    found = domain["domain"]["id"]
+    given = {"name": "heat_domain_admin", "password": PASSWORD}
+    made = keystone.call("POST", "/users", user={**given, "domain_id": found})
+    where = f"/domains/{found}/users/{made['user']['id']}"
+    keystone.call("PUT", f"{where}/roles/{keystone.roles['admin']}")
+    keystone.call("POST", "/roles", role={"name": "heat_stack_user"})

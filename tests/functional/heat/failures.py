@@ -129,9 +129,17 @@ def _create_late(cloud):
 
 
 def _create_without_keystone(cloud):
-    given = template(part={"type": "OS::Heat::WaitConditionHandle"})
-    with cloud.away():
-        return cloud.stack("no-keystone", given)
+    """Keystone goes when Heat has begun; nothing begins without it."""
+    slow = {"type": "OS::Heat::TestResource", "properties": {"value": "x"}}
+    slow["properties"]["wait_secs"] = 5
+    handle = {"type": "OS::Heat::WaitConditionHandle", "depends_on": "slow"}
+    body = {
+        "stack_name": "no-keystone",
+        "template": template(slow=slow, part=handle),
+    }
+    made = cloud.call("POST", "/stacks", body)["stack"]
+    with cloud.deployment.keystone.away():
+        return cloud.settle(Resource("stacks/no-keystone", made["id"]))
 
 
 def _create_unwritable(cloud):
@@ -221,9 +229,8 @@ FAILURES = [
     Failure(
         "create without Keystone",
         _create_without_keystone,
-        "Unable to connect",
-        "Resource CREATE failed: ConnectFailure: resources.part: "
-        "Unable to connect to http://10.1.2.3:5000/v3/projects",
+        "Connection refused",
+        "A service that Heat needs does not answer.",
     ),
     Failure(
         "create without a database",
