@@ -4,24 +4,17 @@
 Needs python-watcher in the same virtualenv (``tox -e watcher``).
 """
 
-import importlib.util
 import time
 
 import pytest
 
-from tests.fixtures import (
-    close,
-    lose_connections,
-    make_store,
-    new_database,
-    require,
-    wait_until,
-)
+from tests.fixtures import lose_connections, new_database, wait_until
 from tests.functional.cloud import (
     assert_source,
     assert_told,
     broker_away,
     faults_of,
+    running,
 )
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.people import assert_listed
@@ -40,21 +33,22 @@ from tests.functional.watcher.failures import (
 @pytest.fixture(scope="module")
 def cloud(broker, mariadb, postgresql, tmp_path_factory):
     """The API of a Watcher whose processes have the driver and the log handler."""
-    if importlib.util.find_spec("watcher") is None:
-        require("watcher", "watcher is not installed; tox -e watcher has it")
-    folder = tmp_path_factory.mktemp("watcher") / "run"
-    with new_database(mariadb) as own, new_database(postgresql) as faults:
-        store = make_store(faults)
-        utf8 = f"{own}?charset=utf8mb4"
-        host = broker.new_host("watcher")
-        with served(
-            folder, database=utf8, faults=faults, broker=host
-        ) as deployment:
-            found = Optimizations(deployment)
-            wait_until(found.is_up, 120)
-            fill_disk(own)
-            yield found, store
-        close(store)
+    folder = tmp_path_factory.mktemp("watcher")
+    with (
+        new_database(mariadb) as own,
+        running(
+            "watcher",
+            served,
+            folder,
+            database=own,
+            faults=postgresql,
+            broker=broker,
+        ) as (deployment, store),
+    ):
+        found = Optimizations(deployment)
+        wait_until(found.is_up, 120)
+        fill_disk(own)
+        yield found, store
 
 
 @pytest.mark.parametrize("failure", AUDITS, ids=lambda failure: failure.name)

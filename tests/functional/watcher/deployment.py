@@ -2,33 +2,23 @@
 """Makes a deployment of Watcher in a folder, and runs its processes."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
 from tests.functional.deployment import (
     Deployment,
+    announce,
     build,
     serve,
-    start,
     wait_for_queue,
 )
+from tests.functional.keystone.deployment import Keystone
 
 # The applier takes no action without a weight.
 CONFIGURATION = """\
 [watcher_clients_auth]
-auth_type = password
-auth_url = http://127.0.0.1:{identity}/v3
-username = watcher
-password = none
-user_domain_id = default
-project_name = service
-project_domain_id = default
-
-[keystone_authtoken]
-auth_type = password
-auth_url = http://127.0.0.1:{identity}/v3
+auth_section = keystone_authtoken
 
 [collector]
 collector_plugins = compute
@@ -51,13 +41,19 @@ PLUGINS = {"watcher_strategies": "Strategy", "watcher_actions": "Action"}
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Deployment]:
-    """All processes of Watcher with our filter and handlers, and a Keystone.
+    """All processes of Watcher with our filter and handlers, beside a Keystone.
 
     :param database: Watcher's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
     made = Deployment(
         "watcher",
@@ -65,25 +61,18 @@ def served(
         services.free_port(),
         "/v1",
         {"OpenStack-API-Version": "infra-optim latest"},
+        keystone,
     )
-    identity = services.free_port()
-    build(
-        made,
-        CONFIGURATION,
-        database=database,
-        faults=faults,
-        broker=broker,
-        identity=identity,
-    )
+    build(made, CONFIGURATION, database=database, faults=faults, broker=broker)
     for group, plugin in PLUGINS.items():
         target = f"tests.functional.watcher.plugins:{plugin}"
         made.install(group, NAME, target)
     made.run("watcher-db-manage", "upgrade")
-    keystone = [sys.executable, "-m", "tests.functional.identity"]
-    with (
-        start(made, "identity", [*keystone, str(identity)], identity),
-        serve(made, "watcher-decision-engine", "watcher-applier"),
-    ):
+    announce(made, "infra-optim", "")
+    # There Watcher looks for Nova, which is away.
+    nobody = services.free_port()
+    keystone.add_service("compute", f"http://127.0.0.1:{nobody}")
+    with serve(made, "watcher-decision-engine", "watcher-applier"):
         for queue in ("watcher.decision.control", "watcher.applier.control"):
             wait_for_queue(broker, queue)
         yield made
