@@ -75,6 +75,32 @@ def lacks_traceback(row: Fault) -> bool:
     return row.weight == weigh(Kind.TEXT, 0)
 
 
+def told_poorly(rows: Iterable[Fault], with_details: bool) -> list[Fault]:
+    """Of the newest faults of some instances, those of which another may tell more."""
+    found = []
+    for row in rows:
+        wants_traceback = with_details and lacks_traceback(row)
+        if wants_traceback or gives_way(row):
+            found.append(row)
+    return found
+
+
+def nearest_of(
+    newest: Iterable[Fault], others: Sequence[Fault]
+) -> dict[str, Fault]:
+    """What is shown of some instances, by their ids, see :func:`nearest`.
+
+    :param others: rows of any of them
+    """
+    shown = {}
+    for row in newest:
+        own = [
+            other for other in others if other.instance_id == row.instance_id
+        ]
+        shown[row.instance_id] = nearest(row, own)
+    return shown
+
+
 def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     """Of an instance's newest fault and other rows of it, the one that is nearest to the cause.
 

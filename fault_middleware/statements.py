@@ -5,16 +5,17 @@ import dataclasses
 import functools
 import importlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from fault_middleware import models
+from fault_middleware import cause, models
 from fault_middleware.fault import Fault
 
 _T = models.instance_faults
+_EARLIEST = datetime.min + cause.MOST_APART
 # The fields of Fault whose columns have other names.
 _COLUMN_NAMES = {"is_clearance": "deleted"}
 # The fields of Fault that are stored.
@@ -25,21 +26,11 @@ _FIELDS = [
 ]
 #: A row, in the order of the fields of Fault.
 COLUMNS = [_T.c[_COLUMN_NAMES.get(name, name)] for name in _FIELDS]
-# What succeeded since does not count, and neither does the clearance that says so.
-_DONE = (
-    "SELECT 1 FROM instance_faults AS done WHERE done.instance_id = {row}.instance_id"
-    " AND done.service = {row}.service AND done.operation = {row}.operation AND done.deleted"
-    " AND (done.created > {row}.created"
-    " OR (done.created = {row}.created AND done.id >= {row}.id))"
-)
-_COUNTS = "({row}.operation IS NULL OR NOT EXISTS (" + _DONE + "))"
 _IS_WANTED = _T.c.instance_id == sa.bindparam("instance_id")
 _IS_OURS = _T.c.service == sa.bindparam("service")
 NEWEST = (
     sa.select(*COLUMNS)
-    .where(
-        _IS_WANTED, _IS_OURS, sa.text(_COUNTS.format(row="instance_faults"))
-    )
+    .where(_IS_WANTED, _IS_OURS)
     .order_by(_T.c.created.desc(), _T.c.id.desc())
     .limit(1)
 )
@@ -59,9 +50,23 @@ _OF_FAILURE = """
     JOIN instance_faults AS f ON f.id = recent{number}.id
     WHERE f.request_id = :request{number} OR f.created >= :since{number} OR f.deleted
 """
+# Of one instance: the newest row that is not of some operations. Rows that are passed over cost a
+# step in the index each; to ask of every row whether its operation succeeded since would cost as
+# many steps for each of them.
+_BESIDE = """
+    SELECT {columns} FROM (
+        SELECT id FROM instance_faults
+        WHERE instance_id = :id{number} AND service = :service
+            AND (operation IS NULL OR operation NOT IN ({operations}))
+        ORDER BY created DESC, id DESC LIMIT 1
+    ) AS beside{number}
+    JOIN instance_faults AS f ON f.id = beside{number}.id
+"""
+#: Of so many operations of an instance, what failed before a success is passed over.
+MOST_OPERATIONS = 8
 #: The most instances in one query of :func:`newest_of`.
 MOST_INSTANCES = 200
-#: The most instances in one query of :func:`of_failures`.
+#: The most instances in one query of :func:`of_failures` and :func:`beside`.
 MOST_FAILURES = 16
 
 
@@ -90,7 +95,6 @@ def newest_of(size: int, with_details: bool) -> sa.ClauseElement:
         " FROM instance_faults AS newest"
         " WHERE newest.instance_id = wanted.instance_id"
         " AND newest.service = :service"
-        f" AND {_COUNTS.format(row='newest')}"
         " ORDER BY newest.created DESC, newest.id DESC LIMIT 1)"
     ).columns(*COLUMNS)
 
@@ -103,7 +107,6 @@ def newest_of_array(with_details: bool) -> sa.ClauseElement:
         f" CROSS JOIN LATERAL (SELECT {_selected('instance_faults', with_details)}"
         " FROM instance_faults"
         " WHERE instance_id = wanted.instance AND service = :service"
-        f" AND {_COUNTS.format(row='instance_faults')}"
         " ORDER BY created DESC, id DESC LIMIT 1) AS f"
     )
 
@@ -127,6 +130,37 @@ def of_ids(size: int) -> sa.ClauseElement:
         f"SELECT {_selected('f', with_details=True)}"  # noqa: S608 no values in it
         f" FROM instance_faults AS f WHERE f.id IN ({names})"
     ).columns(*COLUMNS)
+
+
+@functools.cache
+def beside(size: int, operations: int, with_details: bool) -> sa.ClauseElement:
+    """The newest row of each of ``size`` instances that is not of so many operations of it.
+
+    They are ``:operation0_0``, ``:operation0_1``, ... of the instance ``:id0``.
+    """
+    columns = _selected("f", with_details)
+    parts = []
+    for number in range(size):
+        names = [f":operation{number}_{place}" for place in range(operations)]
+        parts.append(
+            _BESIDE.format(
+                columns=columns, number=number, operations=", ".join(names)
+            )
+        )
+    return sa.text(" UNION ALL ".join(parts)).columns(*COLUMNS)
+
+
+def same_failures(
+    rows: Sequence[Fault], with_details: bool
+) -> tuple[sa.ClauseElement, dict[str, Any]]:
+    """The query for what else may report the failures that some rows report, and its values."""
+    values: dict[str, Any] = {}
+    for number, row in enumerate(rows):
+        values[f"id{number}"] = row.instance_id
+        values[f"request{number}"] = row.request_id
+        since = max(row.created, _EARLIEST) - cause.MOST_APART
+        values[f"since{number}"] = since.isoformat(" ", "microseconds")
+    return of_failures(len(rows), with_details), values
 
 
 @functools.cache

@@ -39,7 +39,6 @@ CHUNK = statements.MOST_INSTANCES
 
 _T = models.instance_faults
 # Earlier releases stored whatever time a report had.
-_EARLIEST = datetime.min + cause.MOST_APART
 
 
 class Store:
@@ -96,7 +95,8 @@ class Store:
     def newest(self, service: str, instance_id: str) -> Fault | None:
         """What is to be shown of an instance: a fault, a clearance, or None.
 
-        One round trip finds the newest row.  Only where that tells little of the cause, a second
+        One round trip finds the newest row.  Only where that is the success of an operation,
+        others look for what is not of it; and only where what is found tells little of the cause,
         one looks for a better one of the same failure (see :mod:`fault_middleware.cause`).
 
         :raises SuspendedError: when the database did not answer a moment ago
@@ -105,6 +105,7 @@ class Store:
         values = {"service": service, "instance_id": instance_id}
         with self._breaker.call(f"{service} {instance_id}"):
             rows = self._read(statements.NEWEST, values)
+            rows = self._beside_successes(service, rows, math.inf)
             rows = self._causes(service, rows, math.inf)
         return _row_of(instance_id, rows)
 
@@ -145,6 +146,9 @@ class Store:
             for chunk in statements.chunks(wanted):
                 _refuse_after(end)
                 newest = self._newest_rows(service, chunk, with_details)
+                newest = self._beside_successes(
+                    service, newest, end, with_details
+                )
                 for row in self._causes(service, newest, end, with_details):
                     if row.instance_id in wanted:
                         found[row.instance_id] = row
@@ -261,36 +265,30 @@ class Store:
         if not newest:
             return []  # as of most instances
         shown = {row.instance_id: row for row in newest}
-        poor = []
-        for row in newest:
-            wants_traceback = with_details and cause.lacks_traceback(row)
-            if wants_traceback or cause.gives_way(row):
-                poor.append(row)
+        poor = cause.told_poorly(newest, with_details)
         for begin in range(0, len(poor), statements.MOST_FAILURES):
             _refuse_after(end)
             some = poor[begin : begin + statements.MOST_FAILURES]
-            others = self._of_same_failures(service, some, with_details)
-            for row in some:
-                own = [
-                    other
-                    for other in others
-                    if other.instance_id == row.instance_id
-                ]
-                shown[row.instance_id] = cause.nearest(row, own)
+            statement, values = statements.same_failures(some, with_details)
+            others = self._read(statement, {"service": service, **values})
+            shown.update(cause.nearest_of(some, others))
         return list(shown.values())
 
-    def _of_same_failures(
-        self, service: str, rows: Sequence[Fault], with_details: bool
+    def _beside_successes(
+        self,
+        service: str,
+        rows: list[Fault],
+        end: float,
+        with_details: bool = True,
     ) -> list[Fault]:
-        """What else may report the failures that some rows report."""
-        values: dict[str, Any] = {"service": service}
-        for number, row in enumerate(rows):
-            values[f"id{number}"] = row.instance_id
-            values[f"request{number}"] = row.request_id
-            since = max(row.created, _EARLIEST) - cause.MOST_APART
-            values[f"since{number}"] = since.isoformat(" ", "microseconds")
-        statement = statements.of_failures(len(rows), with_details)
-        return self._read(statement, values)
+        """Rows; in place of the success of an operation, what is not of that operation."""
+
+        def look_up(succeeded: ending.Succeeded) -> list[Fault]:
+            _refuse_after(end)
+            statement, values = ending.beside(succeeded, with_details)
+            return self._read(statement, {"service": service, **values})
+
+        return ending.beside_successes(rows, look_up)
 
     def _ask(self) -> None:
         """Look up what is not there; raises while the database does not answer."""
