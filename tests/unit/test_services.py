@@ -304,8 +304,6 @@ def test_a_success_is_of_no_other_operation(service, failed, succeeded):
     [
         ("deploying", "deploy failed", "deploy"),
         ("clean wait", "clean failed", "clean"),
-        ("verifying", "enroll", "verify"),
-        ("unrescuing", "unrescue failed", "unrescue"),
     ],
 )
 def test_of_a_node_the_states_tell_the_operation(before, after, operation):
