@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from fault_middleware import clock, expiry, models
+from fault_middleware.partitions.spent import Partitions
 from fault_middleware.store import Store
 
 # The most instances that a step of the retention looks at.
@@ -60,6 +61,8 @@ class Archive:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        #: Those that the table has, if any.
+        self.partitions = Partitions(store)
 
     def newest(self, **equal: Any) -> dict[str, Any] | None:
         """The newest row, with all columns.
@@ -96,7 +99,7 @@ class Archive:
             wanted = _worth_a_look(instances, before, most)
             rows: Sequence[sa.Row[Any]] = []
             if wanted:
-                rows = connection.execute(_oldest_of(wanted, limit)).all()
+                rows = connection.execute(expiry.query(wanted, limit)).all()
         if not instances:
             return Outdated(None, [])
         if len(rows) != limit:
@@ -144,7 +147,7 @@ class Archive:
         :param before: what happened earlier is to go; None for nothing
         :param limit: how many rows to look at, the oldest first; none that may go is the end
         """
-        query = _oldest_of([pile.instance_id], limit).where(_is_of(pile))
+        query = expiry.query([pile.instance_id], limit).where(_is_of(pile))
         with self._store.writer.connect() as connection:
             rows = connection.execute(query).all()
         surplus = []
@@ -292,25 +295,6 @@ def _worth_a_look(
         if is_old or is_crowded:
             wanted.append(instance.instance_id)
     return wanted
-
-
-def _oldest_of(instance_ids: list[str], limit: int | None) -> sa.Select[Any]:
-    """The rows of instances, one instance after the other, the oldest first."""
-    columns = (
-        _T.c.id,
-        _T.c.instance_id,
-        _T.c.service,
-        _T.c.created,
-        _T.c.deleted,
-        _T.c.request_id,
-        _T.c.operation,
-    )
-    return (
-        sa.select(*columns)
-        .where(_T.c.instance_id.in_(instance_ids))
-        .order_by(_T.c.instance_id, _T.c.created, _T.c.id)
-        .limit(limit)
-    )
 
 
 def _now(connection: sa.Connection) -> datetime:

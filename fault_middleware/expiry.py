@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of an instance may be removed. Pure."""
+"""Which rows of an instance may be removed."""
 
 from collections.abc import Container, Sequence
 from datetime import datetime
@@ -7,11 +7,32 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from fault_middleware import cause
+from fault_middleware import cause, models
 
 #: How many faults of one failure stay, whatever their age, because one of them is shown. Beyond
 #: that it is no longer one failure that several parts report.
 MOST_CAUSES = 20
+
+_T = models.instance_faults
+
+
+def query(instance_ids: Sequence[str], limit: int | None) -> sa.Select[Any]:
+    """The rows of instances, one instance after the other, the oldest first."""
+    columns = (
+        _T.c.id,
+        _T.c.instance_id,
+        _T.c.service,
+        _T.c.created,
+        _T.c.deleted,
+        _T.c.request_id,
+        _T.c.operation,
+    )
+    return (
+        sa.select(*columns)
+        .where(_T.c.instance_id.in_(instance_ids))
+        .order_by(_T.c.instance_id, _T.c.created, _T.c.id)
+        .limit(limit)
+    )
 
 
 def expired(

@@ -41,6 +41,17 @@ def make(moment: datetime | None, identity: bytes) -> str:
     return _assembled(_milliseconds(moment), int.from_bytes(digest))
 
 
+def first_of(moment: datetime) -> str:
+    """What no key of an earlier time reaches, and none of this time or a later one is below."""
+    digits = f"{_milliseconds(moment):012x}"
+    return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"
+
+
+def bound_of(first: str) -> datetime:
+    """The moment of which :func:`first_of` made this."""
+    return _EPOCH + (uuid.UUID(first).int >> 80) * _MILLISECOND
+
+
 def derive(key: str, identity: bytes) -> str:
     """The key of another row of the same report, which has the same time."""
     milliseconds = uuid.UUID(key).int >> 80

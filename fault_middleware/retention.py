@@ -4,7 +4,8 @@
 It goes from instance to instance in small steps, each with a commit of its own.  What an instance
 shows does not change with age: the newest row stays if it is a fault, and with it those of the
 same request, one of which may be shown as the cause; a clearance goes after what it hides.  In the
-background, one process at a time does it; another goes on where it ended.
+background, one process at a time does it; another goes on where it ended.  Where the table has
+partitions, those in which little must stay are dropped before that.
 
 The lease is kept by the database's clock.  A row is old when both that clock and ours say so: one
 wrong clock removes no young rows, and stops nobody.
@@ -12,14 +13,22 @@ wrong clock removes no young rows, and stops nobody.
 
 import dataclasses
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exception
 
 from fault_middleware import clock
 from fault_middleware.archive import Archive
 from fault_middleware.health import Part
 from fault_middleware.metrics import Metrics
+from fault_middleware.partitions.layout import Partition
+from fault_middleware.text import describe
+
+LOG = logging.getLogger(__name__)
 
 # Rows that go with one commit.
 _BATCH = 500
@@ -41,10 +50,12 @@ class Step:
 
     :ivar end: the id of the last instance that is done with; None at the end of all
     :ivar gone: how many rows went
+    :ivar partition: the partition with which they went; None where they went one by one
     """
 
     end: str | None
     gone: int
+    partition: str | None = None
 
 
 class Retention:
@@ -91,17 +102,54 @@ class Retention:
         before = self._horizon()
         limit = None if dry_run else _LOOK
         end: str | None = position
+        dropped: list[Partition] = []
+        if not position and before is not None:
+            yield from self._drop(before, dry_run, dropped)
         while end is not None:
             outdated = self._archive.outdated(
                 end, before, self._most or None, limit
             )
             end = outdated.end
-            gone = len(outdated.ids) if dry_run else self._remove(outdated.ids)
-            yield Step(end, gone)
+            yield Step(end, self._dispose(outdated.ids, dry_run, dropped))
             if outdated.large is not None:
                 for gone in self._purge_large(outdated.large, before):
                     yield Step(end, gone)
                 end = outdated.large
+
+    def _dispose(
+        self, ids: list[str], dry_run: bool, dropped: list[Partition]
+    ) -> int:
+        """Remove rows, or count those that have not been counted with their partitions."""
+        if dry_run:
+            return _count_others(ids, dropped)
+        return self._remove(ids)
+
+    def _drop(
+        self, before: datetime, dry_run: bool, dropped: list[Partition]
+    ) -> Iterator[Step]:
+        """Drop the partitions that hold what may go, whole.
+
+        Where that does not work, for a lock or a right, what is in them goes one by one.
+
+        :param dropped: gets the partitions that went, or would go
+        """
+        partitions = self._archive.partitions
+        try:
+            if not dry_run:
+                partitions.put_back()
+            for spent in partitions.spent(before, self._most or None):
+                if spent is None:
+                    yield Step("", 0)
+                elif dry_run or partitions.drop(spent):
+                    dropped.append(spent.partition)
+                    if not dry_run:
+                        self._metrics.purged.inc(spent.gone)
+                    yield Step("", spent.gone, spent.partition.name)
+        except (db_exception.DBError, sa.exc.SQLAlchemyError) as exc:
+            LOG.info(
+                "No partition was dropped, so rows go one by one: %s",
+                describe(exc),
+            )
 
     def _purge_large(
         self, instance_id: str, before: datetime | None
@@ -145,3 +193,11 @@ class Retention:
             gone += self._archive.delete(batch)
         self._metrics.purged.inc(gone)
         return gone
+
+
+def _count_others(ids: list[str], dropped: list[Partition]) -> int:
+    """How many rows are in none of these partitions."""
+    number = 0
+    for row_id in ids:
+        number += not any(partition.has(row_id) for partition in dropped)
+    return number

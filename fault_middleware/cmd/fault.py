@@ -258,9 +258,14 @@ class Purge(Command):
         if parsed_args.max_faults is not None:
             local["max_faults_per_instance"] = str(parsed_args.max_faults)
         retention = self.deployment(local).retention
+        would_be = "would be" if parsed_args.dry_run else "was"
         total = 0
         for step in retention.purge("", parsed_args.dry_run):
             total += step.gone
+            if step.partition is not None:
+                print(
+                    f"The partition {step.partition} {would_be} dropped: {step.gone} rows."
+                )
             progress.purged(total, step.end)
         if parsed_args.dry_run:
             print(f"{total} rows would be removed.")

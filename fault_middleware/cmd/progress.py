@@ -18,6 +18,11 @@ def looked_at(number: int, back_to: datetime) -> None:
     _show(f"looked at {number} rows, back to {back_to:%Y-%m-%d %H:%M:%S}")
 
 
+def copied(number: int) -> None:
+    """Say how many rows were copied."""
+    _show(f"{number} rows so far")
+
+
 def end() -> None:
     """Take the line away."""
     _show("")

@@ -12,6 +12,10 @@ _INVALID = """
     WHERE pg_class.relname = :name AND pg_class.relnamespace = current_schema()::regnamespace
     AND NOT pg_index.indisvalid
 """
+_DIVIDED = """
+    SELECT 1 FROM pg_class WHERE relname = :name AND relkind = 'p'
+    AND relnamespace = current_schema()::regnamespace
+"""
 
 
 def has_table(table: str) -> bool:
@@ -35,6 +39,15 @@ def has_rows(table: str) -> bool:
     """Whether something is in the table."""
     rows = sa.select(sa.literal(1)).select_from(sa.table(table)).limit(1)
     return op.get_bind().execute(rows).first() is not None
+
+
+def is_divided(table: str) -> bool:
+    """Whether PostgreSQL has partitions for the table."""
+    bind = op.get_bind()
+    if bind.dialect.name != "postgresql":
+        return False
+    found = bind.execute(sa.text(_DIVIDED), {"name": table})
+    return found.first() is not None
 
 
 def is_invalid(index: str) -> bool:
