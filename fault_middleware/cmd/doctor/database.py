@@ -4,7 +4,7 @@
 import dataclasses
 import time
 from collections.abc import Generator, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from fault_middleware.cmd.doctor.case import Case
 from fault_middleware.cmd.doctor.finding import Finding, Severity
 from fault_middleware.cmd.doctor.findings import database as findings
 from fault_middleware.options import DATABASE_GROUP, ConfigurationError
+from fault_middleware.partitions import layout
 from fault_middleware.store import Store
 
 # Seconds that the database may take for an answer.
@@ -23,6 +24,8 @@ _LOOKUP_TIMEOUT = 3.0
 _DRIFT = 5.0
 # How long ago something was stored that a replica must have by now.
 _REPLICATED = timedelta(minutes=5)
+# For how long there must be partitions.
+_ENOUGH = timedelta(days=2)
 # The seconds since 1970, by the dialect.
 _CLOCKS = {
     "sqlite": "SELECT strftime('%s', 'now')",
@@ -51,12 +54,14 @@ class Facts:
     :ivar revision: "" where ``db sync`` never ran, None where we may not see it
     :ivar drift: seconds by which its clock differs from ours
     :ivar differences: sentences about what keeps this release from working with the tables
+    :ivar divided_until: where the last of the table's partitions ends; None where it has none
     """
 
     has_table: bool
     revision: str | None
     drift: float
     differences: str
+    divided_until: datetime | None = None
 
 
 def look(case: Case) -> Iterator[Finding]:
@@ -125,12 +130,13 @@ def _ask(store: Store) -> Facts:
     with store.reader.connect() as connection:
         now = connection.scalar(sa.text(_CLOCKS[connection.dialect.name]))
         has_table = sa.inspect(connection).has_table(_T.name)
+        divided_until = layout.read(connection).end
     drift = abs(float(now or 0) - time.time())
     revision = _revision(store)
     differences = ""
     if has_table and revision:
         differences = _differences(store)
-    return Facts(has_table, revision, drift, differences)
+    return Facts(has_table, revision, drift, differences, divided_until)
 
 
 def _revision(store: Store) -> str | None:
@@ -176,6 +182,9 @@ def _judge(place: Place, facts: Facts) -> Iterator[Finding]:
         yield findings.table_different(url, facts.differences)
     if facts.revision > needed:
         yield findings.revision_newer(facts.revision, needed)
+    end = facts.divided_until
+    if end is not None and end < clock.utcnow() + _ENOUGH:
+        yield findings.partitions_end(url, f"{end:%Y-%m-%d}")
 
 
 def _compare(primary: Place, replica: Place) -> Iterator[Finding]:

@@ -123,6 +123,22 @@ def table_unreadable(option: str, url: str, error: str) -> Words:
 
 
 @finding.warning
+def partitions_end(url: str, end: str) -> Words:
+    return Words(
+        what=(
+            f"The last partition of instance_faults in the database {url} that has a time ends "
+            f"on {end}. What comes later goes to the rest, where old faults are removed row by "
+            "row; nothing is lost."
+        ),
+        remedy=(
+            "Run fault-middleware-manage db partition, which adds the next ones, and let a timer "
+            "run it every day. What is in the rest already is moved; look-ups and whoever stores "
+            "wait for that."
+        ),
+    )
+
+
+@finding.warning
 def database_clock(seconds: str) -> Words:
     return Words(
         what=f"The clocks of the database and of this machine differ by {seconds} seconds.",
