@@ -3,18 +3,19 @@
 
 import contextlib
 import dataclasses
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
 from tests.functional.deployment import (
     Deployment,
+    announce,
     build,
     serve,
     start,
     wait_for_queue,
 )
+from tests.functional.keystone.deployment import Keystone
 
 #: The interfaces of :mod:`.driver` by the group of their entry points, behind
 #: ``ironic.hardware.interfaces``.
@@ -54,16 +55,6 @@ check_rescue_state_interval = 2
 check_allocations_interval = 3
 deploy_callback_timeout = 4
 clean_callback_timeout = 4
-
-[keystone_authtoken]
-www_authenticate_uri = http://127.0.0.1:{identity}
-auth_type = password
-auth_url = http://127.0.0.1:{identity}
-username = ironic
-password = none
-user_domain_id = default
-project_name = service
-project_domain_id = default
 """
 
 
@@ -104,33 +95,36 @@ def _install_driver(folder: Path) -> str:
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Hardware]:
     """All processes of Ironic with our filter and handlers.
 
     :param database: Ironic's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
     version = {"X-OpenStack-Ironic-API-Version": "1.95"}
-    made = Hardware("ironic", folder, services.free_port(), "/v1", version)
-    identity = services.free_port()
+    made = Hardware(
+        "ironic", folder, services.free_port(), "/v1", version, keystone
+    )
     build(
         made,
         CONFIGURATION,
         database=database,
         faults=faults,
         broker=broker,
-        identity=identity,
         port=made.port,
         interfaces=_install_driver(folder),
     )
     made.run("ironic-dbsync", "create_schema")
-    keystone = [sys.executable, "-m", "tests.functional.identity"]
-    with (
-        start(made, "identity", [*keystone, str(identity)], identity),
-        serve(made, "ironic-conductor"),
-    ):
+    announce(made, "baremetal", "")
+    with serve(made, "ironic-conductor"):
         # What is asked before the conductor receives is refused.
         wait_for_queue(broker, "ironic.conductor_manager", 120)
         yield made
