@@ -278,6 +278,8 @@ def _serve(keystone: Keystone) -> Iterator[None]:
     gunicorn = [
         *(str(BIN / "gunicorn"), "-k", "gthread", "--threads", "16"),
         *("-b", f"127.0.0.1:{port}", "--timeout", "180"),
+        # Else it ends connections that clients keep, and may do so when one asks.
+        *("--keep-alive", "600"),
         "tests.functional.keystone.wsgi:application",
     ]
     with services.process(

@@ -10,21 +10,28 @@ from pathlib import Path
 from tests import services
 from tests.functional.deployment import (
     Deployment,
+    announce,
     build,
     paste,
     start,
     wait_for_queue,
 )
+from tests.functional.keystone.deployment import PASSWORD, SERVICE, Keystone
 
+#: As whom Masakari asks Nova.
+PRIVILEGED = "nova"
 CONFIGURATION = """\
 [DEFAULT]
 masakari_api_listen = 127.0.0.1
 masakari_api_listen_port = {port}
 masakari_api_workers = 1
-os_privileged_user_name = masakari
-os_privileged_user_password = hunter2
-os_privileged_user_tenant = service
-os_privileged_user_auth_url = http://127.0.0.1:{nova}/identity/v3
+os_privileged_user_name = {privileged}
+os_privileged_user_password = {password}
+os_privileged_user_tenant = {tenant}
+os_privileged_user_auth_url = {identity}/v3
+# In SQLite a name is in large and small letters what it is.
+os_user_domain_name = Default
+os_project_domain_name = Default
 wait_period_after_service_update = 2
 wait_period_after_evacuation = 2
 wait_period_after_power_off = 2
@@ -32,12 +39,6 @@ wait_period_after_power_on = 2
 process_unfinished_notifications_interval = 2
 periodic_fuzzy_delay = 0
 duplicate_notification_detection_interval = 1
-
-[keystone_authtoken]
-auth_type = password
-auth_url = http://127.0.0.1:{nova}/identity/v3
-username = masakari
-password = hunter2
 
 [taskflow]
 connection = {database}
@@ -48,7 +49,7 @@ connection = {database}
 class Recovery(Deployment):
     """A Masakari.
 
-    :ivar nova: the port of what stands in for Nova and Keystone
+    :ivar nova: the port of what stands in for Nova
     """
 
     nova: int = 0
@@ -56,13 +57,19 @@ class Recovery(Deployment):
 
 @contextlib.contextmanager
 def served(
-    folder: Path, *, database: str, faults: str, broker: str
+    folder: Path,
+    *,
+    database: str,
+    faults: str,
+    broker: str,
+    keystone: Keystone,
 ) -> Iterator[Recovery]:
     """All processes of Masakari, with our filter and handlers, and what stands in for Nova.
 
     :param database: Masakari's own
     :param faults: the database of the faults
     :param broker: for RPC
+    :param keystone: that may have only begun
     """
     made = Recovery(
         "masakari",
@@ -70,6 +77,7 @@ def served(
         services.free_port(),
         "/v1",
         {"OpenStack-API-Version": "instance-ha 1.0"},
+        keystone,
         nova=services.free_port(),
     )
     build(
@@ -78,15 +86,22 @@ def served(
         database=database,
         faults=faults,
         broker=broker,
-        nova=made.nova,
+        identity=keystone.url,
+        password=PASSWORD,
+        privileged=PRIVILEGED,
+        tenant=SERVICE,
         port=made.port,
     )
     paste(made)
     made.run("masakari-manage", "db", "sync")
+    announce(made, "instance-ha", "/v1/%(project_id)s")
+    address = f"http://127.0.0.1:{made.nova}/compute/v2.1"
+    keystone.add_service("compute", address, "nova")
+    keystone.add_user(PRIVILEGED, SERVICE, "admin")
     nova = [sys.executable, "-m", "tests.functional.masakari.nova"]
     api, engine = "masakari-api", "masakari-engine"
     with (
-        start(made, "nova", [*nova, str(made.nova), str(folder)], made.nova),
+        start(made, "nova", [*nova, str(made.nova)], made.nova),
         start(made, engine),
         start(made, api, port=made.port),
     ):

@@ -10,7 +10,7 @@ import time
 
 from tests.functional.cloud import NOTIFICATION, Cloud, Failure, Resource
 from tests.functional.deployment import ADMIN
-from tests.functional.masakari.nova import LOCKED
+from tests.functional.masakari.deployment import PRIVILEGED
 
 _NUMBERS = itertools.count()
 
@@ -125,13 +125,9 @@ def _boot(cloud):
 
 def _locked(cloud):
     host = cloud.host()
-    locked = cloud.deployment.folder / LOCKED
-    locked.touch()
-    try:
+    with cloud.deployment.keystone.disabled(PRIVILEGED):
         lost = cloud.lose_server(cloud.server("well", host), host)
         return cloud.settle(lost, 90)
-    finally:
-        locked.unlink()
 
 
 def _process_disable(cloud):

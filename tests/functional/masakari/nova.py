@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Masakari asks of Keystone and Nova, over HTTP.
+"""What Masakari asks of Nova, over HTTP.
 
 Every host exists.  What is asked of hosts and servers fails as their names tell: ``fail-STEP``,
-and once only with ``once``.  The password of a user that may not log in is in a file.
+and once only with ``once``.
 """
 
 import json
 import sys
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 PROJECT = "a1" * 16
-#: In the folder of a deployment: Keystone takes no password.
-LOCKED = "keystone-is-locked"
 REFUSED = {
     400: "badRequest",
     409: "conflictingRequest",
@@ -122,9 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         asked = dict(pair.split("=") for pair in query.split("&") if pair)
         parts = path.strip("/").split("/")
-        if parts[0] == "identity":
-            self.answer(200, {"version": self.version("identity/v3", "v3.14")})
-        elif parts[-1] == "os-services":
+        if parts[-1] == "os-services":
             self.answer(200, {"services": [self.hosts.service(asked["host"])]})
         elif parts[-2:] == ["servers", "detail"]:
             found = [
@@ -138,14 +133,12 @@ class Handler(BaseHTTPRequestHandler):
         elif "servers" in parts:
             self.tried(lambda: {"server": self.hosts.server(parts[-1])})
         else:
-            self.answer(200, {"version": self.version("compute/v2.1", "v2.1")})
+            self.answer(200, {"version": self.version()})
 
     def do_POST(self):
         body = self.body()
         parts = self.path.strip("/").split("/")
-        if parts[0] == "identity":
-            self.log_in()
-        elif parts[-1] == "action":
+        if parts[-1] == "action":
             server = self.hosts.servers[parts[-2]]
             self.tried(lambda: self.hosts.act(server, body))
         else:
@@ -157,13 +150,6 @@ class Handler(BaseHTTPRequestHandler):
         host = self.path.partition("/os-services/")[2].split("/")[0]
         self.tried(lambda: self.hosts.disable(host))
 
-    def log_in(self):
-        if (Path(sys.argv[2]) / LOCKED).exists():
-            text = "The request you have made requires authentication."
-            self.answer(401, {"error": {"code": 401, "message": text}})
-            return
-        self.answer(201, token(self.server.server_port), token="token")
-
     def tried(self, work):
         try:
             found = work()
@@ -173,11 +159,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(200, found or {})
 
-    def version(self, path, number):
-        href = f"http://127.0.0.1:{self.server.server_port}/{path}/"
+    def version(self):
+        href = f"http://127.0.0.1:{self.server.server_port}/compute/v2.1/"
         return {
-            "id": number,
-            "status": "stable" if "identity" in path else "CURRENT",
+            "id": "v2.1",
+            "status": "CURRENT",
             "version": "2.96",
             "min_version": "2.1",
             "media-types": [],
@@ -188,48 +174,16 @@ class Handler(BaseHTTPRequestHandler):
         data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         return json.loads(data or b"{}")
 
-    def answer(self, status, value, token=None):
+    def answer(self, status, value):
         data = json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
-        if token:
-            self.send_header("X-Subject-Token", token)
         self.end_headers()
         self.wfile.write(data)
 
     def log_message(self, *arguments):
         pass
-
-
-def token(port: int) -> dict:
-    """What Keystone says of a user who logged in."""
-    domain = {"id": "default", "name": "Default"}
-    endpoint = {
-        "id": "nova",
-        "interface": "public",
-        "region": "RegionOne",
-        "region_id": "RegionOne",
-        "url": f"http://127.0.0.1:{port}/compute/v2.1",
-    }
-    catalog = {
-        "id": "nova",
-        "type": "compute",
-        "name": "nova",
-        "endpoints": [endpoint],
-    }
-    return {
-        "token": {
-            "methods": ["password"],
-            "issued_at": "2026-01-01T00:00:00.000000Z",
-            "expires_at": "2099-01-01T00:00:00.000000Z",
-            "audit_ids": ["tests"],
-            "user": {"id": "masakari", "name": "masakari", "domain": domain},
-            "project": {"id": PROJECT, "name": "service", "domain": domain},
-            "roles": [{"id": "admin", "name": "admin"}],
-            "catalog": [catalog],
-        }
-    }
 
 
 if __name__ == "__main__":
