@@ -46,7 +46,7 @@ class Identity:
         size = int(environ["CONTENT_LENGTH"])
         asked = json.loads(environ["wsgi.input"].read(size))["auth"]
         user = asked["identity"]["password"]["user"]["name"]
-        role = "admin" if user in ("admin", "root") else "member"
+        role = "admin" if user == "admin" else "member"
         project = asked["scope"]["project"]["id"]
         token = f"{role}:{project}:{user}"
         told = read_token(token)

@@ -3,7 +3,6 @@
 
 A token is ``ROLE:PROJECT[:USER]``; the role is admin, member or reader. So what
 becomes of forged headers, and what stands in the environment, is the real thing.
-The paste file may name the address of the ``neighbours`` in the catalog of a token.
 """
 
 from keystonemiddleware import auth_token
@@ -26,22 +25,15 @@ NEIGHBOURS = "http://127.0.0.1"
 
 
 class AuthProtocol(auth_token.AuthProtocol):
-    def __init__(self, application, conf, neighbours=NEIGHBOURS):
-        super().__init__(application, conf)
-        self.neighbours = neighbours
-
     def fetch_token(self, token, allow_expired=False):
-        found = read_token(token, self.neighbours)
+        found = read_token(token)
         if found is None:
             raise _exceptions.InvalidToken("no such token")
         return found
 
 
-def read_token(token, neighbours=NEIGHBOURS):
-    """What Keystone says of a token, or None.
-
-    :param neighbours: the address of the services in its catalog
-    """
+def read_token(token):
+    """What Keystone says of a token, or None."""
     role, _, rest = token.partition(":")
     project, _, user = rest.partition(":")
     if role not in ROLES or not project:
@@ -58,28 +50,26 @@ def read_token(token, neighbours=NEIGHBOURS):
             "user": {"id": user, "name": user, "domain": domain},
             "project": {"id": project, "name": project, "domain": domain},
             "roles": [{"id": name, "name": name} for name in ROLES[role]],
-            "catalog": [
-                _service(*names, neighbours) for names in SERVICES.items()
-            ],
+            "catalog": [_service(*names) for names in SERVICES.items()],
         }
     }
 
 
-def _service(kind, name, neighbours):
+def _service(kind, name):
     endpoints = [
         {
             "id": f"{kind}-{interface}",
             "interface": interface,
             "region": "RegionOne",
             "region_id": "RegionOne",
-            "url": f"{neighbours}/{kind}",
+            "url": f"{NEIGHBOURS}/{kind}",
         }
         for interface in ("public", "internal", "admin")
     ]
     return {"id": kind, "type": kind, "name": name, "endpoints": endpoints}
 
 
-def filter_factory(global_conf, neighbours=NEIGHBOURS, **local_conf):
+def filter_factory(global_conf, **local_conf):
     return lambda application: AuthProtocol(
-        application, {**global_conf, **local_conf}, neighbours
+        application, {**global_conf, **local_conf}
     )

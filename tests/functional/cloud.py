@@ -4,7 +4,6 @@
 import contextlib
 import dataclasses
 import importlib.util
-import inspect
 import json
 import re
 import time
@@ -174,15 +173,12 @@ def running(
         ) as identity,
     ):
         store = make_store(table)
-        others = {}
-        if "keystone" in inspect.signature(served).parameters:
-            others["keystone"] = identity
         with served(
             folder / "run",
             database=f"{database}?charset=utf8mb4",
             faults=table,
             broker=broker.new_host(service),
-            **others,
+            keystone=identity,
         ) as deployment:
             yield deployment, store
         close(store)

@@ -70,8 +70,6 @@ history = true
 connection = {faults}
 
 """
-#: What a service needs of Keystone; other sections of its file may refer to it.
-AUTHTOKEN = "keystone_authtoken"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +79,7 @@ class Deployment:
     :ivar port: of its API
     :ivar prefix: of the paths of its API, such as ``/v3/{project}``
     :ivar headers: of every request, such as the microversion
+    :ivar keystone: in whose catalog the API is
     :ivar programs: those that were started, by their names
     """
 
@@ -89,7 +88,7 @@ class Deployment:
     port: int
     prefix: str
     headers: Mapping[str, str]
-    keystone: Keystone | None = None
+    keystone: Keystone
     programs: dict[str, "Program"] = dataclasses.field(default_factory=dict)
 
     @property
@@ -160,12 +159,6 @@ class Deployment:
         )
         assert ended.returncode == 0, ended.stderr
 
-    def token(self, person: str) -> str:
-        """What shows the API who asks."""
-        if self.keystone is None:
-            return person
-        return self.keystone.token(person)
-
     def request(
         self,
         method: str,
@@ -178,7 +171,7 @@ class Deployment:
         prefix = self.prefix.format(project=person.split(":")[1])
         data = None if body is None else json.dumps(body)
         sent = {
-            "X-Auth-Token": self.token(person),
+            "X-Auth-Token": self.keystone.token(person),
             "Content-Type": "application/json",
             **self.headers,
             **(headers or {}),
@@ -211,16 +204,14 @@ def build(
         etc=deployment.etc,
         **values,
     )
-    if deployment.keystone is not None:
-        text += authtoken(deployment)
-    deployment.conf.write_text(text)
+    deployment.conf.write_text(text + section(deployment))
 
 
-def authtoken(deployment: Deployment) -> str:
-    """The section of a configuration with what the service needs of Keystone."""
+def section(deployment: Deployment, name: str = "keystone_authtoken") -> str:
+    """A section of a configuration, as whom the service asks Keystone."""
     options = deployment.keystone.authtoken(deployment.service)
     lines = [f"{name} = {value}\n" for name, value in options.items()]
-    return f"\n[{AUTHTOKEN}]\n{''.join(lines)}"
+    return f"\n[{name}]\n{''.join(lines)}"
 
 
 def announce(
@@ -238,22 +229,12 @@ def announce(
     deployment.keystone.add_service(kind, url)
 
 
-def paste(
-    deployment: Deployment, name: str = "api-paste.ini", neighbours: str = ""
-) -> None:
-    """Write the service's own paste file with our fragment, and with the tests' tokens.
+def paste(deployment: Deployment, name: str = "api-paste.ini") -> None:
+    """Write the service's own paste file with our fragment.
 
     :param name: of the file, in the deployment as in the package
-    :param neighbours: the address of the services in the catalog of each token, if any is there
     """
     parser = _parser((deployment.etc / name).read_text())
-    if deployment.keystone is None:
-        parser["filter:authtoken"].clear()
-        parser["filter:authtoken"]["paste.filter_factory"] = (
-            "tests.keystone:filter_factory"
-        )
-    if neighbours:
-        parser["filter:authtoken"]["neighbours"] = neighbours
     fragments = ROOT / "etc/fault_middleware/api-paste"
     parser.read_string((fragments / f"{deployment.service}.ini").read_text())
     for option in ("oslo_config_project", "oslo_config_program"):

@@ -134,7 +134,7 @@ def test_glances_client_updates_an_image_with_a_fault(cloud, faulty):
     api, _ = cloud
     endpoint = f"http://127.0.0.1:{api.deployment.port}"
     auth = importlib.import_module("keystoneauth1.token_endpoint")
-    token = api.deployment.token(MEMBER)
+    token = api.deployment.keystone.token(MEMBER)
     session = importlib.import_module("keystoneauth1.session")
     client = importlib.import_module("glanceclient").Client(
         "2", session=session.Session(auth.Token(endpoint, token))

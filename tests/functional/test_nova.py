@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 from tests.fixtures import close, make_store, new_database, relayed, wait_until
 from tests.functional.cloud import assert_source, faults_of, need
-from tests.functional.deployment import ADMIN, AWAY
+from tests.functional.deployment import ADMIN, AWAY, PEOPLE
 from tests.functional.histories import assert_told
+from tests.functional.keystone import deployment as keystone
 from tests.functional.nova import deployment as nova
 from tests.functional.nova import failures
 from tests.functional.nova.failures import (
@@ -52,9 +53,14 @@ class Stand:
 @pytest.fixture(scope="module")
 def stand(broker, mariadb, postgresql, tmp_path_factory):
     """A Nova whose processes have the driver and the log handler."""
-    need("nova", "placement")
-    folder = tmp_path_factory.mktemp("nova") / "run"
+    need("nova", "placement", "keystone")
+    folder = tmp_path_factory.mktemp("nova")
     with contextlib.ExitStack() as stack:
+        identity = stack.enter_context(
+            keystone.beginning(
+                folder / "keystone", people=PEOPLE, service="nova"
+            )
+        )
         relay = stack.enter_context(relayed(mariadb))
         own = [stack.enter_context(new_database(mariadb)) for _ in range(4)]
         urls = [f"{_over(relay, url)}?charset=utf8mb4" for url in own]
@@ -63,7 +69,9 @@ def stand(broker, mariadb, postgresql, tmp_path_factory):
         stack.callback(close, store)
         databases = nova.Databases(*urls, faults)
         host = broker.new_host("nova")
-        made = nova.build(folder, databases, broker=host)
+        made = nova.build(
+            folder / "run", databases, broker=host, keystone=identity
+        )
         stack.enter_context(nova.serve(made))
         api = Cloud(made)
         wait_until(api.is_up, 180)

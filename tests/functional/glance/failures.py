@@ -24,7 +24,7 @@ class Images(Cloud):
     def put(self, path: str, data: bytes, **headers) -> tuple[int, str]:
         """Status and text of the answer to a request with bytes."""
         sent = {
-            "X-Auth-Token": self.deployment.token(MEMBER),
+            "X-Auth-Token": self.deployment.keystone.token(MEMBER),
             "Content-Type": _BYTES,
             **headers,
         }
@@ -50,7 +50,7 @@ class Images(Cloud):
         lines = [
             f"PUT /v2{image.path}/file HTTP/1.1",
             "Host: images",
-            f"X-Auth-Token: {self.deployment.token(MEMBER)}",
+            f"X-Auth-Token: {self.deployment.keystone.token(MEMBER)}",
             f"Content-Type: {_BYTES}",
             "Content-Length: 90000",
         ]

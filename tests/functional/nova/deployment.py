@@ -11,7 +11,14 @@ from pathlib import Path
 
 from tests import services
 from tests.functional import deployment
-from tests.functional.deployment import BIN, Deployment, Program
+from tests.functional.deployment import (
+    BIN,
+    Deployment,
+    Program,
+    announce,
+    section,
+)
+from tests.functional.keystone.deployment import Keystone
 
 #: The hosts that servers can run on.
 COMPUTES = ("one", "two")
@@ -48,36 +55,25 @@ workers = 1
 
 [conductor]
 workers = 1
-
-[keystone_authtoken]
-auth_type = admin_token
-token = admin:admin
-endpoint = {placement}
+{service_user}send_service_user_token = true
 
 [placement]
-auth_type = admin_token
-token = admin:admin
-endpoint = {placement}
-endpoint_override = {placement}
+auth_section = service_user
 connect_retries = 0
 
 [neutron]
-auth_type = admin_token
-token = admin:admin
-endpoint = {networks}
-endpoint_override = {networks}
+auth_section = service_user
 http_retries = 0
 
 [cinder]
-auth_type = admin_token
-token = admin:admin
-endpoint = {volumes}
-endpoint_template = {volumes}/v3/%(project_id)s
+auth_section = service_user
 http_retries = 0
 
 [glance]
-api_servers = {images}
 num_retries = 0
+
+[keystone]
+auth_section = service_user
 
 [vnc]
 enabled = false
@@ -88,11 +84,18 @@ fixed_key = 0000000000000000000000000000000000000000000000000000000000000000
 """
 PLACEMENT = """\
 [api]
-auth_strategy = noauth2
+auth_strategy = keystone
 
 [placement_database]
 connection = {database}
-"""
+{authtoken}"""
+#: Where Keystone's catalog has what Nova speaks to: the type and the path.
+CATALOG = {
+    "placement": ("placement", ""),
+    "networks": ("network", ""),
+    "volumes": ("volumev3", "/v3/%(project_id)s"),
+    "images": ("image", ""),
+}
 CELLS = """\
 [api_database]
 connection = {api}
@@ -161,30 +164,50 @@ class Nova(Deployment):
         ]
 
 
-def build(folder: Path, databases: Databases, *, broker: str) -> Nova:
-    """Write the configurations, Nova's own paste file with our fragment, and the tables."""
+def build(
+    folder: Path, databases: Databases, *, broker: str, keystone: Keystone
+) -> Nova:
+    """Write the configurations, Nova's own paste file with our fragment, and the tables.
+
+    :param keystone: that may have only begun
+    """
     names = ("nova-api", "placement", "networks", "volumes", "images")
     ports = {name: services.free_port() for name in names}
     headers = {"OpenStack-API-Version": "compute 2.96"}
     made = Nova(
-        "nova", folder, ports["nova-api"], "/v2.1", headers, ports=ports
+        "nova",
+        folder,
+        ports["nova-api"],
+        "/v2.1",
+        headers,
+        keystone,
+        ports=ports,
     )
-    urls = {name: f"http://127.0.0.1:{ports[name]}" for name in names[1:]}
     deployment.build(
         made,
         CONFIGURATION,
         broker=broker,
         database=databases.cell,
         faults=databases.faults,
-        **urls,
+        service_user=section(made, "service_user"),
     )
     deployment.paste(made)
     _write(made, "cells", CELLS, api=databases.api)
-    _write(made, "placement", PLACEMENT, database=databases.placement)
+    _write(
+        made,
+        "placement",
+        PLACEMENT,
+        database=databases.placement,
+        authtoken=section(made),
+    )
     for host in COMPUTES:
         (folder / host).mkdir()
         _write(made, host, COMPUTE, host=host, folder=folder)
     _make_tables(made, databases.cell0)
+    announce(made, "compute")
+    for name, (kind, path) in CATALOG.items():
+        url = f"http://127.0.0.1:{ports[name]}{path}"
+        keystone.add_service(kind, url)
     return made
 
 
