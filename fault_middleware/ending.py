@@ -83,8 +83,9 @@ def beside_successes(
     kept: list[Fault] = []
     succeeded: dict[str, list[str | None]] = {}
     for _ in range(statements.MOST_OPERATIONS):
-        again = []
-        for row in rows:
+        again: list[str] = []
+        # A query that was filled up to its size has some of them more than once.
+        for row in {row.id: row for row in rows}.values():
             if row.is_of_one_operation:
                 succeeded.setdefault(row.instance_id, []).append(row.operation)
                 again.append(row.instance_id)

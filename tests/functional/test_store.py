@@ -228,6 +228,45 @@ def test_a_success_hides_what_failed_of_its_own_operation_in_any_order(
     assert (found and found.message) == shown
 
 
+def test_of_many_whose_operations_succeeded_the_rest_is_shown(any_store):
+    ids = [f"i{number}" for number in range(40)]
+    rows = []
+    for instance_id in ids:
+        for second, operation in enumerate(["attach", "extend", "resize"]):
+            created = MOMENT + timedelta(seconds=second)
+            about = {"created": created, "operation": operation}
+            rows.append(
+                fault.make("trove", instance_id, message=operation, **about)
+            )
+        for second, operation in enumerate(["extend", "resize"], 3):
+            created = MOMENT + timedelta(seconds=second)
+            about = {"created": created, "operation": operation}
+            rows.append(
+                fault.make("trove", instance_id, is_clearance=True, **about)
+            )
+    any_store.record(rows)
+
+    found = any_store.newest_of_many("trove", [*ids, "another"])
+
+    assert {name: row.message for name, row in found.items()} == dict.fromkeys(
+        ids, "attach"
+    )
+
+
+def test_an_instance_whose_many_operations_all_succeeded_shows_nothing(
+    any_store,
+):
+    names = [f"operation {number}" for number in range(12)]
+    any_store.record(
+        [failed(name, second) for second, name in enumerate(names)]
+    )
+    any_store.record(
+        [succeeded(name, second) for second, name in enumerate(names, 20)]
+    )
+
+    assert any_store.newest("trove", INSTANCE) is None
+
+
 def test_no_success_brings_a_cause_back_that_another_one_ended(any_store):
     cause, symptom, _ = reports(1)
     cause = dataclasses.replace(cause, operation="extend")
