@@ -29,21 +29,32 @@ _T = models.instance_faults
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _Content:
+    """What changes with each row that comes or goes.
+
+    :ivar newest: when the last one was stored
+    """
+
+    rows: int
+    newest: datetime | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Spent:
     """A partition that may be dropped.
 
-    :ivar rows: how many it has
-    :ivar kept: the ids of those that must stay
+    :ivar content: what it had when it was looked at
+    :ivar kept: the ids of the rows that must stay
     """
 
     partition: Partition
-    rows: int
+    content: _Content
     kept: tuple[str, ...]
 
     @property
     def gone(self) -> int:
         """How many rows go with it."""
-        return self.rows - len(self.kept)
+        return self.content.rows - len(self.kept)
 
 
 class Partitions:
@@ -87,6 +98,8 @@ class Partitions:
     ) -> Iterator[Spent | None]:
         if self._has_young(partition, before):
             return
+        with self._store.writer.connect() as connection:
+            content = _content(connection, self._place(partition))
         total = 0
         kept: list[str] = []
         after = ""
@@ -103,7 +116,8 @@ class Partitions:
                 return
             after = rows[-1].instance_id
             yield None
-        yield Spent(partition, total, tuple(kept))
+        if total == content.rows:
+            yield Spent(partition, content, tuple(kept))
 
     def _has_young(self, partition: Partition, before: datetime) -> bool:
         """Whether something in it is not old, whatever its key says."""
@@ -141,7 +155,7 @@ class Partitions:
         with self._store.writer.begin() as connection:
             connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
             connection.exec_driver_sql(f"LOCK TABLE {name} IN SHARE MODE")
-            if _count(connection, name) != spent.rows:
+            if _content(connection, name) != spent.content:
                 return False
             connection.exec_driver_sql(
                 f"ALTER TABLE {TABLE} DETACH PARTITION {name}"
@@ -172,7 +186,7 @@ class Partitions:
         connection.exec_driver_sql("SET SESSION lock_wait_timeout = 1")
         connection.exec_driver_sql(f"LOCK TABLES {locks}")
         place = self._place(spent.partition)
-        is_same = _count(connection, place) == spent.rows
+        is_same = _content(connection, place) == spent.content
         if is_same:
             connection.exec_driver_sql(
                 f"ALTER TABLE {TABLE} DROP PARTITION {spent.partition.name}"
@@ -200,6 +214,7 @@ class Partitions:
         connection.commit()
 
 
-def _count(connection: sa.Connection, place: str) -> int:
-    query = f"SELECT count(*) FROM {place}"  # noqa: S608 no values in it
-    return int(connection.exec_driver_sql(query).scalar() or 0)
+def _content(connection: sa.Connection, place: str) -> _Content:
+    query = f"SELECT count(*), max(updated) FROM {place}"  # noqa: S608 no values in it
+    rows, newest = connection.exec_driver_sql(query).one()
+    return _Content(int(rows), newest)

@@ -534,10 +534,10 @@ def test_a_partition_that_changes_while_it_is_looked_at_stays(
         yield from looked(*arguments)
 
     def look_and_store(self, partition, *rest):
-        for one in looked(self, partition, *rest):
-            if one is not None and one.rows:
+        for found in looked(self, partition, *rest):
+            if found is not None and found.content.rows:
                 record(store, "late", 100)
-            yield one
+            yield found
 
     monkeypatch.setattr(spent.Partitions, "_look", look_and_store)
     purge(store)
