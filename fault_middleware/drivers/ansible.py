@@ -5,13 +5,15 @@
     started in another way is read by :mod:`fault_middleware.drivers.ansible_output`.
 """
 
+import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Self
 
 from fault_middleware.drivers import (
+    ansible_arguments,
     ansible_configuration,
     ansible_output,
     ansible_process,
@@ -27,7 +29,6 @@ from fault_middleware.drivers.failures import (
     tell,
 )
 from fault_middleware.drivers.problem import ManagementDriverException
-from fault_middleware.masking import MASK
 from fault_middleware.text import as_text, clean_all, last_line
 
 __all__ = [
@@ -44,8 +45,6 @@ FAILURES = 20
 _ERROR = re.compile(
     r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
 )
-# The name of an option is not a secret.
-_OPTION = re.compile(r"--?[a-z][a-z-]*")
 _UNREAD = "failed, and its output has a form that is not read"
 # What makes the output complete, whatever ansible.cfg says: it is read where Ansible could not
 # load the plugin.
@@ -97,10 +96,12 @@ class AnsiblePlaybookError(ManagementDriverException):
         returncode: int | None,
         vdu: str,
         fate: str = "",
+        arguments: Iterable[str] = (),
     ) -> Self:
         """The error of a run that is known.
 
         :param fate: how a run ended that did not end by itself
+        :param arguments: are left out of what Ansible says of them
         """
         told = _tell_first(run)
         number = sum(len(failure.results) for failure in run.failures)
@@ -109,7 +110,8 @@ class AnsiblePlaybookError(ManagementDriverException):
             if number > 1:
                 detail += f", and {number - 1} more"
         else:
-            detail = f"the playbook {fate or _fate(run, stderr, returncode)}"
+            fate = fate or _fate(run, stderr, returncode, arguments)
+            detail = f"the playbook {fate}"
             if run.last_task and _UNREAD not in detail:
                 detail += f" (in task '{run.last_task}')"
         first = told[0].attributes if told else {"task": None, "stdout": ""}
@@ -130,7 +132,9 @@ def run_playbook(
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> None:
-    """Run ``ansible-playbook`` without a terminal; its arguments never get into errors.
+    """Run ``ansible-playbook`` without a terminal, and raise what failed.
+
+    What Ansible says of its arguments is told without them.
 
     :param env: the whole environment, else that of this process. A callback plugin of ours is
         added to those that it and ``ansible.cfg`` name; the output is that of ``default``
@@ -141,21 +145,37 @@ def run_playbook(
     folders = f"{events.FOLDER}:{ansible_configuration.callbacks(environ)}"
     environ.update(_OUTPUT, ANSIBLE_CALLBACK_PLUGINS=folders)
     command = ["ansible-playbook", *arguments, playbook]
-    with tempfile.NamedTemporaryFile(prefix="fault-middleware-") as file:
-        environ[events.VARIABLE] = file.name
+    with _file_for_failures() as (name, file):
+        environ[events.VARIABLE] = name
         ended = ansible_process.run(command, environ, timeout)
         if ended.returncode == 0 and not ended.fate:
             return
         run = _what_failed(file, ended)
-    stderr = without_arguments(ended.stderr, arguments)
     raise AnsiblePlaybookError._of(
-        run, stderr, ended.returncode, vdu, ended.fate
+        run, ended.stderr, ended.returncode, vdu, ended.fate, arguments
     )
 
 
-def _what_failed(file: IO[bytes], ended: Ended) -> Run:
+@contextlib.contextmanager
+def _file_for_failures() -> Iterator[tuple[str, IO[bytes] | None]]:
+    """A file that the plugin can write, and its name; none where there is no place for one."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="fault-middleware-")
+    except OSError:
+        yield "", None
+        return
+    try:
+        with open(descriptor, "rb") as file:
+            yield name, file
+    finally:
+        # The playbook may have removed it.
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+
+
+def _what_failed(file: IO[bytes] | None, ended: Ended) -> Run:
     """What the plugin has written, or what Ansible has printed where that is not all."""
-    run = events.read(file)
+    run = events.read(file, ended.pid) if file is not None else None
     if run is None:
         return ansible_output.read(
             ended.stdout, ended.stderr, ended.returncode
@@ -179,7 +199,9 @@ def _tell_first(run: Run) -> list[Told]:
     return told
 
 
-def _fate(run: Run, stderr: str, returncode: int | None) -> str:
+def _fate(
+    run: Run, stderr: str, returncode: int | None, arguments: Iterable[str]
+) -> str:
     """How a run ended in which no task is known to have failed."""
     if "usage: ansible-playbook" in stderr:
         return "was not run: ansible-playbook refused its arguments"
@@ -189,6 +211,7 @@ def _fate(run: Run, stderr: str, returncode: int | None) -> str:
     reason = last_line(stderr)
     if error:
         reason = " ".join(error[1].split())
+    reason = ansible_arguments.leave_out(arguments, reason)
     if not reason:
         reason = f"ansible-playbook returned {returncode}"
     return f"{_end(run, returncode, bool(error))}: {reason}"
@@ -208,17 +231,3 @@ def _end(run: Run, returncode: int | None, has_error: bool) -> str:
     if has_error and returncode == 4:
         return "could not be parsed"
     return "could not be run"
-
-
-def without_arguments(text: str, arguments: Iterable[str]) -> str:
-    """What Ansible says, without what it quotes of its arguments, such as a password."""
-    pieces: set[str] = set()
-    for argument in arguments:
-        for piece in argument.split():
-            value = piece.partition("=")[2]
-            pieces.update((piece, piece.lstrip("@"), value))
-    for piece in sorted(pieces, key=len, reverse=True):
-        if piece and not _OPTION.fullmatch(piece):
-            quoted = rf"(?<!\w){re.escape(piece)}(?!\w)"
-            text = re.sub(quoted, MASK, text)
-    return text

@@ -7,6 +7,7 @@ that has to be found, as ansible-core finds it (``ansible/config/manager.py``).
 
 import configparser
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 _NAME = "ansible.cfg"
 _SYSTEM = "/etc/ansible/ansible.cfg"
 _VARIABLE = "ANSIBLE_CALLBACK_PLUGINS"
+# As a shell writes them.
+_VARIABLES = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
 def callbacks(environ: Mapping[str, str]) -> str:
@@ -24,7 +27,8 @@ def callbacks(environ: Mapping[str, str]) -> str:
     if _VARIABLE in environ:
         return environ[_VARIABLE]
     for path in _configurations(environ):
-        if path.is_file():
+        # Unlike Path.is_file(), this says no of what may not be looked at, as Ansible does.
+        if os.path.isfile(path):
             return _configured(path, environ) or _default(environ)
     return _default(environ)
 
@@ -40,12 +44,22 @@ def _configurations(environ: Mapping[str, str]) -> Iterator[Path]:
     named = environ.get("ANSIBLE_CONFIG")
     if named:
         path = _expanded(named, environ)
-        yield path / _NAME if path.is_dir() else path
-    # What everybody may write could be somebody else's.
-    if not Path.cwd().stat().st_mode & stat.S_IWOTH:
-        yield Path.cwd() / _NAME
+        yield path / _NAME if os.path.isdir(path) else path
+    working = _working_folder()
+    if working is not None:
+        yield working / _NAME
     yield _expanded(f"~/.{_NAME}", environ)
     yield Path(_SYSTEM)
+
+
+def _working_folder() -> Path | None:
+    """This process's, unless it is gone or everybody may write there: it could be a trap."""
+    try:
+        path = Path.cwd()
+        is_open = path.stat().st_mode & stat.S_IWOTH
+    except OSError:
+        return None
+    return None if is_open else path
 
 
 def _configured(path: Path, environ: Mapping[str, str]) -> str:
@@ -54,11 +68,12 @@ def _configured(path: Path, environ: Mapping[str, str]) -> str:
         interpolation=None, strict=False, inline_comment_prefixes=(";",)
     )
     try:
-        configuration.read(path, "utf-8")
+        text = path.read_text("utf-8", "surrogateescape")
+        configuration.read_string(text)
         folders = configuration.get(
             "defaults", "callback_plugins", fallback=""
         )
-    except (configparser.Error, UnicodeDecodeError, OSError):
+    except (configparser.Error, OSError):
         return ""
     absolute = [
         str(path.parent / _expanded(folder, environ))
@@ -70,9 +85,12 @@ def _configured(path: Path, environ: Mapping[str, str]) -> str:
 
 def _expanded(name: str, environ: Mapping[str, str]) -> Path:
     """A path with the variables and the home of the run, and not of this process."""
-    for variable, value in environ.items():
-        name = name.replace(f"${{{variable}}}", value)
+
+    def value(variable: re.Match[str]) -> str:
+        return environ.get(variable[1] or variable[2], variable[0])
+
+    name = _VARIABLES.sub(value, name)
     home = environ.get("HOME")
     if home and (name == "~" or name.startswith("~/")):
         return Path(home + name[1:])
-    return Path(os.path.expanduser(os.path.expandvars(name)))
+    return Path(os.path.expanduser(name))

@@ -23,6 +23,7 @@ class Ended:
     """How a process ended.
 
     :ivar returncode: None where it did not start
+    :ivar pid: of the process, None where it did not start
     :ivar fate: how it ended if not by itself, or ""
     """
 
@@ -30,6 +31,7 @@ class Ended:
     stderr: str
     returncode: int | None
     fate: str = ""
+    pid: int | None = None
 
 
 def run(
@@ -50,21 +52,26 @@ def run(
             stderr=PIPE,
             start_new_session=True,
         )
-    except OSError as exc:
-        fate = f"could not be started: {exc.strerror}"
-        return Ended("", "", None, fate)
+    except (OSError, ValueError) as exc:
+        # A ValueError is of an argument that no process can have; it may be a secret.
+        reason = getattr(exc, "strerror", None) or "an argument is not a text"
+        return Ended("", "", None, f"could not be started: {reason}")
     outputs = [_Output(running.stdout), _Output(running.stderr)]
     fate = ""
     try:
+        for output in outputs:
+            output.thread.start()
         running.wait(timeout)
     except TimeoutExpired:
         fate = f"did not end within {timeout} s"
+    except RuntimeError as exc:  # no more threads
+        fate = f"was ended, for its output could not be read: {exc}"
     finally:
         if running.returncode is None:
             _kill(running.pid)
             running.wait()
     stdout, stderr = _arrived(outputs)
-    return Ended(stdout, stderr, running.returncode, fate)
+    return Ended(stdout, stderr, running.returncode, fate, running.pid)
 
 
 class _Output:
@@ -73,18 +80,20 @@ class _Output:
     def __init__(self, pipe: Any) -> None:
         self._pipe: IO[bytes] = pipe
         self._pieces: list[bytes] = []
+        self._is_over = False
         self.thread = threading.Thread(target=self._read, daemon=True)
-        self.thread.start()
 
     def text(self) -> str:
-        """What has come so far."""
+        """What has come so far; nothing is kept of what comes later."""
+        self._is_over = True
         return as_text(b"".join(self._pieces))
 
     def _read(self) -> None:
         descriptor = self._pipe.fileno()
         with self._pipe:
             while piece := os.read(descriptor, 65536):
-                self._pieces.append(piece)
+                if not self._is_over:
+                    self._pieces.append(piece)
 
 
 def _arrived(outputs: Iterable[_Output]) -> list[str]:
@@ -92,7 +101,8 @@ def _arrived(outputs: Iterable[_Output]) -> list[str]:
     end = time.monotonic() + _ARRIVAL
     texts = []
     for output in outputs:
-        output.thread.join(max(0.0, end - time.monotonic()))
+        if output.thread.ident is not None:
+            output.thread.join(max(0.0, end - time.monotonic()))
         texts.append(output.text())
     return texts
 
@@ -103,10 +113,11 @@ def _kill(pid: int) -> None:
     Workers of core 2.19 have sessions of their own, so its group is not all.
     """
     found = _descendants(pid)
-    with contextlib.suppress(ProcessLookupError):
+    # Some may have ended, and some be another user's.
+    with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
     for child in found:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)
 
 

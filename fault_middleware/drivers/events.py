@@ -14,25 +14,30 @@ FOLDER = Path(__file__).parent / "callback"
 VARIABLE = "FAULT_MIDDLEWARE_FAILURES"
 
 
-def read(file: IO[bytes]) -> Run | None:
+def read(file: IO[bytes], pid: int | None = None) -> Run | None:
     """The run that the plugin wrote to a file; None where it wrote nothing.
 
-    A task of the playbook could write there too: what is not the plugin's is not read at all.
+    A task of the same user could write there too: what is not of the plugin's form makes all of it
+    unread.
 
     :param file: open since before the run, so that nothing else can take its place
+    :param pid: of Ansible. What other processes wrote is left out, such as an inventory that is a
+        run of Ansible
     """
-    file.seek(0)
     try:
-        return _read(file.read().decode("utf-8", "replace"))
-    except (AttributeError, KeyError, TypeError):
+        file.seek(0)
+        return _read(file.read().decode("utf-8", "replace"), pid)
+    except (AttributeError, KeyError, TypeError, OSError):
         return None
 
 
-def _read(text: str) -> Run | None:
+def _read(text: str, pid: int | None) -> Run | None:
     failures: list[tuple[Failure, bool]] = []
     last_task = None
     counts: Mapping[str, Any] | None = None
     for event in _lines(text):
+        if pid is not None and event.get("pid") != pid:
+            continue
         if event["event"] == "task":
             last_task = _typed(event["name"], str)
         elif event["event"] == "failure":

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -1608,6 +1609,73 @@ def test_a_run_within_a_run_is_not_told_as_its_own(playbook, tmp_path):
     assert failure_of(*playbook(outer)).failed_task == "install"
 
 
+def test_a_handler_that_was_rescued_is_not_told(playbook, tmp_path):
+    flush = [
+        shell("change", "true", notify="restart"),
+        {"ansible.builtin.meta": "flush_handlers"},
+    ]
+    cured = {"block": flush, "rescue": CURE}
+    block = {"block": [shell("install", FAIL_ON_VDU1)], "always": [cured]}
+    book, *inventory = playbook(block)
+    (play,) = json.loads(Path(book).read_text())
+    play["handlers"] = [shell("restart", FAIL_ON_VDU1)]
+    Path(book).write_text(json.dumps([play]))
+
+    assert failure_of(book, *inventory).failed_task == "install"
+
+
+def test_an_inventory_that_is_a_run_is_not_told_as_its_own(playbook, tmp_path):
+    book, *inventory = playbook(shell("inner", FAIL_ON_VDU1))
+    inner = tmp_path / "inner.yml"
+    shutil.copy(book, inner)
+    script = tmp_path / "inventory.sh"
+    command = " ".join(["ansible-playbook", str(inner), *inventory])
+    script.write_text(f"#!/bin/sh\n{command} > /dev/null 2>&1\necho '{{}}'\n")
+    script.chmod(0o755)
+    role = {"ansible.builtin.import_role": {"name": "nowhere"}}
+
+    error = failure_of(*playbook(role), "-i", str(script))
+
+    assert "nowhere" in error.detail
+    assert error.failed == []
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """A folder for temporary files that nobody else uses."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_playbook_may_remove_the_plugins_file(playbook, temporary):
+    arguments = playbook(shell("clean", f"rm -f {temporary}/*"))
+
+    run_playbook(*arguments, vdu="VDU1")
+
+
+def test_where_there_is_no_room_for_the_plugins_file_the_output_is_read(
+    playbook, monkeypatch
+):
+    def no_room(**options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkstemp", no_room)
+
+    error = failure_of(*playbook(shell("install", FAIL_ON_VDU1)))
+
+    assert told(error) == [
+        ("vdu1", "install", "non-zero return code: no package")
+    ]
+
+
+def test_an_argument_that_is_not_a_text_is_told_without_it(playbook):
+    error = failure_of(*playbook(shell("fine", "true")), "-e", "a=sword\0fish")
+
+    assert error.detail.endswith("an argument is not a text")
+
+
 def test_what_json_cannot_write_takes_no_failure_away(playbook):
     loop = "{{ [{(1, 2): 3}] }}"
     task = shell("install", "exit 4", loop=loop, when=ON_VDU1)
@@ -1622,6 +1690,9 @@ def test_what_json_cannot_write_takes_no_failure_away(playbook):
         ["-e", "a=Zq8'swordfish b=1"],
         ["--extra-vars=a=Zq8'swordfish"],
         ["-e", "[swordfish]"],
+        ["-e[swordfish]"],
+        ["-e'swordfish"],
+        ["--vault-id=lab@/srv/swordfish"],
         ["--limit", "@/swordfish"],
         ["-e", "@/swordfish"],
         ["--vault-password-file", "/swordfish"],
@@ -1658,11 +1729,11 @@ def test_a_process_that_a_run_leaves_behind_is_not_waited_for(playbook):
 
 @pytest.mark.parametrize("text", ["nonsense", '{"event": "end"}', "[]"])
 def test_what_is_written_into_the_plugins_file_takes_no_failure_away(
-    playbook, tmp_path, text
+    playbook, temporary, text
 ):
     task = shell(
         "forge",
-        f"for file in {tempfile.gettempdir()}/fault-middleware-*; do"
+        f"for file in {temporary}/fault-middleware-*; do"
         f" echo '{text}' >> $file; done; echo no package >&2; exit 3",
         when=ON_VDU1,
     )

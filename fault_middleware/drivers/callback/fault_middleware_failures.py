@@ -2,14 +2,14 @@
 """A callback plugin of Ansible: what failed in a run, as lines of JSON in a file.
 
 Ansible loads it in a Python of its own, where nothing of this package need be installed.  Each
-line is an object whose ``event`` is one of
+line is an object with the process that wrote it, ``pid``, whose ``event`` is one of
 
 ``task``
    A task begins: ``name``.
 ``failure``
-   A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (a block
-   around it has a rescue, which helps no host that is unreachable), and ``results``: one, or those
-   of the items that failed.
+   A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (Ansible
+   does not count it, or, where that is not known, a block around it has a rescue, which helps no
+   host that is unreachable), and ``results``: one, or those of the items that failed.
 ``end``
    The run has ended: ``hosts``, for each the number of ``failures`` and ``unreachable`` tasks that
    were neither ignored nor rescued.
@@ -17,6 +17,7 @@ line is an object whose ``event`` is one of
 
 import json
 import os
+import sys
 
 from ansible.plugins.callback import CallbackBase
 
@@ -59,6 +60,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         self._file = None
+        self._counted = {}
         # A run of Ansible in a task of this one must not write there too.
         path = os.environ.pop("FAULT_MIDDLEWARE_FAILURES", "")
         if path:
@@ -99,24 +101,54 @@ class CallbackModule(CallbackBase):
     def _write_failure(self, result, unreachable, ignored):
         task = _task(result)
         told = getattr(result, "result", None) or result._result
+        host = _host(result).get_name()
         items = [item for item in told.get("results") or () if _is_bad(item)]
         self._write(
             event="failure",
-            host=_host(result).get_name(),
+            host=host,
             task=task.get_name(),
             unreachable=unreachable,
             ignored=ignored,
-            rescued=not unreachable and _is_rescued(task),
+            rescued=not self._counts(host, task, unreachable),
             is_loop=bool(items),
             results=[_shorten(item) for item in items or [told]],
         )
 
+    def _counts(self, host, task, unreachable):
+        """Whether a failure counts: Ansible has counted it before it tells of it."""
+        statistics = _statistics()
+        if statistics is None:
+            return unreachable or not _is_rescued(task)
+        number = statistics.failures.get(host, 0)
+        number += statistics.dark.get(host, 0)
+        before = self._counted.get(host, 0)
+        self._counted[host] = number
+        return number > before
+
     def _write(self, **event):
         if self._file:
+            event["pid"] = os.getpid()
             # Names of a result that JSON cannot have are left out.
             line = json.dumps(event, default=str, skipkeys=True)
             self._file.write(line + "\n")
             self._file.flush()
+
+
+def _statistics():
+    """What Ansible counts of this run; None where that is not found.
+
+    A callback is given it at the end only. Until then it is read from whoever calls, and nothing
+    is changed there.
+    """
+    frame = sys._getframe()
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        for manager in (caller, getattr(caller, "_tqm", None)):
+            statistics = getattr(manager, "_stats", None)
+            if hasattr(statistics, "failures") and hasattr(statistics, "dark"):
+                return statistics
+        frame = frame.f_back
+    return None
 
 
 # Ansible 2.19 has public names for these, and tells when one uses the old ones.

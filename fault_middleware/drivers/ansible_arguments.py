@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Ansible says of its arguments, without them: there may be passwords in them."""
+
+import re
+from collections.abc import Iterable
+
+from fault_middleware.masking import MASK
+
+# Of a longer text only the beginning is told, and of more pieces nothing: each is looked for.
+_MOST_CHARACTERS = 4096
+_MOST_PIECES = 5000
+# Shorter ones are words of Ansible's as often as of the arguments.
+_LEAST = 4
+_LEFT_OUT = "the reason is not told, for it may quote the arguments"
+# The name of an option is not a secret; what is attached to a short one may be.
+_OPTION = re.compile(r"--[a-z][a-z-]*|-[a-zA-Z]")
+_SHORT = re.compile(r"-[a-zA-Z](?=.)")
+# What stands around names and values, in a shell, in JSON and in YAML.
+_SIGNS = re.compile(r"""[\s=:,"'\[\]{}@]+""")
+
+
+def leave_out(arguments: Iterable[str], text: str) -> str:
+    """A text with ``***`` in place of what is in the arguments too."""
+    pieces = _pieces(arguments)
+    if len(pieces) > _MOST_PIECES:
+        return _LEFT_OUT
+    text = text[:_MOST_CHARACTERS]
+    for piece in sorted(pieces, key=len, reverse=True):
+        text = text.replace(piece, MASK)
+    return text
+
+
+def _pieces(arguments: Iterable[str]) -> set[str]:
+    """What is quoted of arguments: they as a whole, and each name and value in them."""
+    found = set()
+    for argument in arguments:
+        if _OPTION.fullmatch(argument):
+            continue
+        value = _SHORT.sub("", argument, count=1)
+        for piece in (argument, value, *value.split(), *_SIGNS.split(value)):
+            if len(piece) >= _LEAST and not _OPTION.fullmatch(piece):
+                found.add(piece)
+    return found
