@@ -236,11 +236,11 @@ def test_a_notification_is_only_its_own_services(service, name):
             "masakari.compute.nova.stop_server",
             "notification.process.end",
         ),
-        ("nova", "instance.reboot.error", "instance.reboot.end"),
+        ("nova", "instance.rebuild.error", "instance.rebuild.end"),
         (
             "nova",
-            "compute.instance.reboot.error",
-            "compute.instance.reboot.end",
+            "compute.instance.rebuild.error",
+            "compute.instance.rebuild.end",
         ),
         ("nova", "prep_resize", "compute.instance.finish_resize.end"),
         (
@@ -282,7 +282,7 @@ def test_a_success_is_known_to_be_of_the_operation_that_failed(
             "orchestration.stack.update.end",
         ),
         ("manila", "manila.share.manager.update_access", "share.extend.end"),
-        ("nova", "attach_volume", "compute.instance.reboot.end"),
+        ("nova", "attach_volume", "compute.instance.rebuild.end"),
         (
             "nova",
             "compute_task.migrate_server",
@@ -297,6 +297,13 @@ def test_a_success_is_of_no_other_operation(service, failed, succeeded):
 
     assert words.operation([succeeded]) is not None
     assert words.operation([failed]) != words.operation([succeeded])
+
+
+@pytest.mark.parametrize(
+    "event", ["instance.reboot.end", "compute.instance.reboot.end"]
+)
+def test_what_also_ends_a_reboot_that_failed_is_no_success_of_it(event):
+    assert load("nova").sources.words.operation([event]) is None
 
 
 @pytest.mark.parametrize(
