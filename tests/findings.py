@@ -19,6 +19,7 @@ ON_SERVERS = {
     "exchange-missing",
     "exchange-more-durable",
     "exchange-refused",
+    "partitions-end",
     "queue-idle",
     "queue-less-durable",
     "queue-missing",

@@ -617,6 +617,7 @@ TABLES = [
 
 #: Codes of findings that a test of their own plants here.
 ELSEWHERE_HERE = {
+    *("topic-of-the-service", "topic-of-the-format"),
     *("logs-without-driver", "logs-without-rules", "logs-file-unreadable"),
     *(
         "table-different",

@@ -202,7 +202,10 @@ def test_the_options_in_snippets_exist(page):
                     <= known[section]
                 )
             else:
-                others = r"(pipeline|composite|filter|app):|handler_|(Unit|Service|Timer|Install)$"
+                others = (
+                    r"(pipeline|composite|filter|app):|(Unit|Service|Timer|Install)$"
+                    r"|(handler|logger|formatter)(s$|_)"
+                )
                 assert re.match(others, section), section
 
 

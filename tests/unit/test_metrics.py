@@ -261,12 +261,13 @@ BUSY = """
 metrics.received.inc()
     import faulthandler, threading
     sys.setswitchinterval(1e-5)
+    faulthandler.dump_traceback_later(100, exit=True)
     def count():
         while True:
             metrics.drop(Reason.UNREADABLE, "text")
     for _ in range(2):
         threading.Thread(target=count, daemon=True).start()
-    for _ in range(40):
+    for _ in range(20):
         child = os.fork()
         if child == 0:
             faulthandler.dump_traceback_later(20, exit=True)
