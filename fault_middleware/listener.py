@@ -36,6 +36,8 @@ BATCHES_AHEAD = 4
 #: twice, which is once around a cluster of three.
 _ANY_NODE = "shuffle"
 _MESSAGING_GROUP = "oslo_messaging_notifications"
+# The entry point of the notification driver.
+_OUR_DRIVER = "fault_middleware"
 _WRONG_URL = (
     "transport_url cannot be read; in a password write @ as %40, / as %2F, ? as %3F, # as %23, "
     "[ as %5B and ] as %5D"
@@ -97,7 +99,25 @@ def start(
     LOG.info(
         "Listening for %s notifications of %s", " and ".join(topics), services
     )
+    _warn_of_unheard(conf, settings, profiles)
     return listener
+
+
+def _warn_of_unheard(
+    conf: cfg.ConfigOpts, settings: Settings, profiles: Sequence[Profile]
+) -> None:
+    """Say which services publish to a topic that is not read."""
+    if _OUR_DRIVER in conf[_MESSAGING_GROUP].driver:
+        # Their processes record faults themselves, and publish nothing.
+        return
+    for profile in queues.unheard(settings, profiles):
+        LOG.warning(
+            "%s publishes to %s alone, and that is not read, because something else may read it: "
+            "set pool in [fault_middleware] to get copies, or add the name to topics there if "
+            "nothing else does",
+            profile.service,
+            " and ".join(profile.topics),
+        )
 
 
 def listening_url(

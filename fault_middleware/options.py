@@ -71,10 +71,10 @@ class Settings:
     topics: tuple[str, ...] = _option(
         cfg.ListOpt,
         sample_default=["fault_middleware"],
-        help="The topics to consume. Unset: fault_middleware, and those that a service of the "
-        "profiles has in its code. The first is a topic of our own, which publishers name "
-        "in [oslo_messaging_notifications] topics, in addition to their own if somebody "
-        "reads that, because a message of a shared topic reaches only one of its "
+        help="The topics to consume. Unset: fault_middleware, and with a pool those that a "
+        "service of the profiles has in its code. The first is a topic of our own, which "
+        "publishers name in [oslo_messaging_notifications] topics, in addition to their own "
+        "if somebody reads that, because a message of a shared topic reaches only one of its "
         "consumers. So two services with a consumer each, on one virtual host, need a "
         "topic each, e.g. fault_middleware_nova.",
     )

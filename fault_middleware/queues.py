@@ -6,7 +6,7 @@ or by the pool. The queue is bound to each exchange that a service publishes to.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fault_middleware.options import Settings
 from fault_middleware.profile import Profile
@@ -35,16 +35,29 @@ class Queue:
 def topics(settings: Settings, profiles: Sequence[Profile]) -> list[str]:
     """The topics to read.
 
-    What a deployer names is all; a topic that something else reads must not be taken from it
-    because a profile has it.
+    What a deployer names is all. Otherwise it is our own, to which publishers are told to send.
+    Who publishes to a topic in its code cannot be told that. But others may read that topic, too,
+    and would lose what we take from it, so it is read only with a pool, which gets copies.
     """
     if settings.topics:
         return list(settings.topics)
     names: list[str] = []
     for profile in profiles:
-        # Who publishes to a topic in its code cannot be told to publish to ours.
-        names += profile.topics or [TOPIC]
-    return list(dict.fromkeys(names))
+        if not profile.topics:
+            names.append(TOPIC)
+        elif settings.pool is not None:
+            names += profile.topics
+    return list(dict.fromkeys(names)) or [TOPIC]
+
+
+def unheard(
+    settings: Settings, profiles: Sequence[Profile]
+) -> Iterator[Profile]:
+    """The profiles of services that publish to topics in their code, none of which is read."""
+    read = topics(settings, profiles)
+    for profile in profiles:
+        if profile.topics and set(profile.topics).isdisjoint(read):
+            yield profile
 
 
 def exchanges(

@@ -43,11 +43,10 @@ def payload(**values):
 def world(configure, sqlite_url):
     made = []
 
-    def make(**values):
+    def make(more="", **values):
         values = {"topics": f"t{uuid.uuid4().hex}", **values}
-        deployment = deploy(
-            configure("[DEFAULT]\ntransport_url = fake://\n", **values)
-        )
+        text = f"[DEFAULT]\ntransport_url = fake://\n{more}"
+        deployment = deploy(configure(text, **values))
         made.append(deployment)
         return World(deployment)
 
@@ -84,6 +83,30 @@ class World:
 
     def messages(self):
         return [row["message"] for row in rows(self.store)]
+
+
+def test_a_topic_that_others_may_read_is_named_and_not_read(world, caplog):
+    here = world(profiles="masakari", topics="")
+
+    here.consumer.ensure()
+    wait_until(lambda: here.consumer.listening)
+
+    assert "masakari publishes to versioned_notifications alone" in caplog.text
+
+
+def test_nothing_is_said_of_a_topic_that_nothing_is_published_to(
+    world, caplog
+):
+    here = world(
+        profiles="masakari",
+        topics="",
+        more="[oslo_messaging_notifications]\ndriver = fault_middleware\n",
+    )
+
+    here.consumer.ensure()
+    wait_until(lambda: here.consumer.listening)
+
+    assert "publishes to" not in caplog.text
 
 
 def test_a_notification_becomes_a_row(world):

@@ -361,27 +361,35 @@ def test_two_descriptions_of_one_service_at_the_same_queues_are_told(
 
 
 @pytest.mark.parametrize(
-    ("profiles", "named", "read"),
+    ("options", "read"),
     [
-        ("trove", None, {"fault_middleware"}),
-        ("masakari", None, {"versioned_notifications"}),
+        ({"profiles": "trove"}, {"fault_middleware"}),
+        # Something else may read that topic.
+        ({"profiles": "masakari"}, {"fault_middleware"}),
+        ({"profiles": "trove,masakari"}, {"fault_middleware"}),
+        # A pool gets copies.
         (
-            "trove,masakari",
-            None,
+            {"profiles": "masakari", "pool": "faults"},
+            {"versioned_notifications"},
+        ),
+        (
+            {"profiles": "trove,masakari", "pool": "faults"},
             {"fault_middleware", "versioned_notifications"},
         ),
         # What a deployer names is all.
-        ("masakari", "fault_middleware", {"fault_middleware"}),
-        ("trove,masakari", "a,b", {"a", "b"}),
+        (
+            {"profiles": "masakari", "topics": "versioned_notifications"},
+            {"versioned_notifications"},
+        ),
+        (
+            {"profiles": "trove,masakari", "topics": "a,b", "pool": "faults"},
+            {"a", "b"},
+        ),
     ],
 )
-def test_a_topic_that_a_service_has_in_its_code_is_read_unless_others_are_named(
-    configure, profiles, named, read
+def test_a_topic_that_a_service_has_in_its_code_is_not_taken_from_others(
+    configure, options, read
 ):
-    options = {"profiles": profiles}
-    if named is not None:
-        options["topics"] = named
-
     queues = deploy(configure(**options)).queues
 
     assert {queue.topic for queue in queues} == read

@@ -190,6 +190,9 @@ def _publishers(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
 
 def _topics(case: Case, setup: Setup, facts: Facts) -> Iterator[Finding]:
     """The topics that the consumer reads and publishers do not name."""
+    if all(described.topics for described in setup.profiles):
+        # What is in a service's code cannot be named elsewhere.
+        return
     missing = [topic for topic in setup.topics if topic not in facts.topics]
     if not missing:
         return
@@ -251,11 +254,10 @@ def _fixed_topics(setup: Setup) -> list[str]:
 
 def _unread(case: Case, setup: Setup) -> Iterator[Finding]:
     """Topics to which a service publishes alone, and that the consumer does not read."""
-    for described in setup.profiles:
-        if described.topics and set(described.topics).isdisjoint(setup.topics):
-            yield findings.topic_of_the_service(
-                described.service, ", ".join(described.topics)
-            )
+    for described in queues.unheard(setup.settings, setup.profiles):
+        yield findings.topic_of_the_service(
+            described.service, ", ".join(described.topics)
+        )
     formats = [option.value for option in case.find_options(_FORMAT)]
     if "nova" not in setup.services or formats[-1:] != [_ONLY_VERSIONED]:
         return

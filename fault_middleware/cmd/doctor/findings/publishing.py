@@ -63,8 +63,10 @@ def topic_of_the_service(service: str, topics: str) -> Words:
     return Words(
         what=f"{service} publishes to {topics} alone, and the consumer does not read that.",
         remedy=(
-            f"Add {topics} to topics in [fault_middleware], or leave the option out, and restart "
-            "the consumer. If something else reads the topic, name a pool, too."
+            "If something else may read that topic, set pool in [fault_middleware] to get copies "
+            "of its messages, and remove topics there. If nothing else does, set "
+            f"topics = {topics} there, with the other topics that are needed. Restart the "
+            "consumer."
         ),
     )
 
