@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import json
 import os
 import re
 import tempfile
@@ -137,16 +138,15 @@ def run_playbook(
     What Ansible says of its arguments is told without them.
 
     :param env: the whole environment, else that of this process. A callback plugin of ours is
-        added to those that it and ``ansible.cfg`` name; the output is that of ``default``
+        added to those that it and ``ansible.cfg`` name; the output is that of ``default``. Tasks
+        have the environment as it was given
     :param timeout: seconds, after which the run and its children are killed
     :raises AnsiblePlaybookError: when it fails, does not end in time or cannot be started
     """
-    environ = dict(os.environ if env is None else env)
-    folders = f"{events.FOLDER}:{ansible_configuration.callbacks(environ)}"
-    environ.update(_OUTPUT, ANSIBLE_CALLBACK_PLUGINS=folders)
     command = ["ansible-playbook", *arguments, playbook]
+    given = os.environ if env is None else env
     with _file_for_failures() as (name, file):
-        environ[events.VARIABLE] = name
+        environ = _environment(given, name)
         ended = ansible_process.run(command, environ, timeout)
         if ended.returncode == 0 and not ended.fate:
             return
@@ -154,6 +154,22 @@ def run_playbook(
     raise AnsiblePlaybookError._of(
         run, ended.stderr, ended.returncode, vdu, ended.fate, arguments
     )
+
+
+def _environment(given: Mapping[str, str], name: str) -> dict[str, str]:
+    """What Ansible is run with, so that it loads the plugin.
+
+    :param name: of the file to which the plugin writes
+    """
+    folders = f"{events.FOLDER}:{ansible_configuration.callbacks(given)}"
+    ours = {**_OUTPUT, "ANSIBLE_CALLBACK_PLUGINS": folders}
+    before = {variable: given.get(variable) for variable in ours}
+    return {
+        **given,
+        **ours,
+        events.VARIABLE: name,
+        events.RESTORED_VARIABLE: json.dumps(before),
+    }
 
 
 @contextlib.contextmanager

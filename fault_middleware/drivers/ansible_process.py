@@ -88,6 +88,10 @@ class _Output:
         self._is_over = True
         return as_text(b"".join(self._pieces))
 
+    def close(self) -> None:
+        """Nothing is going to be read."""
+        self._pipe.close()
+
     def _read(self) -> None:
         descriptor = self._pipe.fileno()
         with self._pipe:
@@ -101,7 +105,10 @@ def _arrived(outputs: Iterable[_Output]) -> list[str]:
     end = time.monotonic() + _ARRIVAL
     texts = []
     for output in outputs:
-        if output.thread.ident is not None:
+        if output.thread.ident is None:
+            # Where it could not be started, nobody else closes the pipe.
+            output.close()
+        else:
             output.thread.join(max(0.0, end - time.monotonic()))
         texts.append(output.text())
     return texts

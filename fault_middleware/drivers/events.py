@@ -12,6 +12,8 @@ from fault_middleware.drivers.failures import Failure, Run
 #: Where the plugin is, and what names the file that it writes.
 FOLDER = Path(__file__).parent / "callback"
 VARIABLE = "FAULT_MIDDLEWARE_FAILURES"
+#: What names the variables that the plugin gives tasks back as they were, as JSON.
+RESTORED_VARIABLE = "FAULT_MIDDLEWARE_RESTORED"
 
 
 def read(file: IO[bytes], pid: int | None = None) -> Run | None:

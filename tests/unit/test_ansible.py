@@ -2,10 +2,13 @@
 import importlib
 import json
 import os
+import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -14,11 +17,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fault_middleware.drivers import ansible, events
+from fault_middleware.drivers import ansible, ansible_process, events
 from fault_middleware.drivers.ansible import AnsiblePlaybookError, run_playbook
 from fault_middleware.drivers.failures import Failure, tell
 from fault_middleware.drivers.problem import lift
-from tests.fixtures import DATA, read_data, require
+from tests.fixtures import DATA, read_data, require, wait_until
 
 CASES = sorted(
     path.name.partition(".")[0]
@@ -1360,6 +1363,66 @@ def test_a_run_that_takes_too_long_is_stopped_with_its_children(tmp_path):
     assert caught.value.__context__ is None
 
 
+def test_a_process_that_may_not_be_killed_spares_no_other(
+    tmp_path, monkeypatch
+):
+    body = (
+        "import subprocess, sys, time\n"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(100)']\n"
+        "for number in range(2):\n"
+        "    child = subprocess.Popen(sleep, start_new_session=True)\n"
+        f"    open({str(tmp_path)!r} + f'/{{number}}', 'w').write(str(child.pid))\n"
+        "time.sleep(100)"
+    )
+    kill = os.kill
+
+    def refuse_the_first(pid, number):
+        if pid == int((tmp_path / "0").read_text()):
+            raise PermissionError(1, "Operation not permitted")
+        kill(pid, number)
+
+    monkeypatch.setattr(ansible_process.os, "kill", refuse_the_first)
+
+    error = failure_of("x.yml", env=fake_playbook(tmp_path, body), timeout=3)
+
+    assert "did not end within 3 s" in error.detail
+    spared, killed = (int((tmp_path / name).read_text()) for name in "01")
+    assert is_running(spared)
+    assert not is_running(killed)
+    kill(spared, signal.SIGKILL)
+
+
+def is_running(pid):
+    """Whether a process is there, and has not merely been left by its parent."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_without_a_thread_for_its_output_a_run_is_ended(tmp_path, monkeypatch):
+    begun = tmp_path / "pid"
+    body = (
+        "import os, time\n"
+        f"open({str(begun)!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(100)"
+    )
+
+    def no_more(thread):
+        wait_until(lambda: begun.exists() and begun.read_text())
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+
+    error = failure_of("x.yml", env=fake_playbook(tmp_path, body))
+
+    assert "its output could not be read: can't start new thread" in (
+        error.detail
+    )
+    assert not is_running(int(begun.read_text()))
+
+
 def test_arguments_do_not_get_into_errors(tmp_path):
     env = fake_playbook(tmp_path, "raise SystemExit(1)")
 
@@ -1647,6 +1710,29 @@ def temporary(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
+
+
+def test_a_run_within_a_task_has_the_environment_that_was_given(
+    playbook, tmp_path
+):
+    given = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "oneline"}
+    given.pop("ANSIBLE_NOCOWS", None)
+    book, *inventory = playbook(shell("inner", "true"))
+    inner = tmp_path / "inner.yml"
+    shutil.move(book, inner)
+    run = shlex.join(["ansible-playbook", str(inner), *inventory])
+    seen = tmp_path / "seen"
+    outer = shell("outer", f"env > {seen}; {run}; exit 3", when=ON_VDU1)
+
+    error = failure_of(*playbook(outer), env=given)
+
+    lines = seen.read_text().splitlines()
+    assert "ANSIBLE_STDOUT_CALLBACK=oneline" in lines
+    assert not any(
+        line.startswith(("ANSIBLE_NOCOWS", "FAULT_MIDDLEWARE"))
+        for line in lines
+    )
+    assert "vdu1 | CHANGED | rc=0" in error.stdout
 
 
 def test_a_playbook_may_remove_the_plugins_file(playbook, temporary):

@@ -28,6 +28,8 @@ short_description: writes what failed to a file
 description:
   - Writes a line of JSON for each task that begins or fails, to the file that the variable
     FAULT_MIDDLEWARE_FAILURES in the environment names. Without the variable it does nothing.
+  - Before the first task it gives the environment the values that FAULT_MIDDLEWARE_RESTORED has as
+    JSON (null for none), so that tasks have what the caller of Ansible has.
 """
 
 #: Of a longer text its two ends are written, with so many characters each.
@@ -63,12 +65,21 @@ class CallbackModule(CallbackBase):
         self._counted = {}
         # A run of Ansible in a task of this one must not write there too.
         path = os.environ.pop("FAULT_MIDDLEWARE_FAILURES", "")
+        self._restored = os.environ.pop("FAULT_MIDDLEWARE_RESTORED", "{}")
         if path:
             self._file = open(  # noqa: SIM115 open as long as Ansible runs
                 path, "a", encoding="utf-8", errors="backslashreplace"
             )
         else:
             self.disabled = True
+
+    def v2_playbook_on_start(self, playbook):
+        # All callbacks have read their options by now.
+        for name, value in json.loads(self._restored).items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._write(event="task", name=task.get_name())
