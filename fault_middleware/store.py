@@ -8,7 +8,6 @@ arrive does not matter.  What operators and the retention ask is in ``archive``.
 """
 
 import dataclasses
-import math
 import os
 import time
 import uuid
@@ -103,10 +102,11 @@ class Store:
         :raises Exception: of the database, when it cannot answer
         """
         values = {"service": service, "instance_id": instance_id}
+        end = time.monotonic() + self._lookup_timeout
         with self._breaker.call(f"{service} {instance_id}"):
             rows = self._read(statements.NEWEST, values)
-            rows = self._beside_successes(service, rows, math.inf)
-            rows = self._causes(service, rows, math.inf)
+            rows = self._beside_successes(service, rows, end)
+            rows = self._causes(service, rows, end)
         return _row_of(instance_id, rows)
 
     def newest_between(

@@ -425,25 +425,42 @@ def test_many_instances_cost_one_query_for_each_200(
     assert len(queries) == -(-(count + 1) // 200)
 
 
-@pytest.mark.parametrize("symptoms", [0, 40])
-def test_no_look_up_of_a_list_begins_when_time_is_up(
-    any_store, still_clock, monkeypatch, symptoms
-):
-    any_store.record(reports(symptoms))
-    ids = [f"i{n}" for n in range(symptoms or 1000)]
+@pytest.fixture
+def slow_queries(still_clock, monkeypatch):
+    """The look-ups so far, each of which takes 1.5 of the two seconds that they may take."""
     queries, query = [], Lookup.rows
 
     def slow_query(*arguments):
         queries.append(arguments)
-        still_clock.now += 1.5  # of the two seconds of this store
+        still_clock.now += 1.5
         return query(*arguments)
 
     monkeypatch.setattr(Lookup, "rows", slow_query)
+    return queries
+
+
+@pytest.mark.parametrize("symptoms", [0, 40])
+def test_no_look_up_of_a_list_begins_when_time_is_up(
+    any_store, slow_queries, symptoms
+):
+    any_store.record(reports(symptoms))
+    ids = [f"i{n}" for n in range(symptoms or 1000)]
 
     with pytest.raises(TimeoutError):
         any_store.newest_of_many("trove", ids)
 
-    assert len(queries) == 2
+    assert len(slow_queries) == 2
+
+
+def test_no_look_up_of_a_show_begins_when_time_is_up(any_store, slow_queries):
+    any_store.record(
+        [succeeded(f"operation {second}", second) for second in range(4)]
+    )
+
+    with pytest.raises(TimeoutError):
+        any_store.newest("trove", INSTANCE)
+
+    assert len(slow_queries) == 2
 
 
 def test_long_texts_are_read_only_where_they_are_asked_for(any_store):
