@@ -97,7 +97,7 @@ class Watch:
 def _listen(kind: str, file: Path, watch: Watch) -> None:
     import oslo_messaging
 
-    from fault_middleware import deploy, listener, queues
+    from fault_middleware import deploy, listener
     from tests.fixtures import parse
 
     conf = parse(file)
@@ -130,7 +130,10 @@ def _listen(kind: str, file: Path, watch: Watch) -> None:
     transport = oslo_messaging.get_notification_transport(
         conf, url=listener.transport_url(conf, deployment.settings)
     )
-    targets = [oslo_messaging.Target(topic=queues.TOPIC, exchange=EXCHANGE)]
+    targets = [
+        oslo_messaging.Target(topic=queue.topic, exchange=EXCHANGE)
+        for queue in deployment.queues
+    ]
     if kind == "single":
         endpoint = types.SimpleNamespace(
             info=watch.around(store, lambda *arguments: 1)
