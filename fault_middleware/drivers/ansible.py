@@ -113,8 +113,8 @@ class AnsiblePlaybookError(ManagementDriverException):
         else:
             fate = fate or _fate(run, stderr, returncode, arguments)
             detail = f"the playbook {fate}"
-            if run.last_task and _UNREAD not in detail:
-                detail += f" (in task '{run.last_task}')"
+            if run.running_task and _UNREAD not in detail:
+                detail += f" (in task '{run.running_task}')"
         first = told[0].attributes if told else {"task": None, "stdout": ""}
         return cls(
             detail=clean_all(f"{vdu}: {detail}", 1024),
@@ -240,7 +240,7 @@ def _end(run: Run, returncode: int | None, has_error: bool) -> str:
     """
     if returncode in TASKS_FAILED and not has_error:
         return _UNREAD
-    if run.last_task:
+    if run.has_begun:
         return "stopped"
     if run.has_ended:
         return _UNREAD

@@ -69,11 +69,6 @@ class _Stream:
     places: list[Task] = dataclasses.field(default_factory=list)
     tally: Tally = dataclasses.field(default_factory=Tally)
 
-    @property
-    def last_task(self) -> str | None:
-        """The name of the task that began last."""
-        return self.tasks[-1].name
-
 
 def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
     """What is known of a run by its output; linear in it.
@@ -158,9 +153,20 @@ def _read_default(
     counting = ansible_recap.that_count(failures, recap or {})
     known = [verdict.told(failure) for failure in counting]
     known += ansible_recap.unread(counting, recap or {})
+    return Run(
+        known,
+        _running_task(stream, verdict),
+        has_begun=len(stream.tasks) > 1,
+        has_ended=recap is not None,
+    )
+
+
+def _running_task(stream: _Stream, verdict: Verdict) -> str | None:
+    """The task that began last, if no host is known to have come to its end."""
     last = stream.tasks[-1]
-    last_task = last.name if verdict.is_sure(last) else None
-    return Run(known, last_task, has_ended=recap is not None)
+    if last.hosts or not verdict.is_sure(last):
+        return None
+    return last.name
 
 
 def _keep_sure_names(stream: _Stream, verdict: Verdict) -> None:

@@ -34,24 +34,33 @@ def read(file: IO[bytes], pid: int | None = None) -> Run | None:
 
 
 def _read(text: str, pid: int | None) -> Run | None:
+    has_begun = False
+    running_task: str | None = None
     failures: list[tuple[Failure, bool]] = []
-    last_task = None
     counts: Mapping[str, Any] | None = None
-    for event in _lines(text):
-        if pid is not None and event.get("pid") != pid:
-            continue
+    for event in _events(text, pid):
         if event["event"] == "task":
-            last_task = _typed(event["name"], str)
+            has_begun = True
+            running_task = _name(event)
         elif event["event"] == "failure":
-            rescued = _typed(event["rescued"], bool)
-            failures.append((_failure(event), rescued))
+            failures += _that_may_count(event)
         else:
             counts = _counts(event)
-    if last_task is None and counts is None:
+    if not has_begun and counts is None:
         return None
     return Run(
-        _that_count(failures, counts), last_task, has_ended=counts is not None
+        _that_count(failures, counts),
+        running_task,
+        has_begun=has_begun,
+        has_ended=counts is not None,
     )
+
+
+def _events(text: str, pid: int | None) -> Iterator[Mapping[str, Any]]:
+    """What a process wrote; None for all of them."""
+    for event in _lines(text):
+        if pid is None or event.get("pid") == pid:
+            yield event
 
 
 def _lines(text: str) -> Iterator[Mapping[str, Any]]:
@@ -61,6 +70,20 @@ def _lines(text: str) -> Iterator[Mapping[str, Any]]:
             yield json.loads(line)
         except (ValueError, RecursionError):
             return
+
+
+def _name(event: Mapping[str, Any]) -> str | None:
+    name: str | None = event["name"]
+    return None if name is None else _typed(name, str)
+
+
+def _that_may_count(
+    event: Mapping[str, Any],
+) -> Iterator[tuple[Failure, bool]]:
+    """A failure, and whether a block around it rescues it; none where Ansible did not count it."""
+    is_rescued = _typed(event["rescued"], bool)
+    if not (is_rescued and _typed(event["is_sure"], bool)):
+        yield _failure(event), is_rescued
 
 
 def _failure(event: Mapping[str, Any]) -> Failure:

@@ -35,12 +35,15 @@ class Run:
     """What is known of a run.
 
     :ivar failures: those that count: neither ignored nor rescued
-    :ivar last_task: the one that began last, None where no task has begun
+    :ivar running_task: the only one that was running when the run ended; None where it is not
+        known for sure, as where hosts were at several tasks
+    :ivar has_begun: some task has begun
     :ivar has_ended: the run came to its end, whatever failed
     """
 
     failures: Sequence[Failure]
-    last_task: str | None = None
+    running_task: str | None = None
+    has_begun: bool = False
     has_ended: bool = False
 
 

@@ -503,6 +503,14 @@ def test_a_run_that_is_cut_off_says_where():
     assert read(run + fatal(msg="x" * 99)[:60]).failed == []
 
 
+def test_of_a_task_that_went_well_it_is_not_said_that_a_run_stopped_there():
+    run = banner("p", "PLAY") + banner("a") + "ok: [vdu1]\n"
+
+    assert read(run, returncode=-15).detail == (
+        "VDU1: the playbook was ended by signal 15"
+    )
+
+
 FAKE = f"x\n{banner('fake')}{fatal(msg='fake')}{fatal('vdu2', msg='fake')}{recap(vdu2=1)}y"
 FAKES = {
     "stdout": (
@@ -1733,6 +1741,69 @@ def test_a_run_within_a_task_has_the_environment_that_was_given(
         for line in lines
     )
     assert "vdu1 | CHANGED | rc=0" in error.stdout
+
+
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+def test_of_several_tasks_that_may_be_running_none_is_named(
+    playbook, strategy
+):
+    wait = shell("wait", "sleep 60", when=ON_VDU1)
+    arguments = playbook(wait, shell("greet", "true"), shell("end", "true"))
+    play = json.loads(Path(arguments[0]).read_text())
+    play[0]["strategy"] = strategy
+    Path(arguments[0]).write_text(json.dumps(play))
+
+    error = failure_of(*arguments, timeout=15)
+
+    assert error.detail in (
+        "VDU1: the playbook did not end within 15 s (in task 'wait')",
+        "VDU1: the playbook did not end within 15 s",
+    )
+
+
+def test_a_task_that_waits_for_one_host_is_named_with_its_variables(playbook):
+    wait = shell("wait for {{ 'it' }}", "sleep 60", when=ON_VDU1)
+
+    error = failure_of(*playbook(shell("greet", "true"), wait), timeout=15)
+
+    assert error.detail == (
+        "VDU1: the playbook did not end within 15 s (in task 'wait for it')"
+    )
+
+
+def test_no_task_is_named_of_what_goes_wrong_between_two_plays(playbook):
+    arguments = playbook(shell("install", "true"))
+    plays = json.loads(Path(arguments[0]).read_text())
+    plays.append({"hosts": "{{ nowhere }}", "tasks": []})
+    Path(arguments[0]).write_text(json.dumps(plays))
+
+    error = failure_of(*arguments)
+
+    assert "the playbook stopped: " in error.detail
+    assert "'nowhere' is undefined" in error.detail
+    assert "in task" not in error.detail
+
+
+def test_where_a_result_cannot_be_written_what_was_rescued_is_not_named(
+    playbook, tmp_path
+):
+    deep = json.loads("[" * 400 + "]" * 400)
+    module = tmp_path / "library" / "configure"
+    module.parent.mkdir()
+    said = json.dumps({"failed": True, "msg": deep})
+    module.write_text(f"#!/bin/sh\necho '{said}'\n")
+    module.chmod(0o755)
+    cleaned = {"block": [shell("clean", "false")], "rescue": [*CURE]}
+    configured = {
+        "block": [{"name": "configure", "configure": {}, "when": ON_VDU1}],
+        "always": [cleaned],
+    }
+
+    error = failure_of(*playbook(configured), "-l", "vdu1")
+
+    assert [(host, task) for host, task, _ in told(error)] == [
+        ("vdu1", "configure")
+    ]
 
 
 def test_a_playbook_may_remove_the_plugins_file(playbook, temporary):

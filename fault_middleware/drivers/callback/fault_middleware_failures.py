@@ -5,11 +5,13 @@ Ansible loads it in a Python of its own, where nothing of this package need be i
 line is an object with the process that wrote it, ``pid``, whose ``event`` is one of
 
 ``task``
-   A task begins: ``name``.
+   The only task that is running is another one now: ``name``, or null where there is none, or
+   hosts are at several.
 ``failure``
    A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (Ansible
    does not count it, or, where that is not known, a block around it has a rescue, which helps no
-   host that is unreachable), and ``results``: one, or those of the items that failed.
+   host that is unreachable), ``is_sure`` (it is known what Ansible counts), and ``results``: one,
+   or those of the items that failed, each of them empty where JSON cannot have it.
 ``end``
    The run has ended: ``hosts``, for each the number of ``failures`` and ``unreachable`` tasks that
    were neither ignored nor rescued.
@@ -63,6 +65,10 @@ class CallbackModule(CallbackBase):
         super().__init__(*arguments, **options)
         self._file = None
         self._counted = {}
+        # Of tasks, by their ids: the names, and the numbers of hosts that are at each.
+        self._names = {}
+        self._running = {}
+        self._told = None
         # A run of Ansible in a task of this one must not write there too.
         path = os.environ.pop("FAULT_MIDDLEWARE_FAILURES", "")
         self._restored = os.environ.pop("FAULT_MIDDLEWARE_RESTORED", "{}")
@@ -81,21 +87,38 @@ class CallbackModule(CallbackBase):
             else:
                 os.environ[name] = value
 
+    def v2_playbook_on_play_start(self, play):
+        self._running = {}
+        self._tell_running()
+
     def v2_playbook_on_task_start(self, task, is_conditional):
-        self._write(event="task", name=task.get_name())
+        self._begins(task)
 
     def v2_playbook_on_handler_task_start(self, task):
-        self._write(event="task", name=task.get_name())
+        self._begins(task)
 
     def v2_playbook_on_cleanup_task_start(self, task):
-        self._write(event="task", name=task.get_name())
+        self._begins(task)
+
+    def v2_runner_on_start(self, host, task):
+        self._names.setdefault(task._uuid, task.get_name())
+        self._running[task._uuid] = self._running.get(task._uuid, 0) + 1
+        self._tell_running()
+
+    def v2_runner_on_ok(self, result):
+        self._has_ended(result)
+
+    def v2_runner_on_skipped(self, result):
+        self._has_ended(result)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._has_ended(result)
         self._write_failure(
             result, unreachable=False, ignored=bool(ignore_errors)
         )
 
     def v2_runner_on_unreachable(self, result):
+        self._has_ended(result)
         ignored = bool(getattr(_task(result), "ignore_unreachable", False))
         self._write_failure(result, unreachable=True, ignored=ignored)
 
@@ -109,25 +132,47 @@ class CallbackModule(CallbackBase):
         }
         self._write(event="end", hosts=hosts)
 
+    def _begins(self, task):
+        # Only here does Ansible fill in the variables of a name. No host is at the task yet.
+        self._names[task._uuid] = task.get_name()
+        self._tell_running(task._uuid)
+
+    def _has_ended(self, result):
+        task_id = _task(result)._uuid
+        left = self._running.pop(task_id, 1) - 1
+        if left:
+            self._running[task_id] = left
+        self._tell_running()
+
+    def _tell_running(self, *beginning):
+        """Write which task is the only one, if that is another one than before."""
+        ids = (*self._running, *beginning)
+        names = {self._names[task_id] for task_id in ids}
+        only = names.pop() if len(names) == 1 else None
+        if only != self._told:
+            self._told = only
+            self._write(event="task", name=only)
+
     def _write_failure(self, result, unreachable, ignored):
         task = _task(result)
-        told = getattr(result, "result", None) or result._result
+        told = _result(result)
         host = _host(result).get_name()
         items = [item for item in told.get("results") or () if _is_bad(item)]
+        statistics = _statistics()
         self._write(
             event="failure",
             host=host,
             task=task.get_name(),
             unreachable=unreachable,
             ignored=ignored,
-            rescued=not self._counts(host, task, unreachable),
+            rescued=not self._counts(statistics, host, task, unreachable),
+            is_sure=statistics is not None,
             is_loop=bool(items),
-            results=[_shorten(item) for item in items or [told]],
+            results=[_writable(item) for item in items or [told]],
         )
 
-    def _counts(self, host, task, unreachable):
+    def _counts(self, statistics, host, task, unreachable):
         """Whether a failure counts: Ansible has counted it before it tells of it."""
-        statistics = _statistics()
         if statistics is None:
             return unreachable or not _is_rescued(task)
         number = statistics.failures.get(host, 0)
@@ -139,9 +184,7 @@ class CallbackModule(CallbackBase):
     def _write(self, **event):
         if self._file:
             event["pid"] = os.getpid()
-            # Names of a result that JSON cannot have are left out.
-            line = json.dumps(event, default=str, skipkeys=True)
-            self._file.write(line + "\n")
+            self._file.write(_json(event) + "\n")
             self._file.flush()
 
 
@@ -171,10 +214,33 @@ def _host(result):
     return getattr(result, "host", None) or result._host
 
 
+def _result(result):
+    """What a task returned; nothing of what is nested so deep that 2.19 cannot copy it."""
+    try:
+        return getattr(result, "result", None) or result._result
+    except RecursionError:
+        return {}
+
+
 def _is_bad(item):
     return isinstance(item, dict) and bool(
         item.get("failed") or item.get("unreachable")
     )
+
+
+def _json(value):
+    # Names that JSON cannot have are left out.
+    return json.dumps(value, default=str, skipkeys=True)
+
+
+def _writable(result):
+    """What is told of a result; nothing where JSON cannot have it."""
+    told = _shorten(result)
+    try:
+        _json(told)
+    except Exception:  # such as of what is nested too deep, or within itself
+        return {}
+    return told
 
 
 def _shorten(result):
