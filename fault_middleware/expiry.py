@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows of an instance may be removed."""
 
-from collections.abc import Container, Sequence
+import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +36,33 @@ def query(instance_ids: Sequence[str], limit: int | None) -> sa.Select[Any]:
     )
 
 
+@dataclasses.dataclass(slots=True)
+class _Newer:
+    """What the rows of an instance say that are newer than the one that is looked at.
+
+    :ivar faults: how many of them are faults
+    :ivar cleared: the operations that they clear; None is among them if one clears all
+    :ivar shown: the newest fault that no clearance hides
+    """
+
+    faults: int = 0
+    cleared: set[str | None] = dataclasses.field(default_factory=set)
+    shown: sa.Row[Any] | None = None
+
+    def is_hidden(self, row: sa.Row[Any]) -> bool:
+        """Whether a clearance hides an older fault."""
+        return None in self.cleared or row.operation in self.cleared
+
+    def add(self, row: sa.Row[Any]) -> None:
+        """Go on to the row before this one."""
+        if row.deleted:
+            self.cleared.add(row.operation)
+            return
+        self.faults += 1
+        if self.shown is None and not self.is_hidden(row):
+            self.shown = row
+
+
 def expired(
     rows: Sequence[sa.Row[Any]], before: datetime | None, most: int | None
 ) -> list[str]:
@@ -45,63 +73,33 @@ def expired(
     :param before: what happened earlier is to go; None for nothing
     :param most: how many faults of an instance stay; None for all
     """
-    faults: dict[tuple[str, str], int] = {}
-    newest_rows: dict[tuple[str, str], sa.Row[Any]] = {}
-    cleared: set[tuple[str, str, str | None]] = set()
+    seen: dict[tuple[str, str], _Newer] = {}
     found: list[str] = []
     for row in reversed(rows):
-        key = (row.service, row.instance_id)
-        newer_faults = faults.setdefault(key, 0)
-        if row.deleted:
-            cleared.add((*key, row.operation))
-        if _counts(row, cleared):
-            newest_rows.setdefault(key, row)
-        newest = newest_rows.get(key)
-        if not row.deleted:
-            faults[key] += 1
-        if not row.deleted and row is newest:
-            # It is shown, or may be, if newer ones of the instance were not looked at.
-            continue
-        is_surplus = most is not None and newer_faults >= most
-        # What is behind a clearance goes before it, or it would be shown again.
-        is_spared = _counts(row, cleared) and _may_be_shown(
-            row, newest, newer_faults
-        )
-        if is_surplus or _is_due(row, before, is_spared):
+        newer = seen.setdefault((row.service, row.instance_id), _Newer())
+        is_surplus = most is not None and newer.faults >= most
+        is_old = before is not None and row.created < before
+        # What a clearance hides goes before it, or it would be shown again.
+        is_due = is_surplus or (is_old and not _may_be_cause(row, newer))
+        if is_due and not _is_shown(row, newer):
             found.append(row.id)
+        newer.add(row)
     found.reverse()
     return found
 
 
-def _is_due(
-    row: sa.Row[Any], before: datetime | None, is_spared: bool
-) -> bool:
-    """Whether a row is old, and nothing needs it."""
-    return before is not None and row.created < before and not is_spared
-
-
-def _counts(
-    row: sa.Row[Any], cleared: Container[tuple[str, str, str | None]]
-) -> bool:
-    """Whether neither a clearance of all hides a row nor one of its operation, nor it is one."""
-    key = (row.service, row.instance_id)
-    if row.deleted:
-        return row.operation is None
-    if (*key, None) in cleared:
+def _is_shown(row: sa.Row[Any], newer: _Newer) -> bool:
+    """Whether a fault is shown, or may be if newer rows were not looked at."""
+    if row.deleted or newer.shown is not None:
         return False
-    return row.operation is None or (*key, row.operation) not in cleared
+    return not newer.is_hidden(row)
 
 
-def _may_be_shown(
-    row: sa.Row[Any], newest: sa.Row[Any] | None, newer_faults: int
-) -> bool:
+def _may_be_cause(row: sa.Row[Any], newer: _Newer) -> bool:
     """Whether a fault may be shown in place of the newest one, as the cause of it."""
-    if (
-        newest is None
-        or newest.deleted
-        or row.deleted
-        or newer_faults >= MOST_CAUSES
-    ):
+    if row.deleted or newer.shown is None or newer.is_hidden(row):
         return False
-    apart = newest.created - row.created
-    return cause.is_same_failure(newest.request_id, row.request_id, apart)
+    if newer.faults >= MOST_CAUSES:
+        return False
+    apart = newer.shown.created - row.created
+    return cause.is_same_failure(newer.shown.request_id, row.request_id, apart)

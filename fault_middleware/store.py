@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from fault_middleware import (
+    beside,
     cause,
     clock,
     ending,
@@ -37,7 +38,6 @@ from fault_middleware.process import PerProcess
 CHUNK = statements.MOST_INSTANCES
 
 _T = models.instance_faults
-# Earlier releases stored whatever time a report had.
 
 
 class Store:
@@ -283,12 +283,12 @@ class Store:
     ) -> list[Fault]:
         """Rows; in place of the success of an operation, what is not of that operation."""
 
-        def look_up(succeeded: ending.Succeeded) -> list[Fault]:
+        def look_up(succeeded: beside.Succeeded) -> list[Fault]:
             _refuse_after(end)
-            statement, values = ending.beside(succeeded, with_details)
+            statement, values = beside.query(succeeded, with_details)
             return self._read(statement, {"service": service, **values})
 
-        return ending.beside_successes(rows, look_up)
+        return beside.successes(rows, look_up)
 
     def _ask(self) -> None:
         """Look up what is not there; raises while the database does not answer."""

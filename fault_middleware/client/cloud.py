@@ -9,7 +9,8 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fault_middleware.client import refusals
+from fault_middleware.client import pages, refusals
+from fault_middleware.client.pages import Page
 from fault_middleware.client.refusals import (
     BadRequestError,
     ForbiddenError,
@@ -70,13 +71,6 @@ class Answer:
     shown: tuple[Shown, ...]
     remarks: tuple[str, ...]
     refusal: RefusedError | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Page:
-    body: Any
-    next_url: str | None
-    is_filtered: bool
 
 
 class Cloud:
@@ -165,9 +159,7 @@ class Cloud:
             page = self._get(resource, url, members_path="faults")
             if page is None or not page.is_filtered:
                 return None
-            found = at(page.body, "faults")
-            if not isinstance(found, list):
-                raise RefusedError("the answer has no list of faults")
+            found = page.members("faults", "fault")
             entries += [entry for entry in found if isinstance(entry, Mapping)]
             url = page.next_url if found else None
         return entries[:MOST_ENTRIES]
@@ -219,6 +211,7 @@ class Cloud:
     def _list(
         self, resource: Resource, *, all_projects: bool
     ) -> Iterator[Shown]:
+        """Everything that a service lists, one page after the other."""
         path = resource.list_path
         query = dict(resource.query)
         headers: Mapping[str, str] = {}
@@ -227,26 +220,25 @@ class Cloud:
             query.update(resource.service.all_query)
             headers = resource.service.all_headers
         first_url = self._url(resource, path, {})
-        url: str | None = _with(first_url, query)
+        url = _with(first_url, query)
         for _ in range(_MOST_PAGES):
-            page = None if url is None else self._get(resource, url, headers)
+            page = self._get(resource, url, headers)
             if page is None:
                 return
-            asked = url
-            things = at(page.body, resource.members_path)
-            if not isinstance(things, list):
-                raise RefusedError(
-                    f"the answer has no list of {resource.word}s"
-                )
+            things = page.members(resource.members_path, resource.word)
             for thing in things:
                 if isinstance(thing, Mapping):
                     yield Shown(resource, thing, page.is_filtered)
-            url = page.next_url
+            next_url = page.next_url
             if resource.marker and things:
                 last = text_at(things[-1], resource.marker)
-                after = _with(first_url, {**query, "marker": last})
+                next_url = _with(first_url, {**query, "marker": last})
                 # A service that does not know the marker would begin again for ever.
-                url = None if after == asked else after
+                if next_url == url:
+                    return
+            if next_url is None:
+                return
+            url = next_url
 
     def _url(
         self, resource: Resource, path: str, values: Mapping[str, Any]
@@ -276,7 +268,7 @@ class Cloud:
         url: str,
         headers: Mapping[str, str] | None = None,
         members_path: str | None = None,
-    ) -> _Page | None:
+    ) -> Page | None:
         """An answer; None if there is nothing.
 
         :param members_path: of the list in the body; default, the resource's
@@ -298,12 +290,11 @@ class Cloud:
             body = answer.json()
         except ValueError as exc:
             raise RefusedError("its answer is not JSON") from exc
-        link = answer.links.get("next", {}).get("url") or _next(
-            body, members_path
-        )
+        link = answer.links.get("next", {}).get("url")
+        link = link or pages.next_link(body, members_path)
         if link:
-            link = _beside(self._root(resource), link)
-        return _Page(body, link, _HEADER in answer.headers)
+            link = pages.at_service(self._root(resource), link)
+        return Page(body, link, _HEADER in answer.headers)
 
 
 def _with(url: str, query: Mapping[str, str]) -> str:
@@ -314,31 +305,3 @@ def _with(url: str, query: Mapping[str, str]) -> str:
 def _names_only_the_id(path: str) -> bool:
     """Whether a show can be asked for with the id alone."""
     return set(re.findall(r"\{(\w+)\}", path)) <= {"id", "project_id"}
-
-
-def _next(body: Any, members_path: str) -> str | None:
-    """The address of the next page, in whatever form services give it."""
-    if not isinstance(body, Mapping):
-        return None
-    links = body.get(f"{members_path}_links") or body.get("links") or []
-    if isinstance(links, Mapping):
-        return _text(links.get("next"))
-    for link in links:
-        if isinstance(link, Mapping) and link.get("rel") == "next":
-            return _text(link.get("href"))
-    return _text(body.get("next"))
-
-
-def _beside(root: str, link: str) -> str:
-    """The address of a page at the service itself: another address would get the token."""
-    if link.startswith("/"):
-        return root + link
-    here = urllib.parse.urlsplit(root)
-    there = urllib.parse.urlsplit(link)
-    if there.netloc != here.netloc:
-        raise RefusedError(f"its next page is elsewhere, at {there.netloc}")
-    return there._replace(scheme=here.scheme).geturl()
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

@@ -163,25 +163,33 @@ def _file(url: sa.URL) -> Path | None:
 
 
 def _judge(place: Place, facts: Facts) -> Iterator[Finding]:
-    url = str(place.url)
-    needed = migration.newest() or ""
     if facts.drift > _DRIFT:
         yield findings.database_clock(f"{facts.drift:.1f}")
+    if facts.revision:
+        yield from _judge_tables(str(place.url), facts, facts.revision)
+    else:
+        yield _without_revision(place, facts)
+
+
+def _without_revision(place: Place, facts: Facts) -> Finding:
+    """What is wrong where ``db sync`` never ran, or we may not see whether it did."""
+    url = str(place.url)
     if facts.revision is None:
-        yield findings.revision_unknown(place.option, url)
-        return
-    if not facts.revision:
-        if facts.has_table:
-            yield findings.table_foreign(url)
-        else:
-            yield findings.table_missing(place.option, url)
-        return
-    if facts.revision < needed:
-        yield findings.revision_old(facts.revision, needed)
+        return findings.revision_unknown(place.option, url)
+    if facts.has_table:
+        return findings.table_foreign(url)
+    return findings.table_missing(place.option, url)
+
+
+def _judge_tables(url: str, facts: Facts, revision: str) -> Iterator[Finding]:
+    """What is wrong with tables that ``db sync`` has made."""
+    needed = migration.newest() or ""
+    if revision < needed:
+        yield findings.revision_old(revision, needed)
     elif facts.differences:
         yield findings.table_different(url, facts.differences)
-    if facts.revision > needed:
-        yield findings.revision_newer(facts.revision, needed)
+    if revision > needed:
+        yield findings.revision_newer(revision, needed)
     end = facts.divided_until
     if end is not None and end < clock.utcnow() + _ENOUGH:
         yield findings.partitions_end(url, f"{end:%Y-%m-%d}")
