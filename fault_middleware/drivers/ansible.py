@@ -2,7 +2,7 @@
 """Runs of ``ansible-playbook`` (core 2.15 to 2.19): what failed in them, as an exception.
 
 :func:`run_playbook` has a callback plugin of ours tell what failed. The output of a run that was
-    started in another way is read by :mod:`fault_middleware.drivers.ansible_output`.
+started in another way is read by :mod:`fault_middleware.drivers.ansible_output`.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from typing import IO, Self
 from fault_middleware.drivers import (
     ansible_arguments,
     ansible_configuration,
+    ansible_lines,
     ansible_output,
     ansible_process,
     events,
@@ -223,7 +224,7 @@ def _fate(
         return "was not run: ansible-playbook refused its arguments"
     if returncode is not None and returncode < 0:
         return f"was ended by signal {-returncode}"
-    error = _ERROR.search(ansible_output.plain(stderr))
+    error = _ERROR.search(ansible_lines.plain(stderr))
     reason = last_line(stderr)
     if error:
         reason = " ".join(error[1].split())

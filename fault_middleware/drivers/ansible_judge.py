@@ -10,7 +10,7 @@ more failures than the recap, a text made some up, and no reason is told.
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fault_middleware.drivers.ansible_recap import Counts
 from fault_middleware.drivers.failures import Failure
@@ -173,15 +173,14 @@ class Tally:
             own.least += shown.least - shown.loops
             own.failed += shown.failed
 
-    def judge(self, recap: Mapping[str, Counts] | None) -> "Verdict":
-        """What the recap says to what is shown; nothing where there is none."""
+    def judge(self, recap: Mapping[str, Counts]) -> "Verdict":
+        """What the recap says about what is shown; nothing where there is none."""
         unread = frozenset(self.unread)
         if not recap:
             return Verdict(
                 names_tasks=not self.has_items, without_reason=unread
             )
-        doubtful = False
-        is_exact = True
+        surplus = []
         made_up = set()
         skips = set()
         for host in self._hosts | dict.fromkeys(recap):
@@ -189,23 +188,30 @@ class Tally:
             counts = recap.get(host, _NONE)
             if shown.failed > _failures(counts):
                 made_up.add(host)
-            doubtful = doubtful or shown.least > _ended(counts)
-            is_exact = is_exact and shown.least == _ended(counts)
+            surplus.append(shown.least - _ended(counts))
             if shown.skipped > counts.skipped:
                 skips.add(host)
-        holds_no_label = is_exact and not self.has_text
         return Verdict(
-            names_tasks=not doubtful
-            and not made_up
-            and (holds_no_label or not self.has_items),
+            names_tasks=not made_up and self._names_tasks(surplus),
             without_reason=unread | made_up,
             skips=frozenset(skips),
         )
 
+    def _names_tasks(self, surplus: Sequence[int]) -> bool:
+        """Whether banners can be relied on.
+
+        :param surplus: of each host, how many tasks are shown beyond those that the recap counts
+        """
+        if max(surplus) > 0:
+            return False
+        is_exact = not any(surplus)
+        holds_no_label = is_exact and not self.has_text
+        return holds_no_label or not self.has_items
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a recap says to what is shown before it.
+    """What a recap says about what is shown before it.
 
     :ivar names_tasks: not more is shown than it counts; and if items are shown, whose labels could
         hold a banner, just as much, and nothing that could be the rest of a label

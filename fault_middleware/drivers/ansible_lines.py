@@ -25,6 +25,12 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 
+# What the log of Ansible has before each line.
+_STAMP = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=[^\s|]*+ ?[A-Z]*+\| ?",
+    re.MULTILINE,
+)
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # An item that failed; its name may go on in the next lines.
 _FAILED_ITEM = re.compile(
     rf"^failed: {_HOST.format('host')} \(item=", re.MULTILINE
@@ -32,6 +38,12 @@ _FAILED_ITEM = re.compile(
 # What core 2.19 has on the line where a message begins.
 _LONGEST_ANNOUNCEMENT = 256
 _ANNOUNCED = re.compile(r"\[ERROR\]: (?:[^:\n]*: )*")
+
+
+def plain(text: str) -> str:
+    """Output without colours, carriage returns and the time stamps of a log."""
+    text = _COLOUR.sub("", text.replace("\r\n", "\n"))
+    return _STAMP.sub("", text)
 
 
 def read(text: str) -> list[tuple[re.Match[str], Mapping[str, Any]]]:

@@ -49,12 +49,6 @@ _OPEN_ITEM = re.compile(
 _OPEN_BANNER = re.compile(
     r"^(?:TASK|RUNNING HANDLER|CLEANUP TASK) \[.*", re.MULTILINE
 )
-# What the log of Ansible has before each line.
-_STAMP = re.compile(
-    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} p=\d+ u=\S+ n=[^\s|]*+ ?[A-Z]*+\| ?",
-    re.MULTILINE,
-)
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 @dataclasses.dataclass(slots=True)
@@ -77,7 +71,7 @@ def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
     """
     if not stdout.strip():
         stdout, stderr = stderr, ""  # a driver wrote all to one of them
-    out = plain(stdout)
+    out = ansible_lines.plain(stdout)
     if _is_short(out):
         short = [pair for pair in ansible_lines.read(out) if pair[0]["short"]]
         failures = _to_stream(short, "", len(out)).failures
@@ -89,7 +83,7 @@ def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
         return Run(ansible_recap.that_count(failures, counts), has_ended=True)
     if begin and begin[0].startswith(_UNIXY):
         return _read_unixy(out)
-    err = plain(stderr)
+    err = ansible_lines.plain(stderr)
     if _was_stopped(returncode):
         return _read_default(out, err, None)
     out, err = _apart(out, err)
@@ -141,7 +135,8 @@ def _read_default(
     # A failure in a text may hide that failures are on the other stream.
     if not stream.failures or stream.tally.has_text or _is_apart(err):
         stream.tally.add(apart.tally)
-    verdict = stream.tally.judge(recap)
+    counts = recap or {}
+    verdict = stream.tally.judge(counts)
     if stream.failures:
         failures = stream.failures
         _keep_sure_names(stream, verdict)
@@ -149,10 +144,10 @@ def _read_default(
         failures = apart.failures
         if not is_cut:
             _name_apart(failures, stream, verdict, out, err)
-        ansible_recap.keep_sure_items(failures, recap or {})
-    counting = ansible_recap.that_count(failures, recap or {})
+        ansible_recap.keep_sure_items(failures, counts)
+    counting = ansible_recap.that_count(failures, counts)
     known = [verdict.told(failure) for failure in counting]
-    known += ansible_recap.unread(counting, recap or {})
+    known += ansible_recap.unread(counting, counts)
     return Run(
         known,
         _running_task(stream, verdict),
@@ -207,12 +202,6 @@ def _is_short(text: str) -> bool:
     if begin["error"]:
         return _SHORT_LINE.search(text) is not None
     return begin["short"] is not None
-
-
-def plain(text: str) -> str:
-    """Output without colours, carriage returns and the time stamps of a log."""
-    text = _COLOUR.sub("", text.replace("\r\n", "\n"))
-    return _STAMP.sub("", text)
 
 
 def _read_stream(text: str) -> _Stream:
@@ -330,9 +319,8 @@ def _add(
         is_of_loop = "censored" in result
         stream.tally.failure(task, host, is_of_loop=is_of_loop)
     if before and _is_of(before, line, result):
-        if (
-            is_item
-        ):  # else the result of the loop, which no_log has printed as well
+        # Otherwise this is the result of the whole loop, which no_log has printed as well.
+        if is_item:
             before.results.append(result)
         return before
     failure = Failure(
