@@ -38,7 +38,7 @@ _AUTHORITY = re.compile(r"(?<=://)[^\s/'\"<>]{1,16384}@")
 # Hosts that stand before the next name and password.
 _OTHER_HOSTS = re.compile(r"[^,:]*(?::\d{1,5})?,(?:[^,:]*(?::\d{1,5})?,)*+")
 _PORT = re.compile(r"\d{1,5},")
-# What may end a string, a list or an object around a mask, and is no secret beside it.
+# What may end a string, a list or an object around a mask, and is not a part of the secret.
 _ENDS = "\\\"'])}"
 # In a list of arguments, what stands for characters that could end an argument.
 _INSIDE = {ord('"'): "\ue000", ord("'"): "\ue001", ord("\\"): "\ue002"}

@@ -148,8 +148,8 @@ class reporting:
     def __call__(self, function: _Function) -> _Function:
         """Decorate a function; TypeError when it has no such argument, or does not run at once.
 
-        What else could never record anything is an error in the log now, and not when something
-        fails. It is no exception, since a service began with it so far.
+        Anything else that could never record a fault is an error in the log now, and not when
+        something fails. It is not an exception, because services have started with it so far.
         """
         if any(is_kind(function) for is_kind in _LATER):
             raise TypeError(

@@ -43,7 +43,7 @@ _CONDITIONS = (
     "HTTP_IF_RANGE",
     "HTTP_RANGE",
 )
-# A byte order mark is no JSON, and such a body stays as it is, but one may be announced.
+# A byte order mark is not JSON, and such a body stays as it is, but one may be announced.
 _CODECS = frozenset(["utf-8", "utf-8-sig", "ascii"])
 
 

@@ -199,7 +199,7 @@ class Cloud:
         try:
             page = self._get(resource, url)
         except ForbiddenError as exc:
-            # One of them is kept from who may list them all.
+            # Somebody who may list them all may be refused one of them.
             raise RefusedError(str(exc)) from exc
         if page is None:
             return None

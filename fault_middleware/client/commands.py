@@ -75,7 +75,7 @@ class ListFaults(command.Lister):
         parser.add_argument(
             "--long",
             action="store_true",
-            help="Show the project and, for whom they are, the details too",
+            help="Show the project too, and the details to those who may see them",
         )
         parser.add_argument(
             "--limit",

@@ -63,7 +63,7 @@ for _tag, _construct in {
 
 
 def read(block: str) -> Any:
-    """The value in a block of lines; an empty object for what is no YAML, or too large."""
+    """The value in a block of lines; an empty object for what is not YAML, or is too large."""
     try:
         value = yaml.load(block[:_LONGEST], _Loader)  # noqa: S506 it is a safe one
     except Exception:

@@ -43,7 +43,7 @@ def divide(bounds: Sequence[datetime]) -> Step:
         "PARTITION beyond VALUES LESS THAN (MAXVALUE)",
     ]
     return Step(
-        "The server copies the table into partitions; look-ups go on, and who stores waits",
+        "The server copies the table into partitions; look-ups go on, and writers wait",
         (
             _PATIENCE,
             f"ALTER TABLE {TABLE} PARTITION BY RANGE COLUMNS (id) ({_list(parts)})",
@@ -66,7 +66,7 @@ def extend(bounds: Sequence[datetime]) -> Step:
 def undo() -> Step:
     """Make it one table again."""
     return Step(
-        "The server copies the partitions into one table; look-ups go on, and who stores waits",
+        "The server copies the partitions into one table; look-ups go on, and writers wait",
         (_PATIENCE, f"ALTER TABLE {TABLE} REMOVE PARTITIONING"),
     )
 
