@@ -8,20 +8,15 @@ what is found.
 import asyncio
 import contextlib
 import functools
-import importlib.util
-import os
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests import fixtures, services
-from tests.bench import filling, measuring
+from tests.bench import filling, measuring, server
 from tests.bench.measuring import Figures
 from tests.bench.rig import Rig
-from tests.bench.serving import ROLES
+from tests.bench.server import ROLES
 from tests.bench.tables import Goal, Table
-from tests.documents import ROOT
 
 KINDS = ["MariaDB, PyMySQL", "PostgreSQL, psycopg"]
 CLIENTS = 64
@@ -33,8 +28,7 @@ CASES = {BARE: "look-up", OURS: "fault_middleware"}
 
 
 def measure(rig_: Rig) -> Iterator[Table]:
-    if importlib.util.find_spec("gunicorn") is None:
-        raise services.Missing("gunicorn is not installed")
+    server.need()
     for kind in KINDS:
         table = Table(f"The slowest hundredth of {CLIENTS} at once ({kind})")
         try:
@@ -55,7 +49,14 @@ def _measure(
     file = rig_.configuration(url)
     cases = {}
     for name, case in CASES.items():
-        port = _serve(rig_, stack, case, file)
+        serving = server.serve(
+            case,
+            file,
+            rig_.folder() / "gunicorn.log",
+            workers=2,
+            threads=CLIENTS // 2,
+        )
+        port = stack.enter_context(serving).port
         cases[name] = functools.partial(
             _ask_at_once, port, f"/p1/instances/{instance_id}"
         )
@@ -64,28 +65,6 @@ def _measure(
         table.count(name, "us, median", measuring.median(results[name]))
     table.compare(results, OURS, BARE)
     table.compare(results, OURS, BARE, Goal(1.2), name="slowest hundredth")
-
-
-def _serve(
-    rig_: Rig, stack: contextlib.ExitStack, case: str, file: Path
-) -> int:
-    """The port of a server of its own."""
-    port = services.free_port()
-    gunicorn = [sys.executable, "-m", "gunicorn", "-w", "2", "-k", "gthread"]
-    gunicorn += ["--threads", str(CLIENTS // 2), "--keep-alive", "300"]
-    gunicorn += ["-b", f"127.0.0.1:{port}", "tests.bench.serving:load()"]
-    environ = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
-        "BENCH_CASE": case,
-        "BENCH_CONFIGURATION": str(file),
-    }
-    log = rig_.folder() / "gunicorn.log"
-    stack.enter_context(
-        services.process(gunicorn, log, port=port, env=environ, cwd=ROOT)
-    )
-    return port
 
 
 def _ask_at_once(port: int, path: str, count: int) -> Figures:

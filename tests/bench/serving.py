@@ -1,43 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a request costs through a real server: gunicorn with one worker, over HTTP.
-
-The server loads :func:`load`, which builds the case that the environment names.
-"""
+"""What a request costs through a real server: gunicorn with one worker, over HTTP."""
 
 import contextlib
 import http.client
-import importlib.util
-import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from tests import fixtures, services
-from tests.bench import filling, measuring, peers
+from tests import fixtures
+from tests.bench import filling, measuring, server
 from tests.bench.measuring import Case, Figures
 from tests.bench.rig import Rig
+from tests.bench.server import ROLES
 from tests.bench.tables import Goal, Table
-from tests.documents import ROOT
 
 KIND = "MariaDB, PyMySQL"
 CASES = ["no filter", "reference", "fault_middleware", "usual"]
-ROLES = {"X-Roles": "admin,member", "X-Project-Id": "p1", "X-User-Id": "u"}
-
-
-def load() -> Any:
-    """The application; called by the server."""
-    return peers.build(
-        os.environ["BENCH_CASE"], Path(os.environ["BENCH_CONFIGURATION"])
-    )
 
 
 def measure(rig_: Rig) -> Iterator[Table]:
-    if importlib.util.find_spec("gunicorn") is None:
-        raise services.Missing("gunicorn is not installed")
+    server.need()
     table = Table(f"Through gunicorn ({KIND})")
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(rig_.database(KIND))
@@ -45,7 +29,7 @@ def measure(rig_: Rig) -> Iterator[Table]:
         stack.callback(fixtures.close, store)
         instance_id = filling.fill(store, 100, 10, copies=19)[0]
         file = rig_.configuration(url)
-        servers = {name: _serve(rig_, stack, name, file) for name in CASES}
+        servers = {name: _connect(rig_, stack, name, file) for name in CASES}
         for path, what in (
             ("/p1/flavors/7", "not ours"),
             ("/p1/instances/nothing-failed-here", "without a fault"),
@@ -70,45 +54,20 @@ def measure(rig_: Rig) -> Iterator[Table]:
     yield table
 
 
-def _serve(
+def _connect(
     rig_: Rig, stack: contextlib.ExitStack, name: str, file: Path
 ) -> tuple[http.client.HTTPConnection, psutil.Process]:
     """A connection to a server of its own, and the process that answers."""
-    port = services.free_port()
-    command = [
-        *(
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-w",
-            "1",
-            "-k",
-            "gthread",
-            "--threads",
-            "2",
-        ),
-        *(
-            "--keep-alive",
-            "300",
-            "-b",
-            f"127.0.0.1:{port}",
-            "tests.bench.serving:load()",
-        ),
-    ]
-    environ = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
-    }
-    environ |= {"BENCH_CASE": name, "BENCH_CONFIGURATION": str(file)}
     log = rig_.folder() / "gunicorn.log"
-    master = stack.enter_context(
-        services.process(command, log, port=port, env=environ, cwd=ROOT)
+    running = stack.enter_context(
+        server.serve(name, file, log, workers=1, threads=2)
     )
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", running.port, timeout=60
+    )
     stack.callback(connection.close)
     _ask(connection, "/")
-    (worker,) = psutil.Process(master.pid).children()
+    (worker,) = psutil.Process(running.pid).children()
     return connection, worker
 
 
