@@ -123,16 +123,16 @@ def wait_for_port(
     raise RuntimeError(f"nothing listens on port {port} after {seconds} s")
 
 
-@contextlib.contextmanager
-def mariadb(
-    folder: Path, options: Sequence[str] = (), *, durable: bool = False
-) -> Iterator[int]:
-    """A MariaDB whose user root has no password; yields its port.
+def new_mariadb(folder: Path) -> list[str]:
+    """Make a folder with the data of a MariaDB whose user root has no password.
 
-    :param durable: whether a commit is on the disk, as it is by default
+    :returns: the command that serves them, but for the port; where there is an account ``mysql``,
+        that has to run it
     """
-    server, install = find("mariadbd"), find("mariadb-install-db")
-    data, user = folder / "data", account("mysql")
+    server = find("mariadbd")
+    install = find("mariadb-install-db")
+    user = account("mysql")
+    data = folder / "data"
     folder.mkdir(parents=True)
     if user:
         shutil.chown(folder, user)
@@ -150,21 +150,36 @@ def mariadb(
         user=user,
         env={**os.environ, "TMPDIR": str(folder)},
     )
-    port = free_port()
-    arguments = [
+    return [
         server,
         "--no-defaults",
         f"--datadir={data}",
         f"--socket={folder}/socket",
-        f"--port={port}",
         "--bind-address=127.0.0.1",
         f"--pid-file={folder}/pid",
         f"--tmpdir={folder}",
+    ]
+
+
+@contextlib.contextmanager
+def mariadb(
+    folder: Path, options: Sequence[str] = (), *, durable: bool = False
+) -> Iterator[int]:
+    """A MariaDB whose user root has no password; yields its port.
+
+    :param durable: whether a commit is on the disk, as it is by default
+    """
+    command = new_mariadb(folder)
+    port = free_port()
+    arguments = [
+        *command,
+        f"--port={port}",
         # The worst that a server may have for a default.
         "--character-set-server=latin1",
         f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
         *options,
     ]
+    user = account("mysql")
     with process(arguments, folder / "log", port=port, user=user):
         yield port
 

@@ -2,7 +2,6 @@
 """Databases of several servers: Galera, PostgreSQL with a standby, MariaDB with a replica."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -47,41 +46,15 @@ class Server(Node):
 
 
 def _mariadb(folder: Path, *more: str) -> Server:
-    server = services.find("mariadbd")
-    install, user = (
-        services.find("mariadb-install-db"),
-        services.account("mysql"),
-    )
-    folder.mkdir(parents=True)
-    if user:
-        shutil.chown(folder, user)
-    data, port = folder / "data", services.free_port()
-    subprocess.run(
-        [
-            install,
-            "--no-defaults",
-            f"--datadir={data}",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        user=user,
-        env={**os.environ, "TMPDIR": str(folder)},
-    )
+    port = services.free_port()
     command = [
-        server,
-        "--no-defaults",
-        f"--datadir={data}",
-        f"--socket={folder}/socket",
+        *services.new_mariadb(folder),
         f"--port={port}",
-        "--bind-address=127.0.0.1",
-        f"--pid-file={folder}/pid",
-        f"--tmpdir={folder}",
         "--innodb-flush-log-at-trx-commit=2",
         "--innodb-buffer-pool-size=64M",
         *more,
     ]
+    user = services.account("mysql")
     scheme = "mysql+pymysql://root"
     return Server(scheme, command, folder / "log", port, user=user)
 
