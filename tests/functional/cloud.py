@@ -136,6 +136,19 @@ class Unshown:
     why: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Stand:
+    """A service that runs.
+
+    :ivar store: the table of its faults
+    :ivar database: the service's own, in MariaDB
+    """
+
+    deployment: Deployment
+    store: Store
+    database: str
+
+
 def need(service: str, *packages: str) -> None:
     """Skip the test where the service is not installed, or a package that it needs."""
     for name in (service, *packages):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.fixtures import lose_connections, new_database, relayed, wait_until
+from tests.fixtures import lose_connections, wait_until
 from tests.functional.cinder.deployment import served
 from tests.functional.cinder.failures import FAILURES, SOURCES, Volumes
 from tests.functional.cloud import (
@@ -45,13 +45,6 @@ HOUR = (
     ("cinder-scheduler", "SchedulerManager._clean_expired_messages", 1),
     ("cinder-scheduler", "SchedulerManager._clean_expired_reservation", 1),
 )
-
-
-@pytest.fixture(scope="module")
-def wire(mariadb):
-    """Over which Cinder reaches its database."""
-    with new_database(mariadb) as own, relayed(own) as leading:
-        yield leading
 
 
 @pytest.fixture(scope="module")

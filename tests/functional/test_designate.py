@@ -9,13 +9,8 @@ import time
 
 import pytest
 
-from tests.fixtures import lose_connections, new_database, wait_until
-from tests.functional.cloud import (
-    assert_shown,
-    assert_source,
-    faults_of,
-    running,
-)
+from tests.fixtures import lose_connections, wait_until
+from tests.functional.cloud import assert_shown, assert_source, faults_of
 from tests.functional.deployment import ADMIN
 from tests.functional.designate.deployment import served
 from tests.functional.designate.failures import FAILURES, SOURCES, Zones
@@ -26,23 +21,12 @@ SECRETS = ("10.1.2.3", "rndc", "953", "PoolTarget")
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of a Designate whose processes have the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("designate")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "designate",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-        ) as (deployment, store),
-    ):
-        found = Zones(deployment)
+    with run_service("designate", served) as stand:
+        found = Zones(stand.deployment)
         wait_until(found.is_up, 180)
-        yield found, store
+        yield found, stand.store
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)

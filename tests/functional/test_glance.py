@@ -12,13 +12,8 @@ import time
 import jsonschema
 import pytest
 
-from tests.fixtures import lose_connections, new_database, wait_until
-from tests.functional.cloud import (
-    assert_shown,
-    assert_source,
-    faults_of,
-    running,
-)
+from tests.fixtures import lose_connections, wait_until
+from tests.functional.cloud import assert_shown, assert_source, faults_of
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.glance.deployment import LARGEST, QUOTA, served
 from tests.functional.glance.failures import DISK, FAILURES, SOURCES, Images
@@ -31,23 +26,12 @@ FULL_THERE = b"fail-full slow" + b"x" * 99
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of a Glance that has the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("glance")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "glance",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-        ) as (deployment, store),
-    ):
-        found = Images(deployment)
+    with run_service("glance", served) as stand:
+        found = Images(stand.deployment)
         wait_until(found.is_up, 180)
-        yield found, store
+        yield found, stand.store
 
 
 @pytest.fixture

@@ -9,13 +9,8 @@ import time
 
 import pytest
 
-from tests.fixtures import lose_connections, new_database, wait_until
-from tests.functional.cloud import (
-    assert_shown,
-    assert_source,
-    faults_of,
-    running,
-)
+from tests.fixtures import lose_connections, wait_until
+from tests.functional.cloud import assert_shown, assert_source, faults_of
 from tests.functional.heat.deployment import served
 from tests.functional.heat.failures import (
     FAILURES,
@@ -33,24 +28,13 @@ SECRETS = ("hunter2", "node7", "[SQL", "Traceback", "127.0.0.1")
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of a Heat whose processes have the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("heat")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "heat",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-        ) as (deployment, store),
-    ):
-        found = Stacks(deployment)
+    with run_service("heat", served) as stand:
+        found = Stacks(stand.deployment)
         wait_until(found.is_up, 180)
-        fill_disk(own)
-        yield found, store
+        fill_disk(stand.database)
+        yield found, stand.store
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)

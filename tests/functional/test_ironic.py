@@ -8,13 +8,12 @@ import time
 
 import pytest
 
-from tests.fixtures import lose_connections, new_database, wait_until
+from tests.fixtures import lose_connections, wait_until
 from tests.functional.cloud import (
     assert_shown,
     assert_source,
     broker_away,
     faults_of,
-    running,
 )
 from tests.functional.ironic.deployment import own_api, served
 from tests.functional.ironic.failures import (
@@ -31,23 +30,12 @@ SECRETS = ("10.1.2.3", "node7", "hunter2", "Traceback")
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of an Ironic whose processes have the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("ironic")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "ironic",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-        ) as (deployment, store),
-    ):
-        found = Nodes(deployment)
+    with run_service("ironic", served) as stand:
+        found = Nodes(stand.deployment)
         wait_until(found.is_up, 120)
-        yield found, store
+        yield found, stand.store
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)

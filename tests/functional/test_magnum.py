@@ -9,13 +9,12 @@ import time
 
 import pytest
 
-from tests.fixtures import lose_connections, new_database, wait_until
+from tests.fixtures import lose_connections, wait_until
 from tests.functional.cloud import (
     assert_shown,
     assert_source,
     broker_away,
     faults_of,
-    running,
 )
 from tests.functional.deployment import PEOPLE
 from tests.functional.magnum.deployment import served
@@ -37,24 +36,12 @@ AT_ONCE = 8
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of a Magnum whose processes have the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("magnum")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "magnum",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-            people=(*PEOPLE, UNLUCKY),
-        ) as (deployment, store),
-    ):
+    with run_service("magnum", served, people=(*PEOPLE, UNLUCKY)) as stand:
         _, _, unlucky = UNLUCKY.split(":")
-        fill_disk(own, deployment.keystone.users[unlucky])
-        yield Clusters(deployment), store
+        fill_disk(stand.database, stand.deployment.keystone.users[unlucky])
+        yield Clusters(stand.deployment), stand.store
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.fixtures import new_database, relayed, wait_until
+from tests.fixtures import wait_until
 from tests.functional.cloud import (
     assert_shown,
     assert_source,
@@ -32,13 +32,6 @@ SECRETS = (
     "tests@good",
     "tests@other",
 )
-
-
-@pytest.fixture(scope="module")
-def wire(mariadb):
-    """Over which Manila reaches its database."""
-    with new_database(mariadb) as own, relayed(own) as leading:
-        yield leading
 
 
 @pytest.fixture(scope="module")

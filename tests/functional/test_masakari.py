@@ -8,13 +8,12 @@ import time
 
 import pytest
 
-from tests.fixtures import new_database, rows, wait_until
+from tests.fixtures import rows, wait_until
 from tests.functional.cloud import (
     Resource,
     assert_source,
     assert_told,
     faults_of,
-    running,
 )
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.masakari.deployment import served
@@ -23,21 +22,10 @@ from tests.functional.people import assert_listed
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of a Masakari whose engine has the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("masakari")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "masakari",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-        ) as (deployment, store),
-    ):
-        yield Recoveries(deployment), store
+    with run_service("masakari", served) as stand:
+        yield Recoveries(stand.deployment), stand.store
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,12 @@ import time
 
 import pytest
 
-from tests.fixtures import lose_connections, new_database, wait_until
+from tests.fixtures import lose_connections, wait_until
 from tests.functional.cloud import (
     assert_shown,
     assert_source,
     broker_away,
     faults_of,
-    running,
 )
 from tests.functional.octavia.deployment import served
 from tests.functional.octavia.failures import FAILURES, SOURCES, Balancers
@@ -25,23 +24,12 @@ SECRETS = ("10.1.2.3", "node7", "hunter2", "nova.example.org", "Traceback")
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of an Octavia whose processes have the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("octavia")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "octavia",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-        ) as (deployment, store),
-    ):
-        found = Balancers(deployment)
+    with run_service("octavia", served) as stand:
+        found = Balancers(stand.deployment)
         wait_until(found.is_up, 120)
-        yield found, store
+        yield found, stand.store
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)

@@ -8,13 +8,12 @@ import time
 
 import pytest
 
-from tests.fixtures import lose_connections, new_database, wait_until
+from tests.fixtures import lose_connections, wait_until
 from tests.functional.cloud import (
     assert_source,
     assert_told,
     broker_away,
     faults_of,
-    running,
 )
 from tests.functional.deployment import ADMIN, MEMBER
 from tests.functional.people import assert_listed
@@ -31,24 +30,13 @@ from tests.functional.watcher.failures import (
 
 
 @pytest.fixture(scope="module")
-def cloud(broker, mariadb, postgresql, tmp_path_factory):
+def cloud(run_service):
     """The API of a Watcher whose processes have the driver and the log handler."""
-    folder = tmp_path_factory.mktemp("watcher")
-    with (
-        new_database(mariadb) as own,
-        running(
-            "watcher",
-            served,
-            folder,
-            database=own,
-            faults=postgresql,
-            broker=broker,
-        ) as (deployment, store),
-    ):
-        found = Optimizations(deployment)
+    with run_service("watcher", served) as stand:
+        found = Optimizations(stand.deployment)
         wait_until(found.is_up, 120)
-        fill_disk(own)
-        yield found, store
+        fill_disk(stand.database)
+        yield found, stand.store
 
 
 @pytest.mark.parametrize("failure", AUDITS, ids=lambda failure: failure.name)
