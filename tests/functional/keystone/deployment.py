@@ -47,6 +47,9 @@ provider = fernet
 [fernet_tokens]
 key_repository = {folder}/fernet
 
+[fernet_receipts]
+key_repository = {folder}/fernet
+
 [identity]
 # Else each password takes a quarter of a second.
 password_hash_rounds = 4
