@@ -8,6 +8,7 @@ they are not what the tests of the services say.
 import configparser
 import dataclasses
 import importlib
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,14 @@ from tests.functional.cloud import (
     Failure,
     Told,
     Unshown,
+)
+from tests.functional.endings import (
+    ALONE,
+    COMMAND,
+    DELETION,
+    SUCCESS,
+    UNTOLD,
+    Ending,
 )
 
 PAGE = ROOT / "doc/source/coverage.rst"
@@ -52,6 +61,16 @@ notification driver. "The service" says that the service's own fault has the rea
 stays.
 """
 
+ENDS = """
+Until when a fault is shown, is in the last column. The test does what is said there through the
+API, when what had refused works again, and looks that it goes well. After that the resource is
+shown without the fault. After a deletion it is not shown at all, and the table of faults too says
+that nothing is wrong, unless the service tells nobody of the deletion. What comes behind "not by"
+was done first: it went well, but the service does not tell of it, or not of what it was that went
+well; so the fault stayed. (``clear_on_success = all`` lets any success end any fault.) What was
+"not tried" is ended by no test.
+"""
+
 CHAPTER = """
 {title}
 {underline}
@@ -60,12 +79,13 @@ CHAPTER = """
 
 .. list-table::
    :header-rows: 1
-   :widths: 20 36 30 14
+   :widths: 16 30 24 12 18
 
    * - What fails
      - What is read
      - The cause, for administrators
      - From
+     - Until
 """
 
 UNSHOWN = "unshown"
@@ -80,6 +100,15 @@ COLOURS = {
     LOG: "#4a8a3a",
     SERVICE: "#d08a2a",
     UNSHOWN: "#bbb",
+}
+UNTRIED = "untried"
+ENDED = {
+    SUCCESS: "success",
+    DELETION: "deletion",
+    ALONE: "deletion, not success",
+    UNTOLD: "deletion, untold",
+    COMMAND: "a command",
+    UNTRIED: "not tried",
 }
 
 # Picture, in pixels.
@@ -105,6 +134,7 @@ class Chapter:
     failures: list[Failure | Told]
     sources: dict[str, str]
     unshown: list[Unshown]
+    endings: dict[str, Ending]
 
     def source(self, failure: Failure | Told) -> str:
         return self.sources.get(failure.name, LOG)
@@ -113,6 +143,12 @@ class Chapter:
         if source == UNSHOWN:
             return len(self.unshown)
         return [self.source(item) for item in self.failures].count(source)
+
+    def count_ended(self, by: str) -> int:
+        """How many failures have a fault that ends so."""
+        found = [self.endings.get(item.name) for item in self.failures]
+        ways = [ending.by if ending else UNTRIED for ending in found]
+        return ways.count(by)
 
 
 def chapters() -> Iterator[Chapter]:
@@ -135,7 +171,24 @@ def chapters() -> Iterator[Chapter]:
             module.FAILURES,
             getattr(module, "SOURCES", {}),
             getattr(module, "UNSHOWN", []),
+            endings(service),
         )
+
+
+def endings(service: str) -> dict[str, Ending]:
+    """What the tests of a service do to end faults, by the names of the failures."""
+    name = f"tests.functional.{service}.endings"
+    if importlib.util.find_spec(name) is None:
+        return {}
+    found: dict[str, Ending] = importlib.import_module(name).ENDINGS
+    return found
+
+
+def until(ending: Ending | None) -> str:
+    """How a fault ends, in words."""
+    if ending is None:
+        return ENDED[UNTRIED]
+    return f"{ending.says}; {ending.vain_says}" if ending.vain else ending.says
 
 
 def cell(text: str) -> str:
@@ -159,6 +212,7 @@ def table(chapter: Chapter) -> str:
             f"     - {cell(failure.says)}",
             f"     - {cell(failure.root)}",
             f"     - {WORDS[chapter.source(failure)]}",
+            f"     - {cell(until(chapter.endings.get(failure.name)))}",
         ]
     if chapter.unshown:
         lines += ["", "Not shown:", ""]
@@ -168,24 +222,42 @@ def table(chapter: Chapter) -> str:
 
 
 def summary(found: list[Chapter]) -> str:
-    """All services in one table."""
+    """All services in one table, by what tells of their failures."""
+    titles = [word.capitalize() for word in WORDS.values()]
+    counts = [
+        (chapter, [chapter.count(source) for source in COLOURS])
+        for chapter in found
+    ]
+    return counted(titles, counts)
+
+
+def summary_of_endings(found: list[Chapter]) -> str:
+    """All services in one table, by what ends their faults."""
+    titles = [word.capitalize() for word in ENDED.values()]
+    counts = [
+        (chapter, [chapter.count_ended(by) for by in ENDED])
+        for chapter in found
+    ]
+    return counted(titles, counts)
+
+
+def counted(titles: list[str], counts: list[tuple[Chapter, list[int]]]) -> str:
+    """A table of numbers, with a line for each service."""
     lines = [
         "",
         ".. list-table::",
         "   :header-rows: 1",
-        "   :widths: 25 15 15 15 15 15",
+        f"   :widths: 24 {' '.join(['12'] * (len(titles) + 1))}",
         "",
         "   * - Service",
-        *(f"     - {word.capitalize()}" for word in WORDS.values()),
+        *(f"     - {title}" for title in titles),
         "     - All",
     ]
-    totals = [0] * len(WORDS)
-    for chapter in found:
-        counts = [chapter.count(source) for source in COLOURS]
-        totals = [sum(pair) for pair in zip(totals, counts, strict=True)]
-        lines += row(
-            f"{chapter.service.capitalize()} {chapter.version}", counts
-        )
+    totals = [0] * len(titles)
+    for chapter, numbers in counts:
+        totals = [sum(pair) for pair in zip(totals, numbers, strict=True)]
+        name = f"{chapter.service.capitalize()} {chapter.version}"
+        lines += row(name, numbers)
     lines += row("all", totals)
     return "\n".join(lines) + "\n"
 
@@ -197,7 +269,8 @@ def row(name: str, counts: list[int]) -> list[str]:
 
 def page(found: list[Chapter]) -> str:
     """The page of the manual."""
-    return HEAD + summary(found) + "".join(map(table, found))
+    tables = "".join(map(table, found))
+    return HEAD + summary(found) + ENDS + summary_of_endings(found) + tables
 
 
 def picture(found: list[Chapter]) -> str:

@@ -77,6 +77,11 @@ class Cloud:
     def status(self, resource: Resource) -> str:
         return self.show(resource, ADMIN).get("status", "gone")
 
+    def is_gone(self, resource: Resource) -> bool:
+        """Whether the service says that there is no such resource."""
+        status, _ = self.deployment.request("GET", resource.path, ADMIN)
+        return bool(status == 404)
+
     def is_passing(self, status: str) -> bool:
         """Whether a resource leaves a status by itself."""
         return "error" not in status and bool(_PASSING.fullmatch(status))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fixtures import lose_connections, wait_until
 from tests.functional.cinder.deployment import served
+from tests.functional.cinder.endings import ENDINGS
 from tests.functional.cinder.failures import FAILURES, SOURCES, Volumes
 from tests.functional.cloud import (
     assert_shown,
@@ -21,6 +22,7 @@ from tests.functional.cloud import (
     running,
 )
 from tests.functional.deployment import ADMIN, NEIGHBOUR
+from tests.functional.endings import assert_ends
 from tests.functional.histories import assert_told, history
 from tests.functional.people import assert_listed
 
@@ -66,7 +68,9 @@ def cloud(broker, wire, postgresql, tmp_path_factory):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
+def test_the_owner_reads_what_failed_and_an_administrator_why_until_it_is_well(
+    cloud, failure
+):
     api, store = cloud
     before = faults_of(store)
 
@@ -76,6 +80,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     assert_source(store, resource, failure, SOURCES)
     others = faults_of(store) - before - {resource.id}
     assert not others or failure.name in BACKUPS
+    assert_ends(api, store, resource, ENDINGS.get(failure.name))
 
 
 def test_what_works_leaves_no_fault(cloud):

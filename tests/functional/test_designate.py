@@ -13,7 +13,9 @@ from tests.fixtures import lose_connections, wait_until
 from tests.functional.cloud import assert_shown, assert_source, faults_of
 from tests.functional.deployment import ADMIN
 from tests.functional.designate.deployment import served
+from tests.functional.designate.endings import ENDINGS
 from tests.functional.designate.failures import FAILURES, SOURCES, Zones
+from tests.functional.endings import assert_ends
 from tests.functional.people import assert_listed
 
 # What the exceptions hold and no owner may read.
@@ -30,7 +32,9 @@ def cloud(run_service):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
+def test_the_owner_reads_what_failed_and_an_administrator_why_until_it_is_well(
+    cloud, failure
+):
     api, store = cloud
     before = faults_of(store)
 
@@ -39,6 +43,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     assert_shown(api, zone, failure, SECRETS)
     assert_source(store, zone, failure, SOURCES)
     assert not faults_of(store) - before - {zone.id}
+    assert_ends(api, store, zone, ENDINGS.get(failure.name))
 
 
 def test_a_list_shows_the_same(cloud):

@@ -542,6 +542,12 @@ def test_the_page_on_coverage_says_what_the_tests_of_the_services_say():
     assert atlas.PICTURE.read_text() == atlas.picture(found)
 
 
+def test_what_ends_faults_is_said_of_failures_that_are_provoked():
+    for chapter in atlas.chapters():
+        provoked = {failure.name for failure in chapter.failures}
+        assert set(chapter.endings) <= provoked
+
+
 def test_the_page_on_clients_says_what_a_run_of_them_recorded():
     seen = json.loads(clients.RECORDED.read_text())
 

@@ -19,6 +19,11 @@ class Zones(Cloud):
         made = self.call("POST", f"{zone.path}/recordsets", body)
         return Resource(f"{zone.path[1:]}/recordsets", made["id"])
 
+    def mend(self, zone: Resource) -> None:
+        """Let the name server do what it is asked for, whatever the name of a zone tells."""
+        name = self.show(zone)["name"].rstrip(".")
+        (self.deployment.folder / f"mended-{name}").touch()
+
     def is_passing(self, status: str) -> bool:
         return status == "PENDING"
 
