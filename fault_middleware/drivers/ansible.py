@@ -8,10 +8,9 @@ started in another way is read by :mod:`fault_middleware.drivers.ansible_output`
 import contextlib
 import json
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from fault_middleware.drivers import (
     ansible_arguments,
@@ -44,9 +43,6 @@ __all__ = [
 #: How many failures an error lists.
 FAILURES = 20
 
-_ERROR = re.compile(
-    r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
-)
 _UNREAD = "failed, and its output has a form that is not read"
 # What makes the output complete, whatever ansible.cfg says: it is read where Ansible could not
 # load the plugin.
@@ -107,7 +103,8 @@ class AnsiblePlaybookError(ManagementDriverException):
         """
         told = _tell_first(run)
         number = sum(len(failure.results) for failure in run.failures)
-        if told and not fate:
+        is_told = bool(told) and not fate and not run.was_stopped
+        if is_told:
             detail = told[0].sentence
             if number > 1:
                 detail += f", and {number - 1} more"
@@ -116,7 +113,9 @@ class AnsiblePlaybookError(ManagementDriverException):
             detail = f"the playbook {fate}"
             if run.running_task and _UNREAD not in detail:
                 detail += f" (in task '{run.running_task}')"
-        first = told[0].attributes if told else {"task": None, "stdout": ""}
+        first: Mapping[str, Any] = {"task": None, "stdout": ""}
+        if told and not run.was_stopped:
+            first = told[0].attributes
         return cls(
             detail=clean_all(f"{vdu}: {detail}", 1024),
             vdu=vdu,
@@ -152,6 +151,8 @@ def run_playbook(
         if ended.returncode == 0 and not ended.fate:
             return
         run = _what_failed(file, ended)
+        if ended.is_unknown and run.has_ended and not run.failures:
+            return
     raise AnsiblePlaybookError._of(
         run, ended.stderr, ended.returncode, vdu, ended.fate, arguments
     )
@@ -224,14 +225,17 @@ def _fate(
         return "was not run: ansible-playbook refused its arguments"
     if returncode is not None and returncode < 0:
         return f"was ended by signal {-returncode}"
-    error = _ERROR.search(ansible_lines.plain(stderr))
+    errors = ansible_lines.errors(stderr)
     reason = last_line(stderr)
-    if error:
-        reason = " ".join(error[1].split())
+    if errors:
+        # What comes before may be a warning of a module.
+        reason = errors[-1]
     reason = ansible_arguments.leave_out(arguments, reason)
+    if not reason and returncode is None:
+        reason = "what ansible-playbook returned is not known"
     if not reason:
         reason = f"ansible-playbook returned {returncode}"
-    return f"{_end(run, returncode, bool(error))}: {reason}"
+    return f"{_end(run, returncode, bool(errors))}: {reason}"
 
 
 def _end(run: Run, returncode: int | None, has_error: bool) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from fault_middleware.masking import MASK
 
-# Of a longer text only the beginning is told, and of more pieces nothing: each is looked for.
-_MOST_CHARACTERS = 4096
+# Of a longer text, or of more pieces, nothing is told: each is looked for. A text that was cut
+# first could end with a part of one.
+_MOST_CHARACTERS = 16 * 1024
 _MOST_PIECES = 5000
 # Shorter ones are words of Ansible's as often as of the arguments.
 _LEAST = 4
@@ -22,9 +23,8 @@ _SIGNS = re.compile(r"""[\s=:,"'\[\]{}@]+""")
 def leave_out(arguments: Iterable[str], text: str) -> str:
     """A text with ``***`` in place of what is in the arguments too."""
     pieces = _pieces(arguments)
-    if len(pieces) > _MOST_PIECES:
+    if len(pieces) > _MOST_PIECES or len(text) > _MOST_CHARACTERS:
         return _LEFT_OUT
-    text = text[:_MOST_CHARACTERS]
     for piece in sorted(pieces, key=len, reverse=True):
         text = text.replace(piece, MASK)
     return text
@@ -33,7 +33,7 @@ def leave_out(arguments: Iterable[str], text: str) -> str:
 def _pieces(arguments: Iterable[str]) -> set[str]:
     """What is quoted of arguments: they as a whole, and each name and value in them."""
     found = set()
-    for argument in arguments:
+    for argument in map(str, arguments):  # a path is one, too
         if _OPTION.fullmatch(argument):
             continue
         value = _SHORT.sub("", argument, count=1)

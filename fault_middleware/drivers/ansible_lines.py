@@ -35,6 +35,10 @@ _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _FAILED_ITEM = re.compile(
     rf"^failed: {_HOST.format('host')} \(item=", re.MULTILINE
 )
+# An error of Ansible's own, or what announces a failure.
+_ERROR = re.compile(
+    r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
+)
 # What core 2.19 has on the line where a message begins.
 _LONGEST_ANNOUNCEMENT = 256
 _ANNOUNCED = re.compile(r"\[ERROR\]: (?:[^:\n]*: )*")
@@ -73,6 +77,21 @@ def unread(
         for item in _FAILED_ITEM.finditer(text)
         if item.start() not in begins
     }
+
+
+def errors(stderr: str) -> list[str]:
+    """The errors of Ansible's own, and what announces failures, each in one line."""
+    found = _ERROR.findall(plain(stderr))
+    return [" ".join(error.split()) for error in found]
+
+
+def ends_with_error(err: str) -> bool:
+    """Whether failures are on this stream, and behind them an error that is not of a task."""
+    lines = read(err)
+    if not lines:
+        return False
+    last, _ = lines[-1]
+    return _ERROR.search(err, last.end()) is not None
 
 
 def has_any(text: str, begin: int) -> bool:

@@ -148,11 +148,13 @@ def _read_default(
     counting = ansible_recap.that_count(failures, counts)
     known = [verdict.told(failure) for failure in counting]
     known += ansible_recap.unread(counting, counts)
+    was_stopped = recap is None and ansible_lines.ends_with_error(err)
     return Run(
         known,
-        _running_task(stream, verdict),
+        None if was_stopped else _running_task(stream, verdict),
         has_begun=len(stream.tasks) > 1,
         has_ended=recap is not None,
+        was_stopped=was_stopped,
     )
 
 

@@ -7,13 +7,18 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from typing import IO, Any
 
 from fault_middleware.text import as_text
 
+# How often processes that have just been started are looked for before all are killed.
+_MOST_LOOKS = 20
+# Bytes that are kept of each end of an output; what lies between is dropped.
+_KEPT = 4 * 1024 * 1024
+_GAP = b"\n[...]\n"
 # Seconds in which what a process has written arrives after its end.
 _ARRIVAL = 2.0
 
@@ -22,7 +27,7 @@ _ARRIVAL = 2.0
 class Ended:
     """How a process ended.
 
-    :ivar returncode: None where it did not start
+    :ivar returncode: None where it did not start, or is not known
     :ivar pid: of the process, None where it did not start
     :ivar fate: how it ended if not by itself, or ""
     """
@@ -32,6 +37,11 @@ class Ended:
     returncode: int | None
     fate: str = ""
     pid: int | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it ended by itself, and nobody knows how."""
+        return self.returncode is None and not self.fate
 
 
 def run(
@@ -69,9 +79,15 @@ def run(
     finally:
         if running.returncode is None:
             _kill(running.pid)
-            running.wait()
+            # Another user's cannot be killed, and is not waited for.
+            with contextlib.suppress(TimeoutExpired):
+                running.wait(_ARRIVAL)
     stdout, stderr = _arrived(outputs)
-    return Ended(stdout, stderr, running.returncode, fate, running.pid)
+    returncode: int | None = running.returncode
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        # Then the system keeps nothing for who waits, and subprocess says 0.
+        returncode = None
+    return Ended(stdout, stderr, returncode, fate, running.pid)
 
 
 class _Output:
@@ -79,14 +95,17 @@ class _Output:
 
     def __init__(self, pipe: Any) -> None:
         self._pipe: IO[bytes] = pipe
-        self._pieces: list[bytes] = []
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._is_cut = False
         self._is_over = False
         self.thread = threading.Thread(target=self._read, daemon=True)
 
     def text(self) -> str:
         """What has come so far; nothing is kept of what comes later."""
         self._is_over = True
-        return as_text(b"".join(self._pieces))
+        gap = _GAP if self._is_cut else b""
+        return as_text(bytes(self._head) + gap + bytes(self._tail))
 
     def close(self) -> None:
         """Nothing is going to be read."""
@@ -97,7 +116,15 @@ class _Output:
         with self._pipe:
             while piece := os.read(descriptor, 65536):
                 if not self._is_over:
-                    self._pieces.append(piece)
+                    self._keep(piece)
+
+    def _keep(self, piece: bytes) -> None:
+        room = _KEPT - len(self._head)
+        self._head += piece[:room]
+        self._tail += piece[room:]
+        if len(self._tail) > 2 * _KEPT:
+            self._is_cut = True
+            del self._tail[:-_KEPT]
 
 
 def _arrived(outputs: Iterable[_Output]) -> list[str]:
@@ -117,30 +144,56 @@ def _arrived(outputs: Iterable[_Output]) -> list[str]:
 def _kill(pid: int) -> None:
     """Kill a process with all that it has started.
 
-    Workers of core 2.19 have sessions of their own, so its group is not all.
+    All are stopped first: what is started while they are looked for would be missed.
     """
-    found = _descendants(pid)
-    # Some may have ended, and some be another user's.
-    with contextlib.suppress(OSError):
-        os.killpg(pid, signal.SIGKILL)
-    for child in found:
+    stopped: set[int] = set()
+    for _ in range(_MOST_LOOKS):
+        started = _family(pid) - stopped
+        if not started:
+            break
+        _send(signal.SIGSTOP, started)
+        stopped |= started
+    _send(signal.SIGKILL, stopped)
+
+
+def _send(number: signal.Signals, processes: Iterable[int]) -> None:
+    for process in processes:
+        # Some may have ended, and some be another user's.
         with contextlib.suppress(OSError):
-            os.kill(child, signal.SIGKILL)
+            os.kill(process, number)
 
 
-def _descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and those that they have; on Linux."""
-    children: dict[int, list[int]] = {}
+def _family(pid: int) -> set[int]:
+    """A process, what it has started, what they have, and what is in a session of one of them.
+
+    Workers of core 2.19 have sessions of their own, so the process group is not all. Where a
+    parent has ended, the session still tells. Without ``/proc`` it is the process alone.
+    """
+    others = list(_processes())
+    family = {pid}
+    sessions = {pid}
+    size = 0
+    while len(family) > size:
+        size = len(family)
+        for process in others:
+            if process.parent in family or process.session in sessions:
+                family.add(process.pid)
+                sessions.add(process.session)
+    return family
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Process:
+    pid: int
+    parent: int
+    session: int
+
+
+def _processes() -> Iterator[_Process]:
+    """All processes, on Linux."""
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # The name, which is in parentheses, may hold anything.
             _, _, fields = file.read_text(errors="replace").rpartition(")")
-            parent = int(fields.split()[1])
-            children.setdefault(parent, []).append(int(file.parent.name))
-    found = []
-    waiting = [pid]
-    while waiting:
-        started = children.get(waiting.pop(), [])
-        found += started
-        waiting += started
-    return found
+            _, parent, _, session, *_ = fields.split()
+            yield _Process(int(file.parent.name), int(parent), int(session))

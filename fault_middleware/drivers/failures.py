@@ -39,12 +39,14 @@ class Run:
         known for sure, as where hosts were at several tasks
     :ivar has_begun: some task has begun
     :ivar has_ended: the run came to its end, whatever failed
+    :ivar was_stopped: an error of Ansible's own ended it, and nothing says which failures count
     """
 
     failures: Sequence[Failure]
     running_task: str | None = None
     has_begun: bool = False
     has_ended: bool = False
+    was_stopped: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import importlib
 import json
 import os
@@ -501,6 +502,20 @@ def test_a_run_that_is_cut_off_says_where():
         "VDU1: the playbook was ended by signal 15 (in task 'b')"
     )
     assert read(run + fatal(msg="x" * 99)[:60]).failed == []
+
+
+@pytest.mark.parametrize("sign", ["ERROR! ", "[ERROR]: "])
+def test_what_stops_ansible_behind_a_failure_is_told_and_not_the_failure(sign):
+    out = banner("p", "PLAY") + banner("probe") + "...ignoring\n"
+    err = fatal(msg="not there") + f"{sign}The handler 'x' was not found\n"
+
+    error = read(out, err, returncode=1)
+
+    assert error.detail == (
+        "VDU1: the playbook stopped: The handler 'x' was not found"
+    )
+    assert error.failed_task is None
+    assert [one["host"] for one in error.failed] == ["vdu1"]
 
 
 def test_of_a_task_that_went_well_it_is_not_said_that_a_run_stopped_there():
@@ -1409,6 +1424,109 @@ def is_running(pid):
     return state != "Z"
 
 
+def test_of_an_endless_output_the_two_ends_are_kept(tmp_path):
+    body = (
+        "print('first')\n"
+        "for number in range(40):\n"
+        "    print('x' * 2**20)\n"
+        "print('last', flush=True)"
+    )
+
+    ended = ansible_process.run(
+        ["ansible-playbook"], fake_playbook(tmp_path, body), 60
+    )
+
+    assert ended.stdout.startswith("first\n")
+    assert ended.stdout.endswith("x\nlast\n")
+    assert len(ended.stdout) < 13 * 2**20
+    assert "\n[...]\n" in ended.stdout
+
+
+# It goes on, and Python says so of what nobody has waited for.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_run_that_cannot_be_killed_is_not_waited_for(tmp_path, monkeypatch):
+    pid = tmp_path / "pid"
+    body = (
+        "import os, time\n"
+        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(100)"
+    )
+    send = os.kill
+
+    def refuse(process, number):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(ansible_process.os, "kill", refuse)
+
+    error = failure_of("x.yml", env=fake_playbook(tmp_path, body), timeout=2)
+
+    assert "did not end within 2 s" in error.detail
+    assert is_running(int(pid.read_text()))
+    send(int(pid.read_text()), signal.SIGKILL)
+
+
+def test_what_is_started_while_a_run_is_killed_is_killed_too(tmp_path):
+    mark = f"marked-{tmp_path.name}"
+    body = (
+        "import subprocess, sys, time\n"
+        f"sleep = [sys.executable, '-c', 'import time; time.sleep(100)', {mark!r}]\n"
+        "while True:\n"
+        "    subprocess.Popen(sleep)\n"
+        "    time.sleep(0.01)"
+    )
+
+    error = failure_of("x.yml", env=fake_playbook(tmp_path, body), timeout=1)
+
+    assert "did not end within 1 s" in error.detail
+    wait_until(lambda: not marked(mark))
+
+
+def marked(mark):
+    """The processes with a word in their arguments."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if mark in file.read_text(errors="replace").split("\0"):
+                found.append(int(file.parent.name))
+    return found
+
+
+@pytest.fixture
+def children_ignored():
+    """As a process that wants nothing to do with its children: they leave no return code."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+def test_a_failure_is_told_where_nobody_knows_the_return_code(
+    playbook, children_ignored
+):
+    error = failure_of(*playbook(shell("install", FAIL_ON_VDU1)))
+
+    assert told(error) == [
+        ("vdu1", "install", "non-zero return code: no package")
+    ]
+    assert error.returncode is None
+
+
+def test_a_run_that_went_well_raises_nothing_without_a_return_code(
+    playbook, children_ignored
+):
+    run_playbook(*playbook(shell("install", "true")), vdu="VDU1")
+
+
+def test_a_run_that_never_began_raises_without_a_return_code(
+    tmp_path, children_ignored
+):
+    error = failure_of("x.yml", env=fake_playbook(tmp_path, "pass"))
+
+    assert error.detail == (
+        "VDU1: the playbook could not be run: "
+        "what ansible-playbook returned is not known"
+    )
+
+
 def test_without_a_thread_for_its_output_a_run_is_ended(tmp_path, monkeypatch):
     begun = tmp_path / "pid"
     body = (
@@ -1806,6 +1924,34 @@ def test_where_a_result_cannot_be_written_what_was_rescued_is_not_named(
     ]
 
 
+MADE_UP = {"failed": True, "msg": "made up", "item": "x"}
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"msg": "no package", "results": [MADE_UP]}, "no package"),
+        ({"msg": ["x" * 300_000, "no package"]}, "no package"),
+    ],
+    ids=["results of its own", "a long list"],
+)
+def test_what_a_module_returns_is_its_reason(
+    playbook, tmp_path, temporary, result, said
+):
+    module = tmp_path / "library" / "install"
+    module.parent.mkdir()
+    text = json.dumps({"failed": True, **result})
+    (tmp_path / "result").write_text(text)
+    module.write_text(f"#!/bin/sh\ncat {tmp_path}/result\n")
+    module.chmod(0o755)
+
+    error = failure_of(*playbook({"name": "install", "install": {}}))
+
+    assert error.failed_task == "install"
+    assert said in error.failed[0]["message"]
+    assert "made up" not in str(error)
+
+
 def test_a_playbook_may_remove_the_plugins_file(playbook, temporary):
     arguments = playbook(shell("clean", f"rm -f {temporary}/*"))
 
@@ -1986,7 +2132,7 @@ def test_drivers_may_still_import_by_the_former_name():
 
 FAILURE = (
     '{"event": "failure", "host": "vdu1", "task": "a", "unreachable": false,'
-    ' "ignored": false, "rescued": false, "is_loop": false, %s}'
+    ' "ignored": false, "rescued": false, "is_sure": true, "is_loop": false, %s}'
 )
 
 
@@ -2032,6 +2178,7 @@ def event(task, *, rescued=False, unreachable=False):
         "ignored": False,
         "is_loop": False,
         "rescued": rescued,
+        "is_sure": False,
         "results": [{"msg": task}],
     }
 

@@ -34,6 +34,15 @@ def test_signs_options_and_short_words_are_told():
     assert ansible_arguments.leave_out(arguments, text) == text
 
 
+def test_no_part_of_a_value_is_told_that_a_cut_would_divide():
+    secret = "A1b2C3d4E5f6" * 10
+    argument = "a=" + "x " * 8100 + f"licence={secret}"
+
+    found = ansible_arguments.leave_out([argument], f"not closed: {argument}")
+
+    assert "A1b2" not in found
+
+
 def test_of_many_arguments_nothing_is_told():
     arguments = [f"value{number}" for number in range(6000)]
 

@@ -157,7 +157,12 @@ class CallbackModule(CallbackBase):
         task = _task(result)
         told = _result(result)
         host = _host(result).get_name()
-        items = [item for item in told.get("results") or () if _is_bad(item)]
+        items = []
+        if task.loop is not None or task.loop_with:
+            # A module may name something of its own like that.
+            items = [
+                item for item in told.get("results") or () if _is_bad(item)
+            ]
         statistics = _statistics()
         self._write(
             event="failure",
@@ -235,8 +240,8 @@ def _json(value):
 
 def _writable(result):
     """What is told of a result; nothing where JSON cannot have it."""
-    told = _shorten(result)
     try:
+        told = _shorten(result)
         _json(told)
     except Exception:  # such as of what is nested too deep, or within itself
         return {}
@@ -250,11 +255,17 @@ def _shorten(result):
     told = {}
     for key in _KEYS:
         value = result.get(key)
-        if isinstance(value, str) and len(value) > 2 * _END:
-            value = value[:_END] + "\n[...]\n" + value[-_END:]
         if value is not None:
-            told[key] = value
+            told[key] = _cut(value)
     return told
+
+
+def _cut(value):
+    """A value, or the two ends of its text where that is long."""
+    text = value if isinstance(value, str) else _json(value)
+    if len(text) <= 2 * _END:
+        return value
+    return text[:_END] + "\n[...]\n" + text[-_END:]
 
 
 def _is_rescued(task):
