@@ -9,6 +9,7 @@ project has failed, and the direct call has recorded why. Needs all of them in t
 import concurrent.futures
 import importlib.util
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -26,6 +27,8 @@ from tests.functional.region.failed import WORDS
 pytestmark = pytest.mark.timeout(900)
 #: Masakari shows recoveries to administrators only.
 MEMBERS = sorted(WORDS.keys() - {"masakari"})
+#: How often each list is asked for where it is told how long it takes.
+ROUNDS = 3
 RC = """\
 export OS_AUTH_URL={url}/v3 OS_IDENTITY_API_VERSION=3 OS_REGION_NAME=RegionOne
 export OS_USERNAME={user} OS_PASSWORD=secret OS_USER_DOMAIN_ID=default
@@ -196,19 +199,27 @@ def test_what_each_client_prints_is_what_the_manual_says(region):
 def test_how_long_the_list_takes_beside_that_of_one_service_is_told(
     region, capsys
 ):
-    """Says how long; what is asserted is that everybody answers."""
-    took = {}
-    for name in ("all", *MEMBERS):
-        only = () if name == "all" else ("--service", name)
-        begin = time.monotonic()
-        rows = listed(region, "alice", *only)
-        took[name] = time.monotonic() - begin
-        assert len(rows) == (1 if only else len(MEMBERS))
+    """Says how long; what is asserted is that everybody answers.
 
-    all_of_them = took.pop("all")
-    slowest = max(took, key=took.__getitem__)
+    One list is the slowest now and then by chance. So each is asked for several times, and its
+    median counts.
+    """
+    took = {name: [] for name in ("all", *MEMBERS)}
+    for _ in range(ROUNDS):
+        for name, seconds in took.items():
+            only = () if name == "all" else ("--service", name)
+            begin = time.monotonic()
+            rows = listed(region, "alice", *only)
+            seconds.append(time.monotonic() - begin)
+            assert len(rows) == (1 if only else len(MEMBERS))
+
+    median = {
+        name: statistics.median(seconds) for name, seconds in took.items()
+    }
+    all_of_them = median.pop("all")
+    slowest = max(median, key=median.__getitem__)
     with capsys.disabled():
         print(
             f"\nfault list: {all_of_them:.2f} s; of {slowest} alone:"
-            f" {took[slowest]:.2f} s; ratio {all_of_them / took[slowest]:.2f}"
+            f" {median[slowest]:.2f} s; ratio {all_of_them / median[slowest]:.2f}"
         )
