@@ -1889,6 +1889,22 @@ def test_a_task_that_waits_for_one_host_is_named_with_its_variables(playbook):
     )
 
 
+def test_what_ansible_does_by_itself_is_not_named_as_a_task(
+    playbook, temporary
+):
+    flush = {"ansible.builtin.meta": "flush_handlers"}
+    look = shell("look", f"cat {temporary}/fault-middleware-*; exit 3")
+    arguments = playbook(shell("install", "true"), flush, look)
+    play = json.loads(Path(arguments[0]).read_text())
+    play[0]["strategy"] = "free"
+    Path(arguments[0]).write_text(json.dumps(play))
+
+    error = failure_of(*arguments, "-l", "vdu1")
+
+    named = [json.loads(line)["name"] for line in error.stdout.splitlines()]
+    assert set(named) == {"install", "look", None}
+
+
 def test_no_task_is_named_of_what_goes_wrong_between_two_plays(playbook):
     arguments = playbook(shell("install", "true"))
     plays = json.loads(Path(arguments[0]).read_text())

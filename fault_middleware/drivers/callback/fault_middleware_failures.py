@@ -133,6 +133,10 @@ class CallbackModule(CallbackBase):
         self._write(event="end", hosts=hosts)
 
     def _begins(self, task):
+        if task.action.rpartition(".")[2] == "meta":
+            # Ansible's own, without hosts.
+            self._tell_running()
+            return
         # Only here does Ansible fill in the variables of a name. No host is at the task yet.
         self._names[task._uuid] = task.get_name()
         self._tell_running(task._uuid)
