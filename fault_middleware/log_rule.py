@@ -28,6 +28,8 @@ LEVELS = {
     "error": logging.ERROR,
     "critical": logging.CRITICAL,
 }
+#: By what a rule may not match a record, in the order in which it is looked at.
+OBSTACLES = ("logger", "level", "user", "text", "exception", "function")
 # What makes a name a pattern, as fnmatch has them.
 _PATTERN = re.compile(r"[*?[]")
 
@@ -78,21 +80,36 @@ class LogRule:
 
     def matches(self, sighting: Seen) -> bool:
         """Whether this very record matches, of a logger and level that may."""
+        return self._obstacle_within(sighting) is None
+
+    def obstacle(self, sighting: Seen) -> str | None:
+        """Which of :data:`OBSTACLES` keeps it from matching a record; None where it matches."""
+        record = sighting.record
+        if self.loggers.fullmatch(record.name) is None:
+            return "logger"
+        if record.levelno < self.level:
+            return "level"
+        return self._obstacle_within(sighting)
+
+    def _obstacle_within(self, sighting: Seen) -> str | None:
+        """The same for a record of a logger and level that may match."""
         if self.needs_user and not text_at(sighting.context, "user_id"):
-            return False
+            return "user"
         if self.text is not None:
             text = message_of(sighting.record)
             if not self.text.search(text):
-                return False
+                return "text"
         if self.exceptions is not None:
             names = sighting.exception_names
             if not _matches_one(self.exceptions, names):
-                return False
+                return "exception"
         if self.functions is None:
-            return True
+            return None
         calls = sighting.calls(self.modules)
         functions = [call.function for call in calls]
-        return _matches_one(self.functions, functions)
+        if not _matches_one(self.functions, functions):
+            return "function"
+        return None
 
     def find(self, sighting: Seen) -> str | None:
         """The instance of a record that matches; AmbiguousError where several are as good."""

@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -23,13 +24,19 @@ from fault_middleware import (
     options,
     profile,
 )
-from fault_middleware.cmd import formats, nothing_added, recorded_log
+from fault_middleware.cmd import (
+    formats,
+    nothing_added,
+    recorded_log,
+    unmatched,
+)
 from fault_middleware.cmd.manage import ListCommand, Table
 from fault_middleware.cmd.profile import ProfileCommand
 from fault_middleware.cmd.recorded_log import RecordedSighting
 from fault_middleware.fault import Fault
 from fault_middleware.instances import ShownInstances
 from fault_middleware.log_place import AmbiguousError
+from fault_middleware.log_rule import LogRule
 from fault_middleware.options import ConfigurationError
 from fault_middleware.profile import Profile, RouteTable
 from fault_middleware.route import ShowRequest
@@ -63,9 +70,9 @@ class Try(ProfileCommand, ListCommand):
     """Show what a profile does.
 
     With --notification: what would be stored, in one row for each fault, or "ignore".  With --log:
-    the records of a log file that a rule of the profile matches; a file has no local variables, so
-    some ids are not known.  With --path and --body: the answer of the service, as a user with the
-    role would see it.
+    what would become of the records of a log file that a rule of the profile matches, and why no
+    rule matches the other errors; a file has no local variables, so some ids are not known.  With
+    --path and --body: the answer of the service, as a user with the role would see it.
     """
 
     examples = (
@@ -213,30 +220,39 @@ def _try_log(tried: Profile, file: str) -> list[list[Any]]:
         raise ConfigurationError(f"{file}: {exc}") from exc
     rows = []
     number = 0
+    meant = 0
     for sighting in recorded_log.read(text.splitlines()):
         number += 1
-        row = _try_record(tried, sighting)
-        if row is not None:
-            rows.append(row)
-    print(
-        f"{number} records read, {len(rows)} meant by a rule", file=sys.stderr
-    )
+        rule = _rule_of(tried, sighting)
+        if rule is not None:
+            meant += 1
+            rows.append(_try_record(tried, sighting, rule))
+        elif sighting.record.levelno >= logging.ERROR:
+            rows.append(_unmatched(tried, sighting))
+    print(f"{number} records read, {meant} meant by a rule", file=sys.stderr)
     return rows
 
 
+def _rule_of(tried: Profile, sighting: RecordedSighting) -> LogRule | None:
+    for rule in tried.sources.logs:
+        if rule.obstacle(sighting) is None:
+            return rule
+    return None
+
+
+def _unmatched(tried: Profile, sighting: RecordedSighting) -> list[Any]:
+    """Why nothing becomes of an error."""
+    created = formats.column("created", sighting.created)
+    why = unmatched.reason(tried.sources.logs, sighting)
+    return [created, sighting.record.name, "none", None, why]
+
+
 def _try_record(
-    tried: Profile, sighting: RecordedSighting
-) -> list[Any] | None:
-    """What becomes of a record; None if no rule matches it."""
+    tried: Profile, sighting: RecordedSighting, rule: LogRule
+) -> list[Any]:
+    """What becomes of a record that a rule matches."""
     record = sighting.record
     created = formats.column("created", sighting.created)
-    for rule in tried.sources.logs:
-        if rule.matches_source(record.name, record.levelno) and rule.matches(
-            sighting
-        ):
-            break
-    else:
-        return None
     if not rule.places:
         return [created, record.name, "ignore", None, None]
     try:

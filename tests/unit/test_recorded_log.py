@@ -67,8 +67,49 @@ def test_an_instance_that_is_in_the_line_is_known(tmp_path):
         "profile", "try", str(profile), "--log", str(file), "-f", "json"
     )
 
-    (row,) = json.loads(out)
+    row, other = json.loads(out)
     assert row["instance_id"] == SERVER
+    assert (other["action"], other["message"]) == (
+        "none",
+        "the nearest rule is number 1, but no user is known whose request it was",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("logger: network.*", "no rule has this logger"),
+        ("level: critical", "the level is too low"),
+        ("text: quota", "the text is another one"),
+        ("exception: TimeoutError", "the exception is another one"),
+        ("function: resize", "it does not come from one of its functions"),
+    ],
+)
+def test_why_no_rule_matches_an_error_is_told(tmp_path, rule, why):
+    profile = tmp_path / "servers.yaml"
+    record = "record: {instance_id: [{record: instance}]}"
+    profile.write_text(
+        "service: servers\nroutes: []\nevents:\n- event_type: x\n  priority: error\n  ignore: {}\n"
+        f"logs:\n- logger: other\n  {record}\n"
+        f"- {'' if 'logger' in rule else 'logger: compute.*, '}{rule}\n".replace(
+            ", ", "\n  "
+        )
+        + f"  {record}\n"
+    )
+    file = tmp_path / "compute.log"
+    file.write_text(
+        "2026-11-26 14:29:37.502 534 ERROR compute.manager [None req-1 alice p1 - - - -] "
+        f"[instance: {SERVER}] Instance failed to spawn\n"
+    )
+
+    _, out, err = run_manage(
+        "profile", "try", str(profile), "--log", str(file), "-f", "json"
+    )
+
+    (row,) = json.loads(out)
+    assert row["action"] == "none"
+    assert row["message"].endswith(why)
+    assert "1 records read, 0 meant by a rule" in err
 
 
 @pytest.mark.parametrize(
