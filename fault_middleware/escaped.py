@@ -15,6 +15,9 @@ from collections.abc import Callable, Mapping
 
 #: What takes the place of a secret.
 MASK = "***"
+# How often JSON may be within a string of JSON to be read as JSON. Below that, a piece is masked
+# with its quotes as they are: each level takes as long as the text.
+_LEVELS = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ def mask_within(text: str, mask: Callable[[str], str]) -> str:
     :param mask: replaces the secrets of a text that is not escaped
     """
     if '\\"' in text:
-        text = _mask_strings(text, mask)
+        text = _mask_strings(text, mask, _LEVELS)
     if "&" in text:
         text = _mask_code(_HTML, text, mask)
     if "\\u00" in text:
@@ -51,27 +54,30 @@ def mask_within(text: str, mask: Callable[[str], str]) -> str:
     return text
 
 
-def _mask_strings(text: str, mask: Callable[[str], str]) -> str:
-    """Mask what the strings of a JSON text hold, which may be JSON again."""
+def _mask_strings(text: str, mask: Callable[[str], str], levels: int) -> str:
+    """Mask what the strings of a JSON text hold, which may be JSON again.
+
+    :param levels: so often
+    """
 
     def mask_string(string: re.Match[str]) -> str:
-        return _mask_string(string[0], mask)
+        return _mask_string(string[0], mask, levels)
 
     return _JSON.piece.sub(mask_string, text)
 
 
-def _mask_string(string: str, mask: Callable[[str], str]) -> str:
-    """Mask a string of JSON, without the quotes around it.
-
-    It is masked as what it says, which has half of its backslashes: so this ends.
-    """
+def _mask_string(string: str, mask: Callable[[str], str], levels: int) -> str:
+    """Mask a string of JSON, without the quotes around it, as what it says."""
     if _JSON.sign.search(string) is None:
         return string
+    if levels == 0:
+        return _mask_piece(_JSON, string, mask)
     try:
         plain = json.loads(f'"{string}"')
     except ValueError:
         return _mask_piece(_JSON, string, mask)
-    masked = mask(mask_within(plain, mask))
+    # Other codes are looked for in the whole text, and not once more at each level.
+    masked = mask(_mask_strings(plain, mask, levels - 1))
     if masked == plain:
         return string
     return json.dumps(masked, ensure_ascii=string.isascii())[1:-1]

@@ -198,8 +198,10 @@ def _what_failed(file: IO[bytes] | None, ended: Ended) -> Run:
         return ansible_output.read(
             ended.stdout, ended.stderr, ended.returncode
         )
+    # Ansible says so where the plugin could not write, and has no other reason to name it.
+    is_cut = events.NAME in ended.stderr
     ended_by_itself = not ended.fate and ended.returncode in TASKS_FAILED
-    if ended_by_itself and not run.has_ended:
+    if is_cut and ended_by_itself and not run.has_ended:
         printed = ansible_output.read(
             ended.stdout, ended.stderr, ended.returncode
         )

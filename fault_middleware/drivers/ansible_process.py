@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 import threading
@@ -19,6 +20,10 @@ _MOST_LOOKS = 20
 # Bytes that are kept of each end of an output; what lies between is dropped.
 _KEPT = 4 * 1024 * 1024
 _GAP = b"\n[...]\n"
+# To look whether a process has ended, and leave it to be waited for.
+_LOOK = os.WEXITED | os.WNOWAIT | os.WNOHANG
+# Seconds between two looks, as subprocess has at most.
+_PAUSE = 0.05
 # Seconds in which what a process has written arrives after its end.
 _ARRIVAL = 2.0
 
@@ -68,10 +73,11 @@ def run(
         return Ended("", "", None, f"could not be started: {reason}")
     outputs = [_Output(running.stdout), _Output(running.stderr)]
     fate = ""
+    returncode: int | None = None
     try:
         for output in outputs:
             output.thread.start()
-        running.wait(timeout)
+        returncode = _wait(running, timeout)
     except TimeoutExpired:
         fate = f"did not end within {timeout} s"
     except RuntimeError as exc:  # no more threads
@@ -81,13 +87,35 @@ def run(
             _kill(running.pid)
             # Another user's cannot be killed, and is not waited for.
             with contextlib.suppress(TimeoutExpired):
-                running.wait(_ARRIVAL)
+                returncode = running.wait(_ARRIVAL)
     stdout, stderr = _arrived(outputs)
-    returncode: int | None = running.returncode
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        # Then the system keeps nothing for who waits, and subprocess says 0.
-        returncode = None
     return Ended(stdout, stderr, returncode, fate, running.pid)
+
+
+def _wait(running: Popen[bytes], timeout: float | None) -> int | None:
+    """The return code of a process; None where somebody else has got it.
+
+    Where a process ignores ``SIGCHLD``, or has a handler that waits for all children, subprocess
+    says 0.
+
+    :param timeout: seconds
+    :raises TimeoutExpired: when it has not ended by then
+    """
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            ended = os.waitid(os.P_PID, running.pid, _LOOK)
+        except ChildProcessError:
+            running.wait()
+            return None
+        if ended is not None:
+            running.wait()
+            has_returned = ended.si_code == os.CLD_EXITED
+            return ended.si_status if has_returned else -ended.si_status
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutExpired(running.args, timeout or 0)
+        time.sleep(min(left, _PAUSE))
 
 
 class _Output:
@@ -147,13 +175,20 @@ def _kill(pid: int) -> None:
     All are stopped first: what is started while they are looked for would be missed.
     """
     stopped: set[int] = set()
-    for _ in range(_MOST_LOOKS):
-        started = _family(pid) - stopped
-        if not started:
-            break
-        _send(signal.SIGSTOP, started)
-        stopped |= started
-    _send(signal.SIGKILL, stopped)
+    try:
+        for _ in range(_MOST_LOOKS):
+            started = _family(pid) - stopped
+            if not started:
+                break
+            stopped |= started
+            _send(signal.SIGSTOP, started)
+    finally:
+        # Whatever the handler of a signal raises here, nothing is left that is stopped.
+        _send(signal.SIGKILL, stopped)
+        if stopped == {pid}:
+            # Where others cannot be seen, those of its group are reached.
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
 
 
 def _send(number: signal.Signals, processes: Iterable[int]) -> None:
@@ -167,9 +202,12 @@ def _family(pid: int) -> set[int]:
     """A process, what it has started, what they have, and what is in a session of one of them.
 
     Workers of core 2.19 have sessions of their own, so the process group is not all. Where a
-    parent has ended, the session still tells. Without ``/proc`` it is the process alone.
+    parent has ended, the session still tells. Without ``/proc`` it is the process alone, and
+    nothing if it is not a child of this process any more: its number may be another's by now.
     """
     others = list(_processes())
+    if others and not any(_is_ours(process, pid) for process in others):
+        return set()
     family = {pid}
     sessions = {pid}
     size = 0
@@ -189,8 +227,15 @@ class _Process:
     session: int
 
 
+def _is_ours(process: _Process, pid: int) -> bool:
+    return process.pid == pid and process.parent == os.getpid()
+
+
 def _processes() -> Iterator[_Process]:
-    """All processes, on Linux."""
+    """All processes, on Linux; none where ``/proc`` tells of others than this process can see."""
+    with contextlib.suppress(OSError):
+        if os.readlink("/proc/self") != str(os.getpid()):
+            return
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             # The name, which is in parentheses, may hold anything.

@@ -11,6 +11,7 @@ from fault_middleware.drivers.failures import Failure, Run
 
 #: Where the plugin is, and what names the file that it writes.
 FOLDER = Path(__file__).parent / "callback"
+NAME = "fault_middleware_failures"
 VARIABLE = "FAULT_MIDDLEWARE_FAILURES"
 #: What names the variables that the plugin gives tasks back as they were, as JSON.
 RESTORED_VARIABLE = "FAULT_MIDDLEWARE_RESTORED"

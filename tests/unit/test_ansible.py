@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -1457,12 +1458,52 @@ def test_a_run_that_cannot_be_killed_is_not_waited_for(tmp_path, monkeypatch):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(ansible_process.os, "kill", refuse)
+    monkeypatch.setattr(ansible_process.os, "killpg", refuse)
 
     error = failure_of("x.yml", env=fake_playbook(tmp_path, body), timeout=2)
 
     assert "did not end within 2 s" in error.detail
     assert is_running(int(pid.read_text()))
     send(int(pid.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_nothing_that_was_stopped_to_be_killed_is_left_by_an_exception(
+    tmp_path, monkeypatch
+):
+    pid = tmp_path / "pid"
+    body = (
+        "import os, time\n"
+        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(100)"
+    )
+    send = os.kill
+
+    def interrupt(process, number):
+        send(process, number)
+        if number == signal.SIGSTOP:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ansible_process.os, "kill", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        failure_of("x.yml", env=fake_playbook(tmp_path, body), timeout=2)
+
+    wait_until(lambda: not is_running(int(pid.read_text())))
+
+
+def test_a_process_that_is_not_a_child_any_more_is_not_killed():
+    # The shell ends at once, so what it has started is another's child.
+    leave = "sleep 100 > /dev/null 2>&1 & echo $!"
+    said = subprocess.run(
+        ["setsid", "sh", "-c", leave], capture_output=True, text=True
+    )
+    stranger = int(said.stdout)
+
+    ansible_process._kill(stranger)
+
+    assert is_running(stranger)
+    os.kill(stranger, signal.SIGKILL)
 
 
 def test_what_is_started_while_a_run_is_killed_is_killed_too(tmp_path):
@@ -1491,10 +1532,17 @@ def marked(mark):
     return found
 
 
-@pytest.fixture
-def children_ignored():
-    """As a process that wants nothing to do with its children: they leave no return code."""
-    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def reap(*signal_and_frame):
+    """As supervisors do with all their children."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+@pytest.fixture(params=[signal.SIG_IGN, reap], ids=["ignored", "reaped"])
+def children_ignored(request):
+    """Children leave no return code to who waits for them."""
+    before = signal.signal(signal.SIGCHLD, request.param)
     yield
     signal.signal(signal.SIGCHLD, before)
 
@@ -1966,6 +2014,43 @@ def test_what_a_module_returns_is_its_reason(
     assert error.failed_task == "install"
     assert said in error.failed[0]["message"]
     assert "made up" not in str(error)
+
+
+def test_what_was_rescued_is_not_named_where_ansible_cannot_go_on(
+    playbook, tmp_path
+):
+    (tmp_path / "bad.yml").write_text("- name: x\n  command: a\n   b: [\n")
+    probe = {"block": [shell("probe", "false")], "rescue": CURE}
+    include = {"name": "go", "ansible.builtin.include_tasks": "bad.yml"}
+
+    error = failure_of(*playbook(probe, include))
+
+    assert error.failed == []
+    assert "the playbook stopped: " in error.detail
+    assert "probe" not in error.detail
+
+
+@pytest.fixture
+def small_disk(temporary):
+    """A folder for temporary files on a file system of its own, of 64 KiB."""
+    if os.geteuid() != 0:
+        require("mount", "only root mounts a file system")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", temporary]
+    mounted = subprocess.run(mount, capture_output=True, text=True)
+    if mounted.returncode != 0:
+        require("mount", mounted.stderr.strip())
+    yield temporary
+    subprocess.run(["umount", "--lazy", temporary], check=True)
+
+
+def test_where_the_disk_becomes_full_the_output_is_read(playbook, small_disk):
+    fill = shell("fill", f"cat /dev/zero > {small_disk}/filling || true")
+    talk = "head -c 9000 /dev/zero | tr '\\0' x; exit 3"
+
+    error = failure_of(*playbook(fill, shell("install", talk)), "-l", "vdu1")
+
+    assert told(error) == [("vdu1", "install", "non-zero return code")]
+    assert error.stdout.startswith("xxx")
 
 
 def test_a_playbook_may_remove_the_plugins_file(playbook, temporary):

@@ -696,6 +696,19 @@ def test_masking_takes_time_in_proportion_to_the_text(seed):
             )
 
 
+def test_what_is_escaped_often_is_not_masked_as_often():
+    unit = "pw%3Dx%22<" * 1000
+    for _attempt in range(5):  # one that nothing disturbs is enough
+        deep = seconds('"' + "\\" * 4095 + f'"{unit}"')
+        growth = deep / max(seconds(f'"{unit}"'), 0.001)
+        if (
+            growth < 8
+        ):  # 20 and more where each level takes as long as the whole
+            break
+    else:
+        pytest.fail(f"with backslashes it takes {growth:.0f} times as long")
+
+
 @pytest.mark.parametrize("unit", [";token:a&{", ",pass:a("])
 def test_members_without_a_blank_between_them_take_no_longer(unit):
     short = (unit * 10000)[:10000]
