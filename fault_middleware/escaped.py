@@ -42,7 +42,7 @@ def mask_within(text: str, mask: Callable[[str], str]) -> str:
 
     :param mask: replaces the secrets of a text that is not escaped
     """
-    if '\\"' in text:
+    if '\\"' in text or "\\n" in text:
         text = _mask_strings(text, mask, _LEVELS)
     if "&" in text:
         text = _mask_code(_HTML, text, mask)
@@ -161,7 +161,8 @@ _ANY_SIGN = "|".join(_SIGNS)
 _STRING = re.compile(r"""(?:[^"'<>\\]++|\\++(?!["']))++""")
 
 _JSON = _Code(
-    sign=re.compile(r'\\"'),
+    # A secret may be known by the line that it stands on, too.
+    sign=re.compile(r'\\["n]'),
     # What stands between two quotes that are not escaped.
     piece=re.compile(r'(?:[^"\\]++|\\.)++', re.DOTALL),
     escape=re.compile(r'\\++["\']'),

@@ -109,9 +109,11 @@ class AnsiblePlaybookError(ManagementDriverException):
             if number > 1:
                 detail += f", and {number - 1} more"
         else:
+            # What ended it from outside is about the task that was running, wherever others were.
+            is_about_it = bool(fate) or run.is_common
             fate = fate or _fate(run, stderr, returncode, arguments)
             detail = f"the playbook {fate}"
-            if run.running_task and _UNREAD not in detail:
+            if run.running_task and is_about_it and _UNREAD not in detail:
                 detail += f" (in task '{run.running_task}')"
         first: Mapping[str, Any] = {"task": None, "stdout": ""}
         if told and not run.was_stopped:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What our callback plugin writes of a run of Ansible, read again."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -37,12 +38,14 @@ def read(file: IO[bytes], pid: int | None = None) -> Run | None:
 def _read(text: str, pid: int | None) -> Run | None:
     has_begun = False
     running_task: str | None = None
+    is_common = False
     failures: list[tuple[Failure, bool]] = []
     counts: Mapping[str, Any] | None = None
     for event in _events(text, pid):
         if event["event"] == "task":
             has_begun = True
             running_task = _name(event)
+            is_common = _typed(event["is_common"], bool)
         elif event["event"] == "failure":
             failures += _that_may_count(event)
         else:
@@ -52,6 +55,7 @@ def _read(text: str, pid: int | None) -> Run | None:
     return Run(
         _that_count(failures, counts),
         running_task,
+        is_common,
         has_begun=has_begun,
         has_ended=counts is not None,
     )
@@ -65,12 +69,10 @@ def _events(text: str, pid: int | None) -> Iterator[Mapping[str, Any]]:
 
 
 def _lines(text: str) -> Iterator[Mapping[str, Any]]:
-    """The events; a run that was killed may have left half a line."""
+    """The events; a full disk or the end of the run may have cut a line."""
     for line in text.splitlines():
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             yield json.loads(line)
-        except (ValueError, RecursionError):
-            return
 
 
 def _name(event: Mapping[str, Any]) -> str | None:

@@ -37,6 +37,7 @@ class Run:
     :ivar failures: those that count: neither ignored nor rescued
     :ivar running_task: the only one that was running when the run ended; None where it is not
         known for sure, as where hosts were at several tasks
+    :ivar is_common: no host was at another task, so what Ansible itself says is about that one
     :ivar has_begun: some task has begun
     :ivar has_ended: the run came to its end, whatever failed
     :ivar was_stopped: an error of Ansible's own ended it, and nothing says which failures count
@@ -44,6 +45,7 @@ class Run:
 
     failures: Sequence[Failure]
     running_task: str | None = None
+    is_common: bool = True
     has_begun: bool = False
     has_ended: bool = False
     was_stopped: bool = False

@@ -1927,6 +1927,23 @@ def test_of_several_tasks_that_may_be_running_none_is_named(
     )
 
 
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+def test_an_error_about_one_host_is_not_told_of_the_task_of_another(
+    playbook, strategy
+):
+    wait = shell("wait", "sleep 4", when=ON_VDU1)
+    wrong = shell("configure", "true", run_once="{{ nowhere }}")
+    arguments = playbook(wait, wrong)
+    play = json.loads(Path(arguments[0]).read_text())
+    play[0]["strategy"] = strategy
+    Path(arguments[0]).write_text(json.dumps(play))
+
+    error = failure_of(*arguments)
+
+    assert "'nowhere' is undefined" in error.detail
+    assert "in task" not in error.detail
+
+
 def test_a_task_that_waits_for_one_host_is_named_with_its_variables(playbook):
     wait = shell("wait for {{ 'it' }}", "sleep 60", when=ON_VDU1)
 
@@ -2256,7 +2273,9 @@ FAILURE = (
 )
 def test_what_a_task_writes_into_the_plugins_file_is_not_read(tmp_path, line):
     file = tmp_path / "events"
-    file.write_text(f'{{"event": "task", "name": "first"}}\n{line}\n')
+    file.write_text(
+        f'{{"event": "task", "name": "first", "is_common": true}}\n{line}\n'
+    )
 
     with file.open("rb") as written:
         assert events.read(written) is None

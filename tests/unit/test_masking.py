@@ -696,6 +696,40 @@ def test_masking_takes_time_in_proportion_to_the_text(seed):
             )
 
 
+LINES = [
+    "#cloud-config\nchpasswd:\n  list: |\n    root:{}\n",
+    "- name: DB_PASSWORD\n  value: {}\n",
+    "<key>password</key>\n<string>{}</string>\n",
+    "machine db\nlogin u\npassword {}\n",
+    "admin_password: >\n  {}\nport: 1\n",
+]
+
+
+@pytest.mark.parametrize("text", LINES)
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_secret_that_its_lines_tell_is_masked_in_a_string_too(text, depth):
+    text = text.format("swordfish7X")
+    for _ in range(depth):
+        text = json.dumps({"said": text})
+
+    masked = masking.mask(text)
+
+    assert "swordfish7X" not in masked
+    for _ in range(depth):
+        masked = json.loads(masked)["said"]
+    assert "***" in masked
+
+
+@pytest.mark.parametrize("end", ["", ", ('swordfish7X', 2)"])
+def test_the_parameters_of_several_rows_are_masked(end):
+    text = (
+        "[SQL: UPDATE users SET password=? WHERE id=?]\n"
+        f"[parameters: [('swordfish7X', 1){end}]]"
+    )
+
+    assert "swordfish7X" not in masking.mask(text)
+
+
 def test_what_is_escaped_often_is_not_masked_as_often():
     unit = "pw%3Dx%22<" * 1000
     for _attempt in range(5):  # one that nothing disturbs is enough

@@ -6,7 +6,7 @@ line is an object with the process that wrote it, ``pid``, whose ``event`` is on
 
 ``task``
    The only task that is running is another one now: ``name``, or null where there is none, or
-   hosts are at several.
+   hosts are at several; ``is_common`` (no host begins the next one before all have ended it).
 ``failure``
    A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (Ansible
    does not count it, or, where that is not known, a block around it has a rescue, which helps no
@@ -69,6 +69,7 @@ class CallbackModule(CallbackBase):
         self._names = {}
         self._running = {}
         self._told = None
+        self._is_linear = False
         # A run of Ansible in a task of this one must not write there too.
         path = os.environ.pop("FAULT_MIDDLEWARE_FAILURES", "")
         self._restored = os.environ.pop("FAULT_MIDDLEWARE_RESTORED", "{}")
@@ -88,6 +89,7 @@ class CallbackModule(CallbackBase):
                 os.environ[name] = value
 
     def v2_playbook_on_play_start(self, play):
+        self._is_linear = str(play.strategy).rpartition(".")[2] == "linear"
         self._running = {}
         self._tell_running()
 
@@ -155,7 +157,7 @@ class CallbackModule(CallbackBase):
         only = names.pop() if len(names) == 1 else None
         if only != self._told:
             self._told = only
-            self._write(event="task", name=only)
+            self._write(event="task", name=only, is_common=self._is_linear)
 
     def _write_failure(self, result, unreachable, ignored):
         task = _task(result)
