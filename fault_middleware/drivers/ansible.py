@@ -83,8 +83,12 @@ class AnsiblePlaybookError(ManagementDriverException):
         """
         if returncode == 0:
             return None
-        run = ansible_output.read(as_text(stdout), as_text(stderr), returncode)
-        return cls._of(run, as_text(stderr), returncode, vdu)
+        out = as_text(stdout)
+        err = as_text(stderr)
+        run = ansible_output.read(out, err, returncode)
+        if run.was_stopped and not err.strip():
+            err = out  # a driver wrote all to one stream
+        return cls._of(run, err, returncode, vdu)
 
     @classmethod
     def _of(

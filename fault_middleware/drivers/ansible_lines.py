@@ -39,6 +39,10 @@ _FAILED_ITEM = re.compile(
 _ERROR = re.compile(
     r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
 )
+# Core 2.19 announces each failure of a task.
+_OWN_ERROR = re.compile(
+    r"^(?:\[ERROR\]: (?!Task failed)|ERROR! )", re.MULTILINE
+)
 # What core 2.19 has on the line where a message begins.
 _LONGEST_ANNOUNCEMENT = 256
 _ANNOUNCED = re.compile(r"\[ERROR\]: (?:[^:\n]*: )*")
@@ -85,13 +89,12 @@ def errors(stderr: str) -> list[str]:
     return [" ".join(error.split()) for error in found]
 
 
-def ends_with_error(err: str) -> bool:
-    """Whether failures are on this stream, and behind them an error that is not of a task."""
-    lines = read(err)
-    if not lines:
-        return False
-    last, _ = lines[-1]
-    return _ERROR.search(err, last.end()) is not None
+def ends_with_error(text: str) -> bool:
+    """Whether an error of Ansible's own comes last, behind all failures that are on a stream."""
+    end = 0
+    for line, _ in read(text):
+        end = line.end()
+    return _OWN_ERROR.search(text, end) is not None
 
 
 def has_any(text: str, begin: int) -> bool:

@@ -148,7 +148,11 @@ def _read_default(
     counting = ansible_recap.that_count(failures, counts)
     known = [verdict.told(failure) for failure in counting]
     known += ansible_recap.unread(counting, counts)
-    was_stopped = recap is None and ansible_lines.ends_with_error(err)
+    was_stopped = (
+        recap is None
+        and bool(known)
+        and ansible_lines.ends_with_error(err.strip() or out)
+    )
     return Run(
         known,
         None if was_stopped else _running_task(stream, verdict),

@@ -505,10 +505,27 @@ def test_a_run_that_is_cut_off_says_where():
     assert read(run + fatal(msg="x" * 99)[:60]).failed == []
 
 
-@pytest.mark.parametrize("sign", ["ERROR! ", "[ERROR]: "])
-def test_what_stops_ansible_behind_a_failure_is_told_and_not_the_failure(sign):
+STOPPED = {
+    "2.15": "ERROR! The handler 'x' was not found\n",
+    "2.19": "[ERROR]: The handler 'x' was not found\n",
+}
+ANNOUNCED = {"2.15": "", "2.19": "[ERROR]: Task failed: not there\n\n"}
+
+
+@pytest.mark.parametrize("version", STOPPED)
+@pytest.mark.parametrize("streams", ["apart", "failures on stderr", "one"])
+def test_what_stops_ansible_behind_a_failure_is_told_and_not_the_failure(
+    streams, version
+):
+    failed = ANNOUNCED[version] + fatal(msg="not there")
     out = banner("p", "PLAY") + banner("probe") + "...ignoring\n"
-    err = fatal(msg="not there") + f"{sign}The handler 'x' was not found\n"
+    err = failed + STOPPED[version]
+    if streams == "apart":
+        out = banner("p", "PLAY") + banner("probe") + fatal(msg="not there")
+        err = ANNOUNCED[version] + STOPPED[version]
+    elif streams == "one":
+        out = banner("p", "PLAY") + banner("probe") + failed + STOPPED[version]
+        err = ""
 
     error = read(out, err, returncode=1)
 
