@@ -120,8 +120,11 @@ def nearest(newest: Fault, others: Iterable[Fault]) -> Fault:
     candidates.sort(key=_order)
     chosen = newest
     if gives_way(newest) and candidates[0] is not newest:
+        # It stands where a report of a known project stood, and may be shown to no other one.
         chosen = dataclasses.replace(
-            candidates[0], newest_report=newest.created
+            candidates[0],
+            newest_report=newest.created,
+            project_id=candidates[0].project_id or newest.project_id,
         )
     if chosen.details:
         return chosen
@@ -158,10 +161,9 @@ def _with_details(chosen: Fault, candidates: Iterable[Fault]) -> Fault:
 def _is_of(newest: Fault, row: Fault) -> bool:
     """Whether a row reports the failure of the newest one.
 
-    Where time alone decides, they must not be of two projects: an instance may be handed over.
+    They must not be of two projects: an instance may be handed over.
     """
-    lacks_request = newest.request_id is None or row.request_id is None
-    if lacks_request and _differ_in_project(newest, row):
+    if _differ_in_project(newest, row):
         return False
     apart = newest.created - row.created
     return is_same_failure(newest.request_id, row.request_id, apart)

@@ -85,7 +85,7 @@ def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
         return _read_unixy(out)
     err = ansible_lines.plain(stderr)
     if _was_stopped(returncode):
-        return _read_default(out, err, None)
+        return _read_default(out, err, None, was_killed=True)
     out, err = _apart(out, err)
     recap = ansible_recap.read(out)
     is_cut = recap is None and returncode in TASKS_FAILED
@@ -125,6 +125,7 @@ def _read_default(
     recap: Mapping[str, Counts] | None,
     *,
     is_cut: bool = False,
+    was_killed: bool = False,
 ) -> Run:
     """What the default callback tells, as far as the recap does not speak against it.
 
@@ -148,11 +149,10 @@ def _read_default(
     counting = ansible_recap.that_count(failures, counts)
     known = [verdict.told(failure) for failure in counting]
     known += ansible_recap.unread(counting, counts)
-    was_stopped = (
-        recap is None
-        and bool(known)
-        and ansible_lines.ends_with_error(err.strip() or out)
+    was_stopped = was_killed or (
+        recap is None and ansible_lines.ends_with_error(err.strip() or out)
     )
+    was_stopped = was_stopped and bool(known)
     return Run(
         known,
         None if was_stopped else _running_task(stream, verdict),

@@ -536,6 +536,16 @@ def test_what_stops_ansible_behind_a_failure_is_told_and_not_the_failure(
     assert [one["host"] for one in error.failed] == ["vdu1"]
 
 
+def test_a_run_that_was_killed_is_not_said_to_have_failed_where_it_went_on():
+    out = banner("p", "PLAY") + banner("probe") + fatal(msg="not there")
+    out += banner("cure") + "ok: [vdu1]\n" + banner("slow")
+
+    error = read(out, returncode=-9)
+
+    assert error.detail == "VDU1: the playbook was ended by signal 9"
+    assert error.failed_task is None
+
+
 def test_of_a_task_that_went_well_it_is_not_said_that_a_run_stopped_there():
     run = banner("p", "PLAY") + banner("a") + "ok: [vdu1]\n"
 

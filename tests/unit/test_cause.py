@@ -147,6 +147,22 @@ def test_time_alone_joins_no_failures_of_two_projects():
     assert cause.nearest(newest, [theirs]) == newest
 
 
+def test_a_request_joins_no_failures_of_two_known_projects():
+    newest = make("no more hosts", 9, SYMPTOM, project_id="p2")
+    theirs = make("refused", 8, TEXT, project_id="p1")
+
+    assert cause.nearest(newest, [theirs]).message == "no more hosts"
+
+
+def test_a_cause_without_a_project_is_of_that_in_whose_place_it_stands():
+    newest = make("no more hosts", 9, SYMPTOM, project_id="p1")
+    logged = make("refused", 8, TEXT)
+
+    shown = cause.nearest(newest, [logged])
+
+    assert (shown.message, shown.project_id) == ("refused", "p1")
+
+
 def test_time_alone_joins_what_is_of_no_known_project():
     newest = make("no more hosts", 9, SYMPTOM, None)
     logged = make("refused", 8, TEXT, "req-1", project_id="p1")
