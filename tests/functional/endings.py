@@ -88,11 +88,12 @@ def assert_ends(
     """
     if ending is None:
         return
+    wait_until(lambda: "fault" in cloud.show(resource, token))
     if ending.vain is not None:
-        shown = cloud.show(resource, token)["fault"]
+        before = cloud.show(resource, token)["fault"]["message"]
         ending.vain(cloud, resource)
         time.sleep(_SECONDS)
-        assert cloud.show(resource, token)["fault"] == shown
+        assert cloud.show(resource, token)["fault"]["message"] == before
     ending.act(cloud, resource)
     if ending.by in (SUCCESS, COMMAND):
         wait_until(lambda: "fault" not in cloud.show(resource, token))

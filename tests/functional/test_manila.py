@@ -18,7 +18,9 @@ from tests.functional.cloud import (
     faults_of,
     running,
 )
+from tests.functional.endings import assert_ends
 from tests.functional.manila.deployment import served
+from tests.functional.manila.endings import ENDINGS
 from tests.functional.manila.failures import FAILURES, SOURCES, Shares
 from tests.functional.people import assert_listed
 
@@ -53,7 +55,9 @@ def cloud(broker, wire, postgresql, tmp_path_factory):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
+def test_the_owner_reads_what_failed_and_an_administrator_why_until_it_is_well(
+    cloud, failure
+):
     api, store = cloud
     before = faults_of(store)
 
@@ -63,6 +67,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     assert_source(store, resource, failure, SOURCES)
     others = faults_of(store) - before - {resource.id}
     assert not others
+    assert_ends(api, store, resource, ENDINGS.get(failure.name))
 
 
 def test_what_works_leaves_no_fault(cloud):
