@@ -77,6 +77,10 @@ class Stacks(Cloud):
         self.call("POST", f"{stack.path}/resources/part/signal", {})
         return stack
 
+    def mend(self, stack: Resource) -> None:
+        """Let the resources of a stack fail no more, whatever they name."""
+        (self.deployment.folder / f"mended-{stack.id}").touch()
+
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
         """Let what is behind Heat not answer."""
@@ -90,6 +94,10 @@ class Stacks(Cloud):
 
     def status(self, resource: Resource) -> str:
         return self.show(resource, ADMIN).get("stack_status", "gone")
+
+    def is_gone(self, resource: Resource) -> bool:
+        """Whether a stack is deleted; Heat shows it by its id as long as it has a row of it."""
+        return self.status(resource) in ("gone", "DELETE_COMPLETE")
 
     def is_passing(self, status: str) -> bool:
         return status.endswith("IN_PROGRESS")

@@ -58,7 +58,8 @@ class Resource(resource.Resource):
     def _step(self, step, steps):
         if step == "create" and (_FOLDER / AWAY).exists():
             raise RuntimeError("node 10.1.2.3 does not answer")
-        if step not in (steps or "").split():
+        is_mended = (_FOLDER / f"mended-{self.stack.id}").exists()
+        if is_mended or step not in (steps or "").split():
             return
         if "unexpected" in steps:
             raise RuntimeError(f"boom in {step}: password=hunter2")
