@@ -15,7 +15,9 @@ import pytest
 from tests.fixtures import lose_connections, wait_until
 from tests.functional.cloud import assert_shown, assert_source, faults_of
 from tests.functional.deployment import ADMIN, MEMBER
+from tests.functional.endings import assert_ends
 from tests.functional.glance.deployment import LARGEST, QUOTA, served
+from tests.functional.glance.endings import ENDINGS
 from tests.functional.glance.failures import DISK, FAILURES, SOURCES, Images
 from tests.functional.people import assert_listed
 
@@ -44,7 +46,9 @@ def faulty(cloud):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
+def test_the_owner_reads_what_failed_and_an_administrator_why_until_it_is_well(
+    cloud, failure
+):
     api, store = cloud
     before = faults_of(store)
 
@@ -53,6 +57,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     assert_shown(api, image, failure, SECRETS)
     assert_source(store, image, failure, SOURCES)
     assert not faults_of(store) - before - {image.id}
+    assert_ends(api, store, image, ENDINGS.get(failure.name))
 
 
 def test_an_upload_over_the_quota_is_shown_with_what_remains(cloud):
@@ -131,14 +136,6 @@ def test_glances_client_updates_an_image_with_a_fault(cloud, faulty):
     assert (shown["name"], shown.get("colour")) == ("renamed", None)
     told = json.loads(client.images.get(faulty.id)["os_glance_fault"])
     assert told["message"] == shown["fault"]["message"]
-
-
-def test_the_deletion_of_an_image_ends_its_fault(cloud, faulty):
-    api, store = cloud
-
-    api.delete(faulty)
-
-    wait_until(lambda: faulty.id not in faults_of(store))
 
 
 def test_what_works_leaves_no_fault(cloud):

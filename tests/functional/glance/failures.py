@@ -78,6 +78,10 @@ class Images(Cloud):
         tasks = self.call("GET", f"{image.path}/tasks", token=ADMIN)["tasks"]
         return all(task["status"] in ("success", "failure") for task in tasks)
 
+    def mend(self, image: Resource) -> None:
+        """Let the stores give and take the data of an image, whatever they begin with."""
+        (self.deployment.folder / f"mended-{image.id}").touch()
+
     def show(self, resource: Resource, token=MEMBER):
         """The image; Glance's clients take nothing but texts, so the fault is one."""
         shown = super().show(resource, token)
