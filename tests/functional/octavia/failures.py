@@ -128,6 +128,10 @@ class Balancers(Cloud):
     def status(self, resource: Resource) -> str:
         return self.show(resource, ADMIN).get("provisioning_status", "gone")
 
+    def is_gone(self, resource: Resource) -> bool:
+        """Whether a resource is deleted; Octavia may show that for a while."""
+        return self.status(resource) in ("gone", "DELETED")
+
     def is_passing(self, status: str) -> bool:
         return status.startswith("PENDING")
 
