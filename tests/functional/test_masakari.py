@@ -16,7 +16,9 @@ from tests.functional.cloud import (
     faults_of,
 )
 from tests.functional.deployment import ADMIN, MEMBER
+from tests.functional.endings import assert_ends
 from tests.functional.masakari.deployment import served
+from tests.functional.masakari.endings import ENDINGS
 from tests.functional.masakari.failures import FAILURES, SOURCES, Recoveries
 from tests.functional.people import assert_listed
 
@@ -56,6 +58,29 @@ def test_nothing_else_has_a_fault(cloud, provoked):
     _, store = cloud
 
     assert faults_of(store) == {resource.id for resource in provoked.values()}
+
+
+def test_the_program_that_people_use_lists_what_failed(cloud, provoked):
+    api, _ = cloud
+    failure = FAILURES[0]
+
+    assert_listed(
+        api.deployment,
+        "notification",
+        provoked[failure.name].id,
+        failure.says,
+        ADMIN,
+    )
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_the_fault_is_there_until_it_ends_as_it_is_said_to(
+    cloud, provoked, failure
+):
+    api, store = cloud
+    recovery, ending = provoked[failure.name], ENDINGS.get(failure.name)
+
+    assert_ends(api, store, recovery, ending, ADMIN)
 
 
 def test_a_recovery_that_goes_well_has_no_fault(cloud):
@@ -120,16 +145,3 @@ def test_a_request_that_is_refused_is_not_a_fault(cloud):
     time.sleep(1)
     assert faults_of(store) == before
     assert "fault" not in api.show(segment, ADMIN)
-
-
-def test_the_program_that_people_use_lists_what_failed(cloud, provoked):
-    api, _ = cloud
-    failure = FAILURES[0]
-
-    assert_listed(
-        api.deployment,
-        "notification",
-        provoked[failure.name].id,
-        failure.says,
-        ADMIN,
-    )
