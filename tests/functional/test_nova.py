@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from tests.fixtures import close, make_store, new_database, relayed, wait_until
 from tests.functional.cloud import assert_source, faults_of, need
 from tests.functional.deployment import ADMIN, AWAY, PEOPLE
+from tests.functional.endings import assert_ends
 from tests.functional.histories import assert_told
 from tests.functional.keystone import deployment as keystone
 from tests.functional.nova import deployment as nova
 from tests.functional.nova import failures
+from tests.functional.nova.endings import ENDINGS
 from tests.functional.nova.failures import (
     FAILURES,
     LIVE,
@@ -130,6 +132,24 @@ def test_nobody_else_is_blamed(stand, provoked):
 
     time.sleep(2)
     assert healthy.id not in stand.blamed()
+
+
+@pytest.fixture(scope="module")
+def ended(stand, provoked):
+    """The faults of the failures, each when it has ended as it is said to."""
+
+    def end(failure):
+        server = provoked[failure.name].result()
+        ending = ENDINGS.get(failure.name)
+        assert_ends(stand.api, stand.store, server, ending)
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {failure.name: pool.submit(end, failure) for failure in FAILURES}
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_the_fault_is_there_until_it_ends_as_it_is_said_to(ended, failure):
+    ended[failure.name].result(180)
 
 
 def test_what_works_leaves_no_fault(stand):
