@@ -15,7 +15,9 @@ from tests.functional.cloud import (
     broker_away,
     faults_of,
 )
+from tests.functional.endings import assert_ends
 from tests.functional.ironic.deployment import own_api, served
+from tests.functional.ironic.endings import ENDINGS
 from tests.functional.ironic.failures import (
     ERASE,
     FAILURES,
@@ -39,7 +41,9 @@ def cloud(run_service):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
+def test_the_owner_reads_what_failed_and_an_administrator_why_until_it_is_well(
+    cloud, failure
+):
     api, store = cloud
     before = faults_of(store)
 
@@ -48,6 +52,7 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(cloud, failure):
     assert_shown(api, node, failure, SECRETS)
     assert_source(store, node, failure, SOURCES)
     assert not faults_of(store) - before - {node.id}
+    assert_ends(api, store, node, ENDINGS.get(failure.name))
 
 
 def test_lists_show_the_same(cloud):
@@ -111,31 +116,6 @@ def test_what_works_leaves_no_fault(cloud):
     time.sleep(2)
     assert api.status(node) == "gone"
     assert faults_of(store) == before
-
-
-def test_a_cleaning_that_works_ends_the_fault_of_the_one_that_did_not(cloud):
-    api, _ = cloud
-    node = api.manageable("erase")
-    api.to(node, "clean", clean_steps=[ERASE])
-    wait_until(lambda: "fault" in api.show(node))
-
-    api.fails(node, "nothing")
-    api.well(node)
-    api.to(node, "manage")
-    api.to(node, "clean", clean_steps=[ERASE])
-
-    wait_until(lambda: "fault" not in api.show(node))
-
-
-def test_a_power_state_that_can_be_read_again_ends_the_fault(cloud):
-    api, _ = cloud
-    node = api.active()
-    api.fails(node, "power-state")
-    wait_until(lambda: "fault" in api.show(node))
-
-    api.fails(node, "nothing")
-
-    wait_until(lambda: "fault" not in api.show(node))
 
 
 def test_the_deletion_of_a_node_ends_its_fault(cloud):

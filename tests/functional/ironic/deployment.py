@@ -39,9 +39,6 @@ default_network_interface = noop
 notification_level = info
 {interfaces}
 
-[fault_middleware]
-clear_on_success = true
-
 [api]
 public_endpoint = http://127.0.0.1:{port}
 

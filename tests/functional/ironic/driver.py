@@ -5,6 +5,8 @@ They are found by their entry points, as those of any driver.  ``{"fail": "deplo
 drivers of Ironic do, and ``{"fail": "deploy unexpected"}`` as they do where they have a bug.
 """
 
+import time
+
 from ironic.common import exception, states
 from ironic.drivers import base
 from ironic.drivers.modules import fake
@@ -15,6 +17,10 @@ def step(task, name, error=exception.InstanceDeployFailure):
 
     :param error: what a driver of Ironic's raises in such a step
     """
+    if task.node.provision_state in states.UNSTABLE_STATES:
+        # As hardware does. Of what takes no time Ironic may not notify: the thread that has begun
+        # it forgets the event that it has notified of, whichever that is by then.
+        time.sleep(0.3)
     words = task.node.extra.get("fail", "").split()
     if name not in words:
         return

@@ -82,6 +82,12 @@ class Nodes(Cloud):
     def remove(self, node: Resource) -> None:
         self.call("DELETE", node.path, token=ADMIN)
 
+    def repair(self, node: Resource) -> None:
+        """Let a node do what it is asked for, and be in use again if it was taken out of it."""
+        patch = [{"op": "replace", "path": "/extra", "value": {"fail": ""}}]
+        self.call("PATCH", node.path, patch)
+        self.well(node)
+
     def show(self, resource: Resource, token=MEMBER):
         """The node; ``fault`` is Ironic's own word there, and ours is another member."""
         shown = super().show(resource, token)
