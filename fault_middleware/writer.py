@@ -17,8 +17,10 @@ from fault_middleware.recorder import Recorder
 
 # Characters that may wait in memory.
 _LONGEST_QUEUE = 16 * 2**20
-# Seconds that what waits may delay the end of a process.
-_LONGEST_STOP = 5.0
+# Seconds that what waits may delay the end of a process, and then what is being masked: Python
+# ends the thread wherever it is, and within a library in Rust that aborts the process.
+_LONGEST_STOP = 4.0
+_LONGEST_TEXT = 1.0
 # Seconds until the thread looks by itself: a green thread and another one cannot wake each other.
 _GLANCE = 10.0
 
@@ -55,6 +57,7 @@ class Writer:
         # or log, and it runs in the middle of whatever its thread is doing.
         self._changed = threading.Condition(threading.RLock())
         self._ending = threading.Event()
+        self._is_over = False
         # Before there is work, since a green thread runs until it waits before start() returns.
         self._thread = threading.Thread(
             None, self._run, "fault-writer", daemon=True
@@ -110,7 +113,11 @@ class Writer:
                 for index in range(min(size, len(self._queue)))
             ]
             try:
-                rows = [row for work in batch for row in work.rows()]
+                rows: list[Fault] = []
+                for work in batch:
+                    if self._is_over:
+                        return
+                    rows += work.rows()
                 if not self._recorder.record(rows, self._ending.wait):
                     return
             except Exception as exc:
@@ -135,5 +142,7 @@ class Writer:
             self._ending.set()
             self._changed.notify()
         self._thread.join(_LONGEST_STOP)
+        self._is_over = True
+        self._thread.join(_LONGEST_TEXT)
         for work in list(self._queue):
             self._metrics.drop(Reason.PROCESS_ENDED, work.name)

@@ -106,19 +106,15 @@ class AnsiblePlaybookError(ManagementDriverException):
         :param arguments: are left out of what Ansible says of them
         """
         told = _tell_first(run)
-        number = sum(len(failure.results) for failure in run.failures)
-        is_told = bool(told) and not fate and not run.was_stopped
-        if is_told:
-            detail = told[0].sentence
-            if number > 1:
-                detail += f", and {number - 1} more"
+        if told and not fate and not run.was_stopped:
+            detail = _failed(run, told[0])
         else:
             # What ended it from outside is about the task that was running, wherever others were.
             is_about_it = bool(fate) or run.is_common
             fate = fate or _fate(run, stderr, returncode, arguments)
             detail = f"the playbook {fate}"
-            if run.running_task and is_about_it and _UNREAD not in detail:
-                detail += f" (in task '{run.running_task}')"
+            if is_about_it:
+                detail += _place(run, fate)
         first: Mapping[str, Any] = {"task": None, "stdout": ""}
         if told and not run.was_stopped:
             first = told[0].attributes
@@ -223,6 +219,21 @@ def _tell_first(run: Run) -> list[Told]:
         for result in failure.results[: FAILURES - len(told)]:
             told.append(tell(failure, result))
     return told
+
+
+def _failed(run: Run, first: Told) -> str:
+    """The first failure, and how many others there are."""
+    number = sum(len(failure.results) for failure in run.failures)
+    if number == 1:
+        return first.sentence
+    return f"{first.sentence}, and {number - 1} more"
+
+
+def _place(run: Run, fate: str) -> str:
+    """Where it ended, if that is known; empty otherwise."""
+    if run.running_task is None or _UNREAD in fate:
+        return ""
+    return f" (in task '{run.running_task}')"
 
 
 def _fate(

@@ -83,20 +83,20 @@ def read(stdout: str, stderr: str, returncode: int | None = None) -> Run:
         return Run(ansible_recap.that_count(failures, counts), has_ended=True)
     if begin and begin[0].startswith(_UNIXY):
         return _read_unixy(out)
-    err = ansible_lines.plain(stderr)
-    if _was_stopped(returncode):
-        return _read_default(out, err, None, was_killed=True)
+    return _read_long(out, ansible_lines.plain(stderr), returncode)
+
+
+def _read_long(out: str, err: str, returncode: int | None) -> Run:
+    """What the default callback tells, and whether something ended the run early."""
+    if ansible_recap.is_left_out(returncode):
+        return _read_default(out, err, None).stopped()
     out, err = _apart(out, err)
     recap = ansible_recap.read(out)
     is_cut = recap is None and returncode in TASKS_FAILED
-    return _read_default(out, err, recap, is_cut=is_cut)
-
-
-def _was_stopped(returncode: int | None) -> bool:
-    """Whether Ansible printed no recap: a signal, a Ctrl-C, or an error of its own ended it."""
-    return returncode is not None and (
-        returncode < 0 or returncode in (99, 250)
-    )
+    run = _read_default(out, err, recap, is_cut=is_cut)
+    if recap is None and ansible_lines.ends_with_error(err.strip() or out):
+        return run.stopped()
+    return run
 
 
 def _read_unixy(out: str) -> Run:
@@ -125,7 +125,6 @@ def _read_default(
     recap: Mapping[str, Counts] | None,
     *,
     is_cut: bool = False,
-    was_killed: bool = False,
 ) -> Run:
     """What the default callback tells, as far as the recap does not speak against it.
 
@@ -149,16 +148,11 @@ def _read_default(
     counting = ansible_recap.that_count(failures, counts)
     known = [verdict.told(failure) for failure in counting]
     known += ansible_recap.unread(counting, counts)
-    was_stopped = was_killed or (
-        recap is None and ansible_lines.ends_with_error(err.strip() or out)
-    )
-    was_stopped = was_stopped and bool(known)
     return Run(
         known,
-        None if was_stopped else _running_task(stream, verdict),
+        _running_task(stream, verdict),
         has_begun=len(stream.tasks) > 1,
         has_ended=recap is not None,
-        was_stopped=was_stopped,
     )
 
 

@@ -41,6 +41,13 @@ class Counts:
         return self.rescued + self.ignored
 
 
+def is_left_out(returncode: int | None) -> bool:
+    """Whether Ansible printed no recap: a signal, a Ctrl-C, or an error of its own ended it."""
+    if returncode is None:
+        return False
+    return returncode < 0 or returncode in (99, 250)
+
+
 def read(out: str) -> dict[str, Counts] | None:
     """What the last recap counts for each host; None where there is none."""
     place = begin(out)

@@ -50,6 +50,12 @@ class Run:
     has_ended: bool = False
     was_stopped: bool = False
 
+    def stopped(self) -> "Run":
+        """The same, ended before its end: nothing tells which of its failures counted."""
+        if not self.failures:
+            return self
+        return dataclasses.replace(self, running_task=None, was_stopped=True)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Told:
