@@ -17,7 +17,9 @@ from tests.functional.cloud import (
     faults_of,
 )
 from tests.functional.deployment import PEOPLE
+from tests.functional.endings import assert_ends
 from tests.functional.magnum.deployment import served
+from tests.functional.magnum.endings import ENDINGS
 from tests.functional.magnum.failures import (
     GONE,
     SOURCES,
@@ -92,6 +94,14 @@ def test_a_list_with_details_shows_the_same_and_one_without_does_not(
     assert all("fault" not in one for one in short)
 
 
+def test_the_program_that_people_use_lists_what_failed(cloud, provoked):
+    api, _ = cloud
+    failure = TOGETHER[0]
+    cluster = provoked[failure.name].result()
+
+    assert_listed(api.deployment, "cluster", cluster.id, failure.says)
+
+
 def test_what_works_leaves_no_fault(cloud):
     api, store = cloud
     before = faults_of(store)
@@ -105,30 +115,6 @@ def test_what_works_leaves_no_fault(cloud):
 
     time.sleep(2)
     assert faults_of(store) == before
-
-
-def test_what_is_mended_ends_the_fault_if_that_is_wished(cloud):
-    api, store = cloud
-    cluster = api.cluster(**{FAILS: "resize"})
-    api.resize(cluster)
-    wait_until(lambda: cluster.id in faults_of(store))
-
-    # Magnum takes no update of a cluster whose update failed, but a node group.
-    api.group(cluster)
-
-    wait_until(lambda: api.status(cluster) == "UPDATE_COMPLETE", 60)
-    wait_until(lambda: cluster.id not in faults_of(store))
-
-
-def test_the_deletion_of_a_cluster_ends_its_fault(cloud):
-    api, store = cloud
-    cluster = api.cluster(**{FAILS: "create"})
-    wait_until(lambda: cluster.id in faults_of(store))
-
-    api.delete(cluster)
-
-    wait_until(lambda: api.status(cluster) == "gone", 60)
-    wait_until(lambda: cluster.id not in faults_of(store))
 
 
 def test_what_its_user_did_wrong_is_not_a_fault(cloud):
@@ -146,6 +132,24 @@ def test_what_its_user_did_wrong_is_not_a_fault(cloud):
 
     time.sleep(2)
     assert faults_of(store) == before
+
+
+@pytest.fixture(scope="module")
+def ended(cloud, provoked):
+    """The faults of the failures, each when it has ended as it is said to."""
+    api, store = cloud
+
+    def end(failure):
+        cluster = provoked[failure.name].result()
+        assert_ends(api, store, cluster, ENDINGS.get(failure.name))
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {failure.name: pool.submit(end, failure) for failure in TOGETHER}
+
+
+@pytest.mark.parametrize("failure", TOGETHER, ids=lambda failure: failure.name)
+def test_the_fault_is_there_until_it_ends_as_it_is_said_to(ended, failure):
+    ended[failure.name].result(180)
 
 
 def test_an_update_that_magnum_refuses_changes_nothing(cloud):
@@ -178,14 +182,6 @@ def test_a_sick_cloud_blames_nobody(cloud, broker, mariadb):
     assert "fault" not in api.show(cluster)
 
 
-def test_the_program_that_people_use_lists_what_failed(cloud, provoked):
-    api, _ = cloud
-    failure = TOGETHER[0]
-    cluster = provoked[failure.name].result()
-
-    assert_listed(api.deployment, "cluster", cluster.id, failure.says)
-
-
 def test_a_cluster_whose_driver_is_gone_says_so(cloud):
     api, store = cloud
     before = faults_of(store)
@@ -199,6 +195,7 @@ def test_a_cluster_whose_driver_is_gone_says_so(cloud):
     assert_shown(api, cluster, GONE, SECRETS)
     assert_source(store, cluster, GONE, SOURCES)
     assert faults_of(store) - before == {cluster.id}
+    assert_ends(api, store, cluster, ENDINGS[GONE.name])
 
 
 def _message(api, cluster):

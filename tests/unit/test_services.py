@@ -214,11 +214,17 @@ def test_a_notification_is_only_its_own_services(service, name):
         ("cinder", "cinder.volume.manager.extend_volume", "volume.resize.end"),
         ("cinder", "cinder.volume.manager.retype", "volume.retype"),
         (
+            "cinder",
+            "cinder.volume.manager.revert_to_snapshot",
+            "volume.revert.end",
+        ),
+        (
             "designate",
             "designate.worker.tasks.zone._on_failure",
             "dns.zone.update",
         ),
         ("glance", "glance.api.v2.image_data.upload", "image.activate"),
+        ("glance", "glance.api.v2.image_data.stage", "image.activate"),
         (
             "heat",
             "orchestration.stack.update.error",
@@ -229,7 +235,17 @@ def test_a_notification_is_only_its_own_services(service, name):
             "baremetal.node.power_set.error",
             "baremetal.node.power_set.end",
         ),
+        (
+            "heat",
+            "orchestration.stack.suspend.error",
+            "orchestration.stack.suspend.end",
+        ),
         ("magnum", "magnum.cluster.update", "magnum.cluster.update"),
+        (
+            "magnum",
+            "magnum.conductor.handlers.cluster_conductor.cluster_resize",
+            "magnum.cluster.update",
+        ),
         ("manila", "manila.share.manager.shrink_share", "share.shrink.end"),
         (
             "masakari",
@@ -311,6 +327,11 @@ def test_what_also_ends_a_reboot_that_failed_is_no_success_of_it(event):
     [
         ("deploying", "deploy failed", "deploy"),
         ("clean wait", "clean failed", "clean"),
+        ("verifying", "enroll", "verify"),
+        ("inspecting", "inspect failed", "inspect"),
+        ("rescuing", "rescue failed", "rescue"),
+        ("unrescuing", "unrescue failed", "unrescue"),
+        ("servicing", "service failed", "service"),
     ],
 )
 def test_of_a_node_the_states_tell_the_operation(before, after, operation):

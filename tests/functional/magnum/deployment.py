@@ -35,9 +35,6 @@ cert_manager_type = x509keypair
 [cluster_template]
 kubernetes_allowed_network_drivers = flannel
 
-[fault_middleware]
-clear_on_success = true
-
 [quotas]
 max_clusters_per_project = 1000
 

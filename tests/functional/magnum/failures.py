@@ -90,6 +90,10 @@ class Clusters(Cloud):
         wait_until(lambda: self.status(found) != "gone", _PATIENCE)
         return self.settle(found, _PATIENCE)
 
+    def mend(self, cluster: Resource) -> None:
+        """Let the driver fail no more, whatever the labels of a cluster say."""
+        (self.deployment.folder / f"mended-{cluster.id}").touch()
+
     def update(self, cluster: Resource) -> Resource:
         change = {"op": "replace", "path": "/node_count", "value": 2}
         self.call("PATCH", cluster.path, [change])
@@ -245,6 +249,13 @@ def _group_update(cloud):
 def _group_delete(cloud):
     made = cloud.cluster(**_fails("group-delete", "command"))
     return cloud.delete_group(cloud.group(made))
+
+
+def come_back(cloud) -> None:
+    """The driver that was removed is there again."""
+    target = "tests.functional.magnum.driver:Leaving"
+    cloud.deployment.install("magnum.drivers", "leaving", target)
+    cloud.deployment.programs["magnum-conductor"].restart()
 
 
 def leave(cloud) -> Resource:
