@@ -16,8 +16,10 @@ from tests.functional.cloud import (
     faults_of,
 )
 from tests.functional.deployment import ADMIN, MEMBER
+from tests.functional.endings import assert_ends
 from tests.functional.people import assert_listed
 from tests.functional.watcher.deployment import NAME, served
+from tests.functional.watcher.endings import ENDINGS
 from tests.functional.watcher.failures import (
     AUDITS,
     LOGGED,
@@ -51,6 +53,7 @@ def test_an_audit_says_what_failed_and_why(cloud, failure):
     assert faults_of(store) - before == {audit.id}
     # Watcher shows audits to nobody else.
     assert api.refused("GET", audit.path, token=MEMBER)
+    assert_ends(api, store, audit, ENDINGS.get(failure.name), ADMIN)
 
 
 @pytest.mark.parametrize("failure", PLANS, ids=lambda failure: failure.name)
@@ -66,6 +69,8 @@ def test_an_action_and_its_plan_say_what_failed_and_why(cloud, failure):
         assert_told(api, resource, failure)
         assert_source(store, resource, failure, SOURCES)
     assert faults_of(store) - before == {plan.id, failed.id}
+    assert_ends(api, store, plan, ENDINGS.get(failure.name), ADMIN)
+    assert failed.id not in faults_of(store)
 
 
 def test_an_action_that_only_logs_why_it_gave_up_says_it(cloud):
@@ -77,6 +82,8 @@ def test_an_action_that_only_logs_why_it_gave_up_says_it(cloud):
     assert_told(api, failed, LOGGED)
     assert_source(store, failed, LOGGED, SOURCES)
     assert api.show(plan, ADMIN)["fault"]["message"].startswith("The action")
+    assert_ends(api, store, plan, ENDINGS.get(LOGGED.name), ADMIN)
+    assert failed.id not in faults_of(store)
 
 
 def test_of_several_actions_the_one_that_failed_has_the_fault(cloud):
@@ -122,16 +129,6 @@ def test_what_works_leaves_no_fault(cloud):
 
     time.sleep(2)
     assert faults_of(store) == before
-
-
-def test_an_audit_that_is_deleted_has_no_fault(cloud):
-    api, store = cloud
-    audit = AUDITS[0].provoke(api)
-    wait_until(lambda: audit.id in faults_of(store))
-
-    api.call("DELETE", audit.path, token=ADMIN)
-
-    wait_until(lambda: audit.id not in faults_of(store))
 
 
 def test_what_its_user_did_wrong_is_not_a_fault(cloud):

@@ -30,9 +30,6 @@ continuous_audit_interval = 2
 [watcher_planners.weight]
 weights = tests:70,stop:60,nop:50
 parallelization = tests:1,stop:1,nop:1
-
-[fault_middleware]
-clear_on_success = true
 """
 #: Of our strategy and of our action.
 NAME = "tests"
