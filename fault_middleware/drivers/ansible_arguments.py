@@ -23,6 +23,8 @@ _SIGNS = re.compile(r"""[\s=:,"'\[\]{}@]+""")
 def leave_out(arguments: Iterable[str], text: str) -> str:
     """A text with ``***`` in place of what is in the arguments too."""
     pieces = _pieces(arguments)
+    if not pieces:
+        return text
     if len(pieces) > _MOST_PIECES or len(text) > _MOST_CHARACTERS:
         return _LEFT_OUT
     for piece in sorted(pieces, key=len, reverse=True):

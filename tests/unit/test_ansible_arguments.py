@@ -43,6 +43,12 @@ def test_no_part_of_a_value_is_told_that_a_cut_would_divide():
     assert "A1b2" not in found
 
 
+def test_without_arguments_a_long_text_is_told():
+    text = "no such thing; " * 2000
+
+    assert ansible_arguments.leave_out([], text) == text
+
+
 def test_of_many_arguments_nothing_is_told():
     arguments = [f"value{number}" for number in range(6000)]
 
