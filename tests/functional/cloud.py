@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.fixtures import (
     rows,
     wait_until,
 )
+from tests.functional import emitted, emitting
 from tests.functional.deployment import ADMIN, AWAY, MEMBER, PEOPLE, Deployment
 from tests.functional.keystone import deployment as keystone
 from tests.services import Broker, Relay
@@ -200,6 +202,8 @@ def running(
         ) as deployment:
             yield deployment, store
         close(store)
+        if emitting.is_wanted():
+            emitted.keep(deployment, metadata.version(service))
 
 
 def faults_of(store: Store) -> set[str]:

@@ -8,9 +8,25 @@ from contextlib import AbstractContextManager
 import pytest
 
 from tests.fixtures import new_database, relayed
+from tests.functional import emitting
 from tests.functional.cloud import Stand, running
 from tests.functional.deployment import PEOPLE, Deployment
 from tests.services import Broker, Relay
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of a service write test data."""
+    parser.addoption(
+        "--keep-emitted",
+        action="store_true",
+        help="keep what the service emits as tests/data/SERVICE/emitted.json",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to keep what is emitted, where that is asked for."""
+    if config.getoption("--keep-emitted", default=False):
+        emitting.want()
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ import amqp
 
 from tests import services
 from tests.fixtures import wait_until
+from tests.functional import emitting
 from tests.functional.keystone.deployment import Keystone
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,8 @@ NEIGHBOUR = "member:9b0f0000000040008000000000000001:bob"
 PEOPLE = (ADMIN, MEMBER, NEIGHBOUR)
 #: The file in a deployment's folder that says that what is behind the service does not answer.
 AWAY = "back-end-is-away"
+#: The file in a deployment's folder in which its notifications are, where they are kept.
+EMITTED = "emitted.lines"
 #: What every service is configured with, before what it needs itself.
 COMMON = """\
 [DEFAULT]
@@ -205,6 +208,9 @@ def build(
         **values,
     )
     deployment.conf.write_text(text + section(deployment))
+    if emitting.is_wanted():
+        deployment.install(emitting.GROUP, emitting.NAME, emitting.DRIVER)
+        emitting.begin(deployment.conf, deployment.folder / EMITTED)
 
 
 def section(deployment: Deployment, name: str = "keystone_authtoken") -> str:

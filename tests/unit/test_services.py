@@ -6,6 +6,9 @@ In ``tests/data/<service>``:
 ``captured.json``
     what the running service sent, in the form of ``notifications.json``; the names of hosts and
     users were replaced, and most of the requests' context was left out
+``emitted.json``
+    the same, with the version of the service, as the tests of the running service write it
+    (:mod:`tests.functional.emitted`)
 ``notifications.json``
     by name, each a ``notification`` and what it is ``expect``-ed to say: ``action``, perhaps
     ``reason`` (a part of it), and ``rows``, of each some fields of the fault. (Trove's were
@@ -67,6 +70,9 @@ def notifications(service):
     if service != "trove":
         files = [f"{service}/captured.json", f"{service}/notifications.json"]
         found = [read_data(file) for file in files if (DATA / file).exists()]
+        emitted = f"{service}/emitted.json"
+        if (DATA / emitted).exists():
+            found.append(read_data(emitted)["notifications"])
         return {name: sent for part in found for name, sent in part.items()}
     expected = {
         name: {"rows": rows}

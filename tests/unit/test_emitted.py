@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a service sends while its tests run is kept as test data, without what is the machine's."""
+
+import json
+import socket
+import types
+
+import pytest
+
+from tests.functional import emitted, emitting
+from tests.functional.deployment import EMITTED, PROJECT
+
+DATABASE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
+
+
+def failed(database, text):
+    return {
+        "message_id": database,
+        "publisher_id": f"taskmanager.{socket.gethostname()}",
+        "event_type": "dbaas.instance_create.error",
+        "timestamp": "2026-11-28 17:08:04.946810",
+        "payload": {
+            "instance_id": database,
+            "tenant_id": PROJECT,
+            "message": text,
+            "url": "http://127.0.0.1:9292/x",
+        },
+    }
+
+
+@pytest.fixture
+def deployment(tmp_path, monkeypatch):
+    """That of a service in a folder, whose notifications go to a file."""
+    (tmp_path / "trove").mkdir()
+    monkeypatch.setattr(emitted, "DATA", tmp_path)
+    monkeypatch.setenv("FAULT_MIDDLEWARE_EMITTED", "")
+    conf = tmp_path / "trove.conf"
+    conf.write_text(
+        "[oslo_messaging_notifications]\ndriver = fault_middleware\n"
+    )
+    emitting.begin(conf, tmp_path / EMITTED)
+    return types.SimpleNamespace(service="trove", folder=tmp_path, conf=conf)
+
+
+def kept(deployment, *sent):
+    """What is in the file of test data, and how it is written."""
+    driver = emitting.Driver(None, None, None)
+    for message in sent:
+        driver.notify({"request_id": "req-1"}, message, "INFO", -1)
+    emitted.keep(deployment, "25.0.0")
+    text = (deployment.folder / "trove" / "emitted.json").read_text()
+    return json.loads(text), text
+
+
+def test_the_service_sends_to_both_drivers(deployment):
+    assert deployment.conf.read_text() == (
+        "[oslo_messaging_notifications]\n"
+        "driver = fault_middleware\ndriver = keep-emitted\n"
+    )
+
+
+def test_what_the_profile_makes_of_it_is_kept_with_it(deployment):
+    found, _ = kept(deployment, failed(DATABASE, "no room"))
+
+    assert found["version"] == "25.0.0"
+    (one,) = found["notifications"].values()
+    (row,) = one["expect"]["rows"]
+    assert one["expect"]["action"] == "record"
+    assert row["instance_id"] == one["notification"]["payload"]["instance_id"]
+    assert row["message"] == "no room"
+
+
+def test_nothing_of_the_machine_and_of_the_run_is_kept(deployment):
+    sent = failed(DATABASE, f"{deployment.folder} is full")
+
+    found, text = kept(deployment, sent)
+
+    own = (DATABASE, "127.0.0.1", str(deployment.folder), "2026-11-28")
+    assert not any(word in text for word in own)
+    assert "/var/lib/trove is full" in text
+    (one,) = found["notifications"].values()
+    assert one["notification"]["publisher_id"] == "taskmanager.host1"
+    assert one["notification"]["payload"]["tenant_id"] == PROJECT
+
+
+def test_of_the_same_about_another_resource_one_is_kept(deployment):
+    other = DATABASE.replace("5", "6")
+    sent = [failed(one, f"{one}: no room") for one in (DATABASE, other)]
+
+    found, _ = kept(deployment, *sent, failed(other, "too large"))
+
+    assert len(found["notifications"]) == 2
+
+
+def test_what_no_profile_knows_is_not_kept(deployment):
+    sent = {**failed(DATABASE, "fine"), "event_type": "dbaas.instance.exists"}
+
+    found, _ = kept(deployment, sent)
+
+    assert found["notifications"] == {}
