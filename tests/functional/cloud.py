@@ -203,7 +203,13 @@ def running(
             yield deployment, store
         close(store)
         if emitting.is_wanted():
-            emitted.keep(deployment, metadata.version(service))
+            emitted.keep(deployment, _version(service))
+
+
+def _version(service: str) -> str:
+    """The version of what is installed; Heat's distribution has a longer name."""
+    (distribution, *_) = metadata.packages_distributions()[service]
+    return metadata.version(distribution)
 
 
 def faults_of(store: Store) -> set[str]:
