@@ -48,6 +48,8 @@ def keep(deployment: Deployment, version: str) -> None:
         before.append(told)
         name = f"{kind} {len(before)}"
         kept[name] = {"notification": notification, "expect": made}
+    if not kept:
+        return
     said = {"version": version, "notifications": kept}
     text = json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False)
     (DATA / service / FILE).write_text(f"{text}\n")
@@ -97,8 +99,10 @@ class _Own:
             sys.prefix: "/usr",
             sys.base_prefix: "/usr",
             str(ROOT): "/usr/src",
-            socket.gethostname(): "host1",
         }
+        # A short name may be a part of any word.
+        name = re.escape(socket.gethostname())
+        self._host = re.compile(rf"(?<![\w-]){name}(?![\w-])")
         self._ids: dict[str, str] = {}
         for person in PEOPLE:
             _, project, _ = person.split(":")
@@ -108,6 +112,7 @@ class _Own:
         """A text without it; the same id has the same place in all texts."""
         for own, general in self._places.items():
             text = text.replace(own, general)
+        text = self._host.sub("host1", text)
         text = _ADDRESS.sub("192.0.2.1:80", text)
         text = _TIME.sub(_moment, text)
         return _ID.sub(self._id, text)

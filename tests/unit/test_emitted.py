@@ -92,9 +92,18 @@ def test_of_the_same_about_another_resource_one_is_kept(deployment):
     assert len(found["notifications"]) == 2
 
 
+def test_a_name_of_a_host_within_a_word_stays(deployment):
+    word = f"{socket.gethostname()}_state"
+
+    _, text = kept(deployment, failed(DATABASE, word))
+
+    assert word in text
+
+
 def test_what_no_profile_knows_is_not_kept(deployment):
-    sent = {**failed(DATABASE, "fine"), "event_type": "dbaas.instance.exists"}
+    unknown = "dbaas.instance.exists"
+    sent = {**failed(DATABASE, "fine"), "event_type": unknown}
 
-    found, _ = kept(deployment, sent)
+    _, text = kept(deployment, failed(DATABASE, "no room"), sent)
 
-    assert found["notifications"] == {}
+    assert unknown not in text
