@@ -105,8 +105,9 @@ class Store:
         end = time.monotonic() + self._lookup_timeout
         with self._breaker.call(f"{service} {instance_id}"):
             rows = self._read(statements.NEWEST, values)
-            rows = self._beside_successes(service, rows, end)
-            rows = self._causes(service, rows, end)
+            if rows:  # of most instances there are none
+                rows = self._beside_successes(service, rows, end)
+                rows = self._causes(service, rows, end)
         return _row_of(instance_id, rows)
 
     def newest_between(
