@@ -113,8 +113,8 @@ def _warn_of_unheard(
     for profile in queues.unheard(settings, profiles):
         LOG.warning(
             "%s publishes to %s alone, and that is not read, because something else may read it: "
-            "set pool in [fault_middleware] to get copies, or add the name to topics there if "
-            "nothing else does",
+            "add it to topics in [fault_middleware] if nothing else does, and else let a consumer "
+            "of its own read it with a pool",
             profile.service,
             " and ".join(profile.topics),
         )

@@ -255,8 +255,9 @@ def _fixed_topics(setup: Setup) -> list[str]:
 def _unread(case: Case, setup: Setup) -> Iterator[Finding]:
     """Topics to which a service publishes alone, and that the consumer does not read."""
     for described in queues.unheard(setup.settings, setup.profiles):
+        read = dict.fromkeys([*setup.topics, *described.topics])
         yield findings.topic_of_the_service(
-            described.service, ", ".join(described.topics)
+            described.service, ", ".join(described.topics), ",".join(read)
         )
     formats = [option.value for option in case.find_options(_FORMAT)]
     if "nova" not in setup.services or formats[-1:] != [_ONLY_VERSIONED]:

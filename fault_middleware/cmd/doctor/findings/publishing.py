@@ -59,14 +59,14 @@ def publisher_topic(missing: str, option: str, topics: str) -> Words:
 
 
 @finding.error
-def topic_of_the_service(service: str, topics: str) -> Words:
+def topic_of_the_service(service: str, topics: str, read: str) -> Words:
     return Words(
         what=f"{service} publishes to {topics} alone, and the consumer does not read that.",
         remedy=(
-            "If something else may read that topic, set pool in [fault_middleware] to get copies "
-            "of its messages, and remove topics there. If nothing else does, set "
-            f"topics = {topics} there, with the other topics that are needed. Restart the "
-            "consumer."
+            f"If nothing else reads that topic, set topics = {read} in [fault_middleware], and "
+            "restart the consumer. If something else does, let a consumer with a configuration "
+            "of its own, for this profile alone, read it with a pool, which gets copies. Do not "
+            "set pool for the consumer that runs: its queues would not be read any more, and grow."
         ),
     )
 
