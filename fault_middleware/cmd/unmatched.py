@@ -9,8 +9,8 @@ from fault_middleware.log_rule import OBSTACLES, LogRule
 _SAID: Mapping[str, str] = {
     "level": "the level is too low",
     "user": "no user is known whose request it was",
-    "text": "the text is another one",
-    "exception": "the exception is another one",
+    "text": "the text does not match",
+    "exception": "the exception does not match",
     "function": "it does not come from one of its functions",
 }
 

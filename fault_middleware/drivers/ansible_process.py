@@ -93,7 +93,7 @@ def run(
 
 
 def _wait(running: Popen[bytes], timeout: float | None) -> int | None:
-    """The return code of a process; None where somebody else has got it.
+    """The return code of a process; None if somebody else has collected it.
 
     Where a process ignores ``SIGCHLD``, or has a handler that waits for all children, subprocess
     says 0.

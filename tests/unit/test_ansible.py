@@ -1396,6 +1396,15 @@ def fake_playbook(folder, body):
     return {"PATH": str(folder)}
 
 
+def sleep_after_telling(file):
+    """What such a program is to do: write its process id to a file, and go on for long."""
+    return (
+        "import os, time\n"
+        f"open({str(file)!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(100)"
+    )
+
+
 def test_a_run_that_takes_too_long_is_stopped_with_its_children(tmp_path):
     body = (
         "import subprocess, sys\n"
@@ -1474,11 +1483,7 @@ def test_of_an_endless_output_the_two_ends_are_kept(tmp_path):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_run_that_cannot_be_killed_is_not_waited_for(tmp_path, monkeypatch):
     pid = tmp_path / "pid"
-    body = (
-        "import os, time\n"
-        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-        "time.sleep(100)"
-    )
+    body = sleep_after_telling(pid)
     send = os.kill
 
     def refuse(process, number):
@@ -1499,11 +1504,7 @@ def test_nothing_that_was_stopped_to_be_killed_is_left_by_an_exception(
     tmp_path, monkeypatch
 ):
     pid = tmp_path / "pid"
-    body = (
-        "import os, time\n"
-        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-        "time.sleep(100)"
-    )
+    body = sleep_after_telling(pid)
     send = os.kill
 
     def interrupt(process, number):
@@ -1604,11 +1605,7 @@ def test_a_run_that_never_began_raises_without_a_return_code(
 
 def test_without_a_thread_for_its_output_a_run_is_ended(tmp_path, monkeypatch):
     begun = tmp_path / "pid"
-    body = (
-        "import os, time\n"
-        f"open({str(begun)!r}, 'w').write(str(os.getpid()))\n"
-        "time.sleep(100)"
-    )
+    body = sleep_after_telling(begun)
 
     def no_more(thread):
         wait_until(lambda: begun.exists() and begun.read_text())

@@ -80,8 +80,8 @@ def test_an_instance_that_is_in_the_line_is_known(tmp_path):
     [
         ("logger: network.*", "no rule has this logger"),
         ("level: critical", "the level is too low"),
-        ("text: quota", "the text is another one"),
-        ("exception: TimeoutError", "the exception is another one"),
+        ("text: quota", "the text does not match"),
+        ("exception: TimeoutError", "the exception does not match"),
         ("function: resize", "it does not come from one of its functions"),
     ],
 )
