@@ -109,8 +109,11 @@ class Publishers:
         self._is_over = threading.Event()
         self._lost = _Lost()
         self.confirmed: list[str] = []
+        # Of a broker that does not come back none is told whether it has a notification: they would
+        # keep the tests' process from ending.
         self._threads = [
-            threading.Thread(target=self._publish) for _ in range(2)
+            threading.Thread(target=self._publish, daemon=True)
+            for _ in range(2)
         ]
         for thread in self._threads:
             thread.start()
@@ -247,11 +250,18 @@ class World:
             wait_until(lambda: self.stored() > before + 5, seconds)
         except AssertionError:
             confirmed = len(self.publishers.confirmed) - confirmed
-            print(f"{confirmed} more were confirmed; where the threads are:")
-            faulthandler.dump_traceback(sys.__stderr__)
-            for log in self.logs:
-                print(log.read_text()[-3000:])
+            print(f"{confirmed} more were confirmed")
             raise
+
+    def tell(self) -> None:
+        """Print what a test that failed leaves to look at."""
+        for part in ("broker", "database (storing)"):
+            with contextlib.suppress(OSError):
+                print(f"failing {part}: {self.failing(part)}")
+        for log in self.logs:
+            print(log.read_text()[-3000:])
+        print("where the threads are:")
+        faulthandler.dump_traceback(sys.__stderr__)
 
     def failing(self, part: str) -> list[float]:
         """What each consumer tells Prometheus of a part."""
@@ -310,5 +320,8 @@ def world(*arguments: object, **values: str) -> Iterator[World]:
     made = World(*arguments, **values)
     try:
         yield made
+    except AssertionError:
+        made.tell()
+        raise
     finally:
         made.close()
