@@ -113,11 +113,12 @@ class FaultFilter:
         instances = ShownInstances(request.route, response.body)
         faults: Mapping[str, Fault] = {}
         is_known = request.wants_faults
-        try:
-            faults = self._find(request, instances)
-        except _NotShownError:
-            # Go on: the policy still applies to the service's own fault.
-            is_known = False
+        if is_known:
+            try:
+                faults = self._find(request, instances)
+            except _NotShownError:
+                # Go on: the policy still applies to the service's own fault.
+                is_known = False
         if faults or instances.has_own_fault:
             shown = self._see(request, instances, faults, environ)
             are_rendered = self._render(request, instances, shown)
@@ -173,8 +174,6 @@ class FaultFilter:
         self, request: ShowRequest, instances: ShownInstances
     ) -> Mapping[str, Fault]:
         """What is to be shown of each instance, a fault or a clearance, by the instance's id."""
-        if not request.wants_faults:
-            return {}
         if request.route.many:
             return self._find_many(request, instances)
         try:

@@ -207,12 +207,10 @@ class Response:
 
     def _is_whole(self) -> bool:
         """Whether the body matches Content-Length, if one was sent."""
-        said = {
-            value
-            for name, value in self._start[1]
-            if name.lower() == "content-length"
-        }
-        return said <= {str(self._size)}
+        for name, value in self._start[1]:
+            if name.lower() == "content-length" and value != str(self._size):
+                return False
+        return True
 
     def _on_start(
         self, status: str, headers: Headers, exc_info: Any = None
@@ -276,7 +274,10 @@ def _has_length(status: str, headers: Headers) -> bool:
     """Whether an answer says where its body ends, or has none."""
     if status.startswith(_WITHOUT_BODY):
         return True
-    return any(name.lower() in _LENGTHS for name, _ in headers)
+    for name, _ in headers:
+        if name.lower() in _LENGTHS:
+            return True
+    return False
 
 
 def _is_plain_json(headers: Headers) -> bool:

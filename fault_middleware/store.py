@@ -313,11 +313,11 @@ class Store:
     def _lookup(self, statement: sa.ClauseElement) -> engines.Lookup:
         """The look-up of a statement, which this process prepares once."""
         lookups = self._lookups.get()
-        if statement not in lookups:
-            lookups[statement] = engines.Lookup(
-                self.reader, statement, statements.COLUMNS
-            )
-        return lookups[statement]
+        lookup = lookups.get(statement)
+        if lookup is None:
+            lookup = engines.Lookup(self.reader, statement, statements.COLUMNS)
+            lookups[statement] = lookup
+        return lookup
 
 
 def _refuse_after(end: float) -> None:
