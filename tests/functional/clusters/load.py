@@ -109,8 +109,8 @@ class Publishers:
         self._is_over = threading.Event()
         self._lost = _Lost()
         self.confirmed: list[str] = []
-        # Of a broker that does not come back none is told whether it has a notification: they would
-        # keep the tests' process from ending.
+        # They wait for ever for a broker that does not come back, and would keep the tests'
+        # process from ending.
         self._threads = [
             threading.Thread(target=self._publish, daemon=True)
             for _ in range(2)
