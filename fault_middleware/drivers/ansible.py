@@ -223,7 +223,7 @@ def _tell_first(run: Run) -> list[Told]:
 
 def _failed(run: Run, first: Told) -> str:
     """The first failure, and how many others there are."""
-    number = sum(len(failure.results) for failure in run.failures)
+    number = sum(failure.number for failure in run.failures)
     if number == 1:
         return first.sentence
     return f"{first.sentence}, and {number - 1} more"

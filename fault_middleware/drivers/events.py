@@ -101,6 +101,7 @@ def _failure(event: Mapping[str, Any]) -> Failure:
         host=_typed(event["host"], str),
         task=_typed(event["task"], str),
         results=results,
+        more=_typed(event["more"], int),
         unreachable=_typed(event["unreachable"], bool),
         is_loop=_typed(event["is_loop"], bool),
         ignored=_typed(event["ignored"], bool),

@@ -19,6 +19,7 @@ class Failure:
 
     :ivar task: its name, None where the output does not say it
     :ivar results: what the module returned; several are those of a loop's items
+    :ivar more: how many items of the loop failed besides those of ``results``
     :ivar ignored: the playbook goes on whatever the task does
     """
 
@@ -28,6 +29,12 @@ class Failure:
     unreachable: bool = False
     is_loop: bool = False
     ignored: bool = False
+    more: int = 0
+
+    @property
+    def number(self) -> int:
+        """How many tasks or items failed."""
+        return len(self.results) + self.more
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

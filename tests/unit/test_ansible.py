@@ -2128,6 +2128,17 @@ def test_what_json_cannot_write_takes_no_failure_away(playbook):
     assert failure_of(*playbook(task)).failed_task == "install"
 
 
+def test_of_very_many_items_that_failed_the_first_are_written_and_the_others_counted(
+    playbook,
+):
+    task = shell("install", "exit 4", loop=list(range(30)), when=ON_VDU1)
+
+    error = failure_of(*playbook(task))
+
+    assert error.detail.endswith("item 0: non-zero return code, and 29 more")
+    assert len(error.failed) == 20
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -2274,7 +2285,7 @@ def test_drivers_may_still_import_by_the_former_name():
 
 FAILURE = (
     '{"event": "failure", "host": "vdu1", "task": "a", "unreachable": false,'
-    ' "ignored": false, "rescued": false, "is_sure": true, "is_loop": false, %s}'
+    ' "ignored": false, "rescued": false, "is_sure": true, "is_loop": false, "more": 0, %s}'
 )
 
 
@@ -2293,6 +2304,7 @@ FAILURE = (
         FAILURE % '"results": [{}], "host": 5',
         FAILURE % '"results": [{}], "task": {}',
         FAILURE % '"results": [{}], "rescued": "no"',
+        FAILURE % '"results": [{}], "more": "1"',
     ],
 )
 def test_what_a_task_writes_into_the_plugins_file_is_not_read(tmp_path, line):
@@ -2324,6 +2336,7 @@ def event(task, *, rescued=False, unreachable=False):
         "rescued": rescued,
         "is_sure": False,
         "results": [{"msg": task}],
+        "more": 0,
     }
 
 

@@ -11,7 +11,8 @@ line is an object with the process that wrote it, ``pid``, whose ``event`` is on
    A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (Ansible
    does not count it, or, where that is not known, a block around it has a rescue, which helps no
    host that is unreachable), ``is_sure`` (it is known what Ansible counts), and ``results``: one,
-   or those of the items that failed, each of them empty where JSON cannot have it.
+   or those of the first 20 items that failed, each of them empty where JSON cannot have it, and
+   ``more``, the number of the other items that failed.
 ``end``
    The run has ended: ``hosts``, for each the number of ``failures`` and ``unreachable`` tasks that
    were neither ignored nor rescued.
@@ -36,6 +37,8 @@ description:
 
 #: Of a longer text its two ends are written, with so many characters each.
 _END = 64 * 1024
+#: Of so many items that failed in a loop the results are written.
+_ITEMS = 20
 #: What is told of the result of a task.
 _KEYS = (
     "_ansible_item_label",
@@ -170,6 +173,7 @@ class CallbackModule(CallbackBase):
                 item for item in told.get("results") or () if _is_bad(item)
             ]
         statistics = _statistics()
+        listed = items[:_ITEMS] or [told]
         self._write(
             event="failure",
             host=host,
@@ -179,7 +183,8 @@ class CallbackModule(CallbackBase):
             rescued=not self._counts(statistics, host, task, unreachable),
             is_sure=statistics is not None,
             is_loop=bool(items),
-            results=[_writable(item) for item in items or [told]],
+            results=[_writable(item) for item in listed],
+            more=max(0, len(items) - _ITEMS),
         )
 
     def _counts(self, statistics, host, task, unreachable):
