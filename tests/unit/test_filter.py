@@ -11,6 +11,7 @@ from fault_middleware import filter as filter_module
 from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware
 from fault_middleware.filter import LIST_LIMIT
+from fault_middleware.policy import Policy
 from fault_middleware.store import Store
 from fault_middleware.text import CUT
 from tests.fixtures import INSTANCE, PROJECT, Service, close, make_store
@@ -884,6 +885,20 @@ def test_an_instance_of_a_list_that_stays_as_it_is_holds_up_no_other(world):
 
     assert first["fault"] == own
     assert second["fault"]["message"] == "No valid host"
+
+
+def test_while_the_policy_fails_the_services_own_fault_stays_but_for_its_details(
+    world, monkeypatch
+):
+    own = TestAFaultThatTheServiceWroteItself.OWN
+    world.service.body = {"instance": {"id": INSTANCE, "fault": own}}
+    monkeypatch.setattr(Policy, "viewer", None)
+
+    shown = world.show(headers=ADMIN)["fault"]
+
+    assert shown == {
+        name: value for name, value in own.items() if name != "details"
+    }
 
 
 @pytest.mark.parametrize("path", [SHOW, f"/{PROJECT}/instances/detail"])
