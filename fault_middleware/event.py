@@ -199,13 +199,15 @@ def _rows(
     wrong += [f"only the first {fault.MOST_INSTANCES} are used"] * surplus
     for instance_id in ids[: fault.MOST_INSTANCES]:
         try:
-            if rows:
-                # Masking takes time, and is done once however many instances there are.
-                rows.append(fault.sibling(rows[0], instance_id))
-            else:
-                rows.append(fault.make(service, instance_id, **values))
+            fault.canonical_id(instance_id)
         except ValueError as exc:
             wrong.append(str(exc))
+            continue
+        if rows:
+            # Masking takes time, and is done once however many instances there are.
+            rows.append(fault.sibling(rows[0], instance_id))
+        else:
+            rows.append(fault.make(service, instance_id, **values))
     return rows
 
 

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from fault_middleware import clock, key, masking
+from fault_middleware import clock, extent, key, masking
 from fault_middleware.text import (
     as_text,
     clean,
@@ -45,6 +45,9 @@ MOST_INSTANCES = 10_000
 # So many rows of one notification have their details whole; of more, each has so many bytes.
 _WHOLE_ROWS = 64
 _LEAST_DETAILS = 1024
+# Bytes to which each text of a problem is cut at last, and characters of it that are kept then.
+_SHORT_TEXT = 128
+_LEAST_PROBLEM = 8192
 
 #: A UUID as services write them.
 UUID = re.compile(
@@ -272,12 +275,16 @@ def canonical_id(value: Any) -> str:
 
 
 def _as_json(problem: Mapping[str, Any]) -> str | None:
-    """The text of a problem that fits; None where cutting its texts does not make it fit."""
-    for limit in (DETAILS_BYTES, 8192, 1024, 128):
-        text = json.dumps(clean_all(dict(problem), limit), allow_nan=False)
+    """The text of a problem that fits: its longest texts are cut, then what is behind them."""
+    whole = clean_all(extent.bounded(dict(problem)))
+    for limit in (DETAILS_BYTES, 8192, 1024, _SHORT_TEXT):
+        shortened = extent.with_short_texts(whole, limit)
+        text = json.dumps(shortened, allow_nan=False)
         if len(text) <= DETAILS_BYTES:
             return text
-    return None
+    least = extent.bounded(shortened, characters=_LEAST_PROBLEM)
+    text = json.dumps(least, allow_nan=False)
+    return text if len(text) <= DETAILS_BYTES else None
 
 
 def _label(value: Any, limit: int) -> str | None:

@@ -26,7 +26,8 @@ from fault_middleware.text import CUT
 
 #: Characters of details (and of problems) that are added to one list.
 LIST_LIMIT = 4 * 1024 * 1024
-#: Seconds after which no further details are looked up for a list.
+#: Seconds after which no further details are looked up for a list, and after which long texts of
+#: the service's own faults are left out of it.
 LIST_SECONDS = 2.0
 #: A header of a response that shows every fault there is. Without it, no filter is in front of the
 #: service, or it could not complete the response: the database did not answer, or a fault or the
@@ -156,10 +157,12 @@ class FaultFilter:
         """Show each instance's fault; whether all could be shown."""
         form = request.route.form
         are_rendered = True
+        end = time.monotonic() + LIST_SECONDS
         for part in shown:
             members = part.instance.members
+            is_brief = time.monotonic() > end
             try:
-                view = form.render(members, part.fault, part.visible)
+                view = form.render(members, part.fault, part.visible, is_brief)
                 instances.splice(part.instance, view)
             except Exception as exc:
                 # What is wrong with one row is no reason to hide the others of a list.
@@ -238,16 +241,17 @@ class FaultFilter:
                 visible = see(request, instance, fault, viewer)
                 shown.append(_Shown(instance, fault, visible))
         if request.route.many:
-            return self._with_long_texts(request, shown)
+            return self._with_long_texts(request, shown, viewer)
         return shown
 
     def _with_long_texts(
-        self, request: ShowRequest, shown: list[_Shown]
+        self, request: ShowRequest, shown: list[_Shown], viewer: Viewer
     ) -> list[_Shown]:
         """A list with the details and problems that the caller may see, as long as there is room.
 
         If there is no more room, a mark says that something is left out; the show of the instance
-        has it.
+        has it.  Details may have a project that the fault itself does not have; then the policy
+        is asked again.
         """
         form = request.route.form
         wanted = [
@@ -264,7 +268,10 @@ class FaultFilter:
                 fault = complete.get(part.instance.id) or _without_long_texts(
                     part.fault
                 )
-                part = dataclasses.replace(part, fault=fault)
+                visible = part.visible
+                if fault.project_id != part.fault.project_id:
+                    visible = see(request, part.instance, fault, viewer)
+                part = _Shown(part.instance, fault, visible)
             filled.append(part)
         return filled
 

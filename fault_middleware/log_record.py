@@ -26,8 +26,9 @@ from fault_middleware.text import CUT
 _DEEPEST = 200
 # Characters of a traceback that are kept: more than a row has room for.
 _LONGEST_TRACE = 256 * 1024
-# Characters of a record's own text that are kept.
-_LONGEST_TEXT = 8192
+# Characters of a record's own text that are kept: more than are stored, so that a secret is seen
+# that begins before the end of what is stored, and ends behind it.
+_LONGEST_TEXT = 24 * 1024
 # Where an attribute is kept: under its name, as versioned objects have it, or as older releases of
 # oslo.context do, behind a property.
 _FIELD_PREFIXES = ("", "_obj_", "_")

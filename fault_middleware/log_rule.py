@@ -19,6 +19,7 @@ from fault_middleware.log_record import (
     message_of,
     text_at,
 )
+from fault_middleware.text import beginning
 from fault_middleware.vocabulary import Vocabulary, globs, safe_globs
 from fault_middleware.wording import UNKNOWN
 
@@ -30,6 +31,8 @@ LEVELS = {
 }
 #: By what a rule may not match a record, in the order in which it is looked at.
 OBSTACLES = ("logger", "level", "user", "text", "exception", "function")
+# Characters of a record's own text that are stored.
+_LONGEST_TEXT = 8192
 # What makes a name a pattern, as fnmatch has them.
 _PATTERN = re.compile(r"[*?[]")
 
@@ -146,7 +149,8 @@ def make_fault(
         kind = Kind.SYMPTOM
     elif words.is_symptom(failure.causes[-1].names):
         kind = Kind.SYMPTOM
-    parts = [part for part in (failure.text, failure.trace) if part]
+    text = beginning(failure.text, _LONGEST_TEXT)
+    parts = [part for part in (text, failure.trace) if part]
     details = "\n\n".join(parts)
     return fault.make(
         service,

@@ -224,7 +224,12 @@ def fast_finder(keywords: set[str]) -> Finder:
     finder = AhoCorasick(ordered, implementation=Implementation.DFA)
 
     def find(text: str) -> set[str]:
-        hits = finder.find_matches_as_indexes(text, overlapping=True)
+        try:
+            hits = finder.find_matches_as_indexes(text, overlapping=True)
+        except UnicodeEncodeError:
+            # Half of a pair of surrogates, which no library in Rust takes: JSON may have one.
+            whole = text.encode("utf-8", "replace").decode()
+            hits = finder.find_matches_as_indexes(whole, overlapping=True)
         return {ordered[hit[0]] for hit in hits}
 
     return find

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from fault_middleware import clock, hiding
+from fault_middleware import clock, extent, hiding
 from fault_middleware.drivers import problem
 from fault_middleware.fault import Fault
 from fault_middleware.field import Field
 from fault_middleware.policy import Visibility
-from fault_middleware.text import bounded, clean_all
+from fault_middleware.text import clean_all
 from fault_middleware.vocabulary import globs
 
 _SAMPLE = datetime(2026, 11, 21, 20, 36, 5)
@@ -44,21 +44,24 @@ class Form(abc.ABC):
         instance: Mapping[str, Any],
         fault: Fault | None,
         visible: Visibility,
+        is_brief: bool = False,
     ) -> Any:
         """The value of the member ``key`` as the caller may see it; None for no member.
 
         :param instance: the instance as the service shows it
         :param fault: what is to be shown of the instance, which may be a clearance
+        :param is_brief: leave out what a long fault of the service's own says, for to mask it
+            takes time
         """
         existing = instance.get(self.key)
         is_shown = fault is not None and self._wins(fault, instance, visible)
         if fault is None or not is_shown:
-            return self._theirs(existing, visible)
+            return self._theirs(existing, visible, is_brief)
         if fault.is_clearance:
             return None
         if not self._only_adds(fault, existing):
             return self._ours(fault, visible)
-        view = dict(self._theirs(existing, visible))
+        view = dict(self._theirs(existing, visible, is_brief))
         if visible.details:
             view[self.details] = fault.details
         return view
@@ -85,11 +88,15 @@ class Form(abc.ABC):
     def _hides_in_texts(self) -> bool:
         """Whether texts of the service's own fault may be JSON with details in it."""
 
-    def _theirs(self, existing: Any, visible: Visibility) -> Any:
+    def _theirs(
+        self, existing: Any, visible: Visibility, is_brief: bool
+    ) -> Any:
         """The service's own fault as the caller may see it."""
         theirs = self._without_details(self._read(existing), visible)
         # The caller waits for it, and how long it is is for others to choose.
-        theirs = bounded(theirs, hiding.DEPTH)
+        if is_brief:
+            theirs = extent.brief(theirs)
+        theirs = extent.bounded(theirs, hiding.DEPTH)
         return clean_all(theirs, depth=hiding.DEPTH)
 
     def _only_adds(self, fault: Fault, existing: Any) -> bool:

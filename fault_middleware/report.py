@@ -31,7 +31,7 @@ from fault_middleware.drivers.problem import (
     ProblemDetails,
 )
 from fault_middleware.options import ConfigurationError
-from fault_middleware.text import as_text, describe, printable
+from fault_middleware.text import as_text, describe, printable, written
 
 LOG = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def record_fault(
         return record(instance_id, error, details, **options)
     except Exception as exc:
         # In one line: what a driver's script writes to stderr is shown to its users.
-        name = printable(str(instance_id))
+        name = printable(written(instance_id))
         LOG.error(
             "The fault of %s could not be recorded: %s", name, describe(exc)
         )
@@ -209,15 +209,18 @@ def _complaint(
 def _follow(value: Any, path: Sequence[str]) -> Any:
     """What a path of attributes and keys leads to; None, which is not an id, where to nothing."""
     for name in path:
-        if isinstance(value, Mapping):
-            value = value.get(name)
-        else:
-            # Whatever an attribute raises must not take the place of the failure.
-            try:
-                value = getattr(value, name, None)
-            except Exception:
-                return None
+        # Whatever an attribute or a key raises must not take the place of the failure.
+        try:
+            value = _member(value, name)
+        except Exception:
+            return None
     return value
+
+
+def _member(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(name)
+    return getattr(value, name, None)
 
 
 def _service(name: str | None, deployment: Deployment) -> str:

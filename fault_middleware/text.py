@@ -13,11 +13,8 @@ from fault_middleware import masking
 _KEPT = 32 * 1024
 # Masked with each end, and then dropped: a secret that the cut divides is not always recognized.
 _MARGIN = 8 * 1024
-_LONGEST = 2 * (_KEPT + _MARGIN)
-# Characters that all texts of one value may have, and what a short text takes to be masked, in
-# characters of a long one.
-_ALL_TEXTS = 256 * 1024
-_EACH_TEXT = 64
+#: Characters of a longer text that are looked at.
+LONGEST = 2 * (_KEPT + _MARGIN)
 #: Takes the place of what was cut out.
 CUT = "[...]"
 _GAP = f"\n{CUT}\n"
@@ -52,25 +49,42 @@ _SEEN_ASCII = b"\t\n" + bytes(range(0x20, 0x7F))
 _INTEGER_BITS = 14_000
 
 
-def clean(text: str) -> str:
+def clean(text: str, kept: int = _KEPT) -> str:
     """Mask secrets, and remove what no reader sees and what some database cannot store.
 
     The result has no control character but tab and line feed, no mark that changes the direction
     of text, no lone surrogate, and of over 80 Ki characters only the ends. Idempotent.
+
+    :param kept: of each end of a longer text so many characters are kept at most
     """
-    if len(text) <= _LONGEST:
+    half = kept + _MARGIN
+    if len(text) <= 2 * half:
         return _masked(text)
-    half = _LONGEST // 2
     head = _masked(text[:half])
     head = head[:-_MARGIN]
-    head = head[:_KEPT]
+    head = head[:kept]
     # What was masked before the cut stays so, where only a part of the asterisks were left.
     head = head.rstrip(masking.MASK[0])
     tail = _masked(text[-half:])
     tail = tail[_MARGIN:]
-    tail = tail[-_KEPT:]
+    tail = tail[-kept:]
     tail = _REST_OF_A_VALUE.sub("", tail, count=1)
     return head + _GAP + tail
+
+
+def beginning(text: str, limit: int) -> str:
+    """So many characters of a text, clean.
+
+    More of it is masked than is kept, for a secret that the cut divides is not always recognized.
+    """
+    longest = limit + _MARGIN
+    head = _masked(text[:longest])
+    if len(text) > longest:
+        head = head[:-_MARGIN]
+    if len(head) <= limit and len(text) <= longest:
+        return head
+    # As at other cuts, a mask stays, or goes, whole.
+    return head[:limit].rstrip(masking.MASK[0])
 
 
 def visible(text: str) -> str:
@@ -97,9 +111,9 @@ def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
     :param depth: levels below which to cut
     """
     if isinstance(value, str):
-        cleaned = clean(value)
         if limit is None:
-            return cleaned
+            return clean(value)
+        cleaned = clean(value, min(_KEPT, limit // 2))
         return cut_bytes(cleaned, limit)
     if isinstance(value, list | dict) and depth == 0:
         return CUT
@@ -108,14 +122,6 @@ def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
     if isinstance(value, list):
         return _clean_elements(value, limit, depth - 1)
     return _as_number(value)
-
-
-def bounded(value: Any, depth: int = 100) -> Any:
-    """A JSON value that is cleaned in a part of a second: about its first 256 Ki characters.
-
-    :param depth: levels below which to cut
-    """
-    return _Budget().spend(value, depth)
 
 
 def cut_characters(text: str, limit: int) -> str:
@@ -148,8 +154,19 @@ def as_text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, Iterable) and not isinstance(value, dict):
-        return "".join(map(_written, value))
-    return _written(value)
+        return "".join(map(written, value))
+    return written(value)
+
+
+def written(value: Any) -> str:
+    """The text form of anything, whatever is wrong with that."""
+    try:
+        return str(value)
+    except Exception:
+        if isinstance(value, int):
+            # Python writes no more than 4,300 decimal digits.
+            return hex(value)
+        return f"<{type(value).__name__}>"
 
 
 def last_line(text: str) -> str:
@@ -182,57 +199,6 @@ def describe(exc: BaseException) -> str:
     first_line, _, _ = str(exc).partition("\n")
     line = printable(f"{type(exc).__name__}: {first_line}")
     return line[:300]
-
-
-class _Budget:
-    """What the texts of one value may still take."""
-
-    def __init__(self) -> None:
-        self._left = _ALL_TEXTS
-
-    def spend(self, value: Any, depth: int) -> Any:
-        """As much of a value as there is left for, and a mark where it is cut."""
-        if isinstance(value, str):
-            self._take(value)
-            return value
-        # So that nothing is free, however much of it there is.
-        self._left -= 1
-        if not isinstance(value, list | dict):
-            return value
-        if depth == 0:
-            return CUT
-        if isinstance(value, list):
-            return self._spend_on_elements(value, depth - 1)
-        return self._spend_on_members(value, depth - 1)
-
-    def _take(self, text: str) -> None:
-        # Of a longer one only the ends are masked.
-        self._left -= min(len(text), _LONGEST) + _EACH_TEXT
-
-    def _spend_on_elements(self, value: list[Any], depth: int) -> list[Any]:
-        kept: list[Any] = []
-        for part in value:
-            if self._left <= 0:
-                kept.append(CUT)
-                break
-            kept.append(self.spend(part, depth))
-        return kept
-
-    def _spend_on_members(
-        self, value: dict[str, Any], depth: int
-    ) -> dict[str, Any]:
-        # What says what happened is a text of its own, beside a list that is too long.
-        nested = {
-            name: isinstance(part, list | dict) for name, part in value.items()
-        }
-        kept: dict[str, Any] = {}
-        for name in sorted(value, key=nested.__getitem__):
-            if self._left <= 0:
-                kept[CUT] = CUT
-                break
-            self._take(name)
-            kept[name] = self.spend(value[name], depth)
-        return {name: kept[name] for name in [*value, CUT] if name in kept}
 
 
 def _is_visible(text: str) -> bool:
@@ -296,18 +262,7 @@ def _hide(value: Any) -> Any:
 def _as_number(value: Any) -> Any:
     """A number, or its text where JSON or Python's own reader could not take it."""
     if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
-        return _written(value)
+        return written(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return _written(value)
+        return written(value)
     return value
-
-
-def _written(value: Any) -> str:
-    """The text form of anything, whatever is wrong with that."""
-    try:
-        return str(value)
-    except Exception:
-        if isinstance(value, int):
-            # Python writes no more than 4,300 decimal digits.
-            return hex(value)
-        return f"<{type(value).__name__}>"

@@ -26,11 +26,11 @@ from fault_middleware.drivers.failures import (
     MESSAGE_BYTES,
     STDOUT_BYTES,
     Run,
+    Teller,
     Told,
-    tell,
 )
 from fault_middleware.drivers.problem import ManagementDriverException
-from fault_middleware.text import as_text, clean_all, last_line
+from fault_middleware.text import as_text, clean_all
 
 __all__ = [
     "FAILURES",
@@ -214,10 +214,11 @@ def _what_failed(file: IO[bytes] | None, ended: Ended) -> Run:
 
 def _tell_first(run: Run) -> list[Told]:
     """As many failures as an error lists."""
+    teller = Teller()
     told: list[Told] = []
     for failure in run.failures:
         for result in failure.results[: FAILURES - len(told)]:
-            told.append(tell(failure, result))
+            told.append(teller.tell(failure, result))
     return told
 
 
@@ -245,11 +246,14 @@ def _fate(
     if returncode is not None and returncode < 0:
         return f"was ended by signal {-returncode}"
     errors = ansible_lines.errors(stderr)
-    reason = last_line(stderr)
     if errors:
         # What comes before may be a warning of a module.
-        reason = errors[-1]
-    reason = ansible_arguments.leave_out(arguments, reason)
+        reason = ansible_arguments.leave_out(arguments, errors[-1])
+    elif ansible_lines.announces_failures(stderr):
+        # They may say what no_log hides.
+        reason = ""
+    else:
+        reason = ansible_arguments.last_line(arguments, stderr)
     if not reason and returncode is None:
         reason = "what ansible-playbook returned is not known"
     if not reason:

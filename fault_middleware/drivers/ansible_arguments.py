@@ -4,6 +4,7 @@
 import re
 from collections.abc import Iterable
 
+from fault_middleware import text as texts
 from fault_middleware.masking import MASK
 
 # Of a longer text, or of more pieces, nothing is told: each is looked for. A text that was cut
@@ -30,6 +31,16 @@ def leave_out(arguments: Iterable[str], text: str) -> str:
     for piece in sorted(pieces, key=len, reverse=True):
         text = text.replace(piece, MASK)
     return text
+
+
+def last_line(arguments: Iterable[str], text: str) -> str:
+    """The last line of a text, without the arguments, and without secrets that end in it."""
+    ended = text.rstrip()
+    end = ended[-_MOST_CHARACTERS:]
+    if end != ended and "\n" not in end:
+        return _LEFT_OUT
+    # Clean as a whole: the line before may say that it is a secret.
+    return texts.last_line(texts.clean(leave_out(arguments, end)))
 
 
 def _pieces(arguments: Iterable[str]) -> set[str]:

@@ -40,8 +40,9 @@ _ERROR = re.compile(
     r"^(?:\[ERROR\]: |ERROR! )(.+(?:\n(?!Origin: ).+)*)", re.MULTILINE
 )
 # Core 2.19 announces each failure of a task.
+_ANNOUNCEMENT = "Task failed"
 _OWN_ERROR = re.compile(
-    r"^(?:\[ERROR\]: (?!Task failed)|ERROR! )", re.MULTILINE
+    rf"^(?:\[ERROR\]: (?!{_ANNOUNCEMENT})|ERROR! )", re.MULTILINE
 )
 # What core 2.19 has on the line where a message begins.
 _LONGEST_ANNOUNCEMENT = 256
@@ -84,9 +85,15 @@ def unread(
 
 
 def errors(stderr: str) -> list[str]:
-    """The errors of Ansible's own, and what announces failures, each in one line."""
+    """The errors of Ansible's own, each in one line; no announcements of failures of tasks."""
     found = _ERROR.findall(plain(stderr))
-    return [" ".join(error.split()) for error in found]
+    lines = [" ".join(error.split()) for error in found]
+    return [line for line in lines if not line.startswith(_ANNOUNCEMENT)]
+
+
+def announces_failures(stderr: str) -> bool:
+    """Whether core 2.19 has told of failures of tasks there, besides what its callbacks print."""
+    return f"[ERROR]: {_ANNOUNCEMENT}" in stderr
 
 
 def ends_with_error(text: str) -> bool:

@@ -6,10 +6,25 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fault_middleware.text import as_text, clean_all, last_line
+from fault_middleware.extent import bounded
+from fault_middleware.text import (
+    CUT,
+    as_text,
+    beginning,
+    clean,
+    clean_all,
+    last_line,
+)
 
 #: How much of a failure is told, in bytes of UTF-8.
 MESSAGE_BYTES, STDOUT_BYTES = 4096, 16384
+# Characters that are masked of what all failures of a run say, and of what they have printed.
+# After that only the beginning of a message is told, in so many characters.
+_MOST_SAID = 128 * 1024
+_MOST_PRINTED = 128 * 1024
+_LEAST_SAID = 255
+# Of one of them, about so many are masked.
+_MASKED = 32 * 1024
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -72,35 +87,57 @@ class Told:
     sentence: str
 
 
-def tell(failure: Failure, result: Mapping[str, Any]) -> Told:
-    """What is told of a failure and one of its results; without secrets, within limits.
+class Teller:
+    """Tells what failed in a run: without secrets, within limits, and in bounded time.
 
-    Raises nothing: whatever a module returned, that a task failed is told.
+    To mask what a host answers takes time, and how much that is, is for the host to choose.
     """
-    try:
-        return _tell(failure, result)
-    except Exception:
-        return _tell(failure, {})
 
+    def __init__(self) -> None:
+        self._said = 0
+        self._printed = 0
 
-def _tell(failure: Failure, result: Mapping[str, Any]) -> Told:
-    message = _message(failure, result)
-    cause = _cause(result)
-    sentence = [
-        _what(failure),
-        message.strip().partition("\n")[0],
-        last_line(cause),
-    ]
-    whole = f"{message.rstrip()}: {cause}" if cause else message
-    attributes = {
-        "host": clean_all(failure.host, 256),
-        "task": clean_all(failure.task, 1024),
-        "message": clean_all(whole, MESSAGE_BYTES),
-        "stdout": clean_all(
-            _text(result, "stdout", "module_stdout"), STDOUT_BYTES
-        ),
-    }
-    return Told(attributes, ": ".join(part for part in sentence if part))
+    def tell(self, failure: Failure, result: Mapping[str, Any]) -> Told:
+        """What is told of a failure and one of its results.
+
+        Raises nothing: whatever a module returned, that a task failed is told.
+        """
+        try:
+            return self._tell(failure, result)
+        except Exception:
+            return self._tell(failure, {})
+
+    def _tell(self, failure: Failure, result: Mapping[str, Any]) -> Told:
+        # Clean before a line is taken out: the line before may say that it is a secret.
+        message = self._clean_message(_message(failure, result))
+        cause = self._clean_message(_cause(result))
+        sentence = [
+            _what(failure),
+            message.strip().partition("\n")[0],
+            last_line(cause),
+        ]
+        whole = f"{message.rstrip()}: {cause}" if cause else message
+        attributes = {
+            "host": clean_all(failure.host, 256),
+            "task": clean_all(failure.task, 1024),
+            "message": clean_all(whole, MESSAGE_BYTES),
+            "stdout": self._clean_output(
+                _text(result, "stdout", "module_stdout")
+            ),
+        }
+        return Told(attributes, ": ".join(part for part in sentence if part))
+
+    def _clean_message(self, text: str) -> str:
+        if self._said > _MOST_SAID:
+            return beginning(text, _LEAST_SAID)
+        self._said += min(len(text), _MASKED)
+        return clean(text, MESSAGE_BYTES // 2)
+
+    def _clean_output(self, text: str) -> str:
+        if text and self._printed > _MOST_PRINTED:
+            return CUT
+        self._printed += min(len(text), _MASKED)
+        return str(clean_all(text, STDOUT_BYTES))
 
 
 def _what(failure: Failure) -> str:
@@ -116,9 +153,7 @@ def _what(failure: Failure) -> str:
 def _message(failure: Failure, result: Mapping[str, Any]) -> str:
     if "censored" in result:
         return as_text(result["censored"])
-    message = result.get("msg", result.get("reason", ""))
-    if not isinstance(message, str):
-        message = _as_json(message)
+    message = _reason(result)
     modules = result.get("failed_modules")
     if isinstance(modules, Mapping):
         message = " ".join([message, *_reasons(modules)]).strip()
@@ -126,6 +161,22 @@ def _message(failure: Failure, result: Mapping[str, Any]) -> str:
         label = result.get("_ansible_item_label", result["item"])
         # In a list, because the texts of one are joined.
         return f"item {as_text([label])}: {message}"
+    return message
+
+
+def _reason(result: Mapping[str, Any]) -> str:
+    """Why a task failed; several parts of a result may say something of it."""
+    # Of an include that failed, core 2.19 says in the message that all items are completed.
+    message = result.get("reason") or result.get("msg", "")
+    if not isinstance(message, str):
+        message = _as_json(message)
+    causes = result.get("causes", ())
+    if isinstance(causes, list):
+        message = ": ".join([message.rstrip("."), *map(as_text, causes)])
+    if result.get("assertion"):
+        message = f"{message}: {as_text([result['assertion']])}"
+    if not message and result.get("failed_when_result"):
+        message = "what failed_when says is true"
     return message
 
 
@@ -144,7 +195,7 @@ def _reasons(modules: Mapping[str, Any]) -> Iterable[str]:
             continue
         reasons = [
             as_text(result.get("msg")).strip(),
-            last_line(_cause(result)),
+            last_line(clean(_cause(result), MESSAGE_BYTES // 2)),
         ]
         yield f"{name}: {': '.join(reason for reason in reasons if reason)}"
 
@@ -166,5 +217,13 @@ def _text(result: Mapping[str, Any], *names: str) -> str:
         return ""
     for name in names:
         if result.get(name):
-            return as_text(result[name])
+            return _in_lines(result[name])
     return ""
+
+
+def _in_lines(value: Any) -> str:
+    """A text; of a list, such as the outputs of several commands, each in lines of its own."""
+    if not isinstance(value, list):
+        return as_text(value)
+    cleaned = clean_all(bounded(value))
+    return "\n".join(as_text([part]) for part in cleaned)

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from fault_middleware.drivers import ansible, ansible_process, events
 from fault_middleware.drivers.ansible import AnsiblePlaybookError, run_playbook
-from fault_middleware.drivers.failures import Failure, tell
+from fault_middleware.drivers.failures import Failure, Teller
 from fault_middleware.drivers.problem import lift
+from fault_middleware.text import CUT
 from tests.fixtures import DATA, read_data, require, wait_until
 
 CASES = sorted(
@@ -1095,8 +1096,13 @@ def test_texts_and_their_number_are_bounded():
     for one in error.failed:
         assert len(one["message"].encode()) <= ansible.MESSAGE_BYTES
         assert len(one["stdout"].encode()) <= ansible.STDOUT_BYTES
-        assert one["stdout"].startswith("begin")
-        assert one["stdout"].endswith("end")
+    outputs = [one["stdout"] for one in error.failed]
+    whole = [out for out in outputs if out != CUT]
+    assert whole == outputs[: len(whole)]
+    assert len(whole) > 3
+    for out in whole:
+        assert out.startswith("begin")
+        assert out.endswith("end")
 
 
 @pytest.mark.parametrize(
@@ -1355,7 +1361,10 @@ class Unreadable(dict):
 def test_of_a_result_that_cannot_be_told_it_is_told_that_the_task_failed():
     failure = Failure("vdu1", "a", [Unreadable()])
 
-    assert tell(failure, failure.results[0]).sentence == "task 'a' failed"
+    assert (
+        Teller().tell(failure, failure.results[0]).sentence
+        == "task 'a' failed"
+    )
 
 
 @given(
@@ -2119,6 +2128,96 @@ def test_an_argument_that_is_not_a_text_is_told_without_it(playbook):
     error = failure_of(*playbook(shell("fine", "true")), "-e", "a=sword\0fish")
 
     assert error.detail.endswith("an argument is not a text")
+
+
+INSERT = "INSERT INTO users (name, password)\nVALUES ('admin', 'S3cr3tPw9');"
+KEY = "-----BEGIN RSA PRIVATE KEY-----\n" + 3 * f"{'MIIEpAIB' * 8}\n"
+
+
+@pytest.mark.parametrize("text", [INSERT, KEY, '{"password":\n"S3cr3tPw9"}'])
+def test_a_secret_that_the_line_before_tells_of_is_not_told(text):
+    module = {"setup": {"msg": "it failed", "stderr": text}}
+    results = [
+        {"msg": "it failed", "stderr": text},
+        {"msg": "", "failed_modules": module},
+    ]
+    for result in results:
+        error = read(banner("a") + fatal("vdu1", **result))
+        assert "S3cr3tPw9" not in f"{error.detail}{error.failed}{error.stdout}"
+        assert "MIIEpAIB" not in f"{error.detail}{error.failed}{error.stdout}"
+
+
+@pytest.mark.parametrize("text", [INSERT, KEY])
+def test_of_what_ansible_says_last_no_secret_is_told_either(text):
+    error = AnsiblePlaybookError.from_output("", text, 1, vdu="VDU1")
+
+    assert "S3cr3tPw9" not in error.detail
+    assert "MIIEpAIB" not in error.detail
+
+
+def test_what_announces_a_failure_is_not_told_as_the_reason_of_a_run():
+    """It says what no_log hides."""
+    announced = "[ERROR]: Task failed: Module failed: no S3cr3tPw9\n"
+
+    error = AnsiblePlaybookError.from_output("", announced, 2, vdu="VDU1")
+
+    assert "S3cr3tPw9" not in error.detail
+
+
+def test_outputs_of_several_commands_are_lines_of_their_own():
+    result = {"msg": "m", "stdout": ["hostname vdu1", "mysql -pS3cr3tPw9 x"]}
+
+    error = read(banner("a") + fatal("vdu1", **result))
+
+    assert error.stdout == "hostname vdu1\nmysql -p*** x"
+
+
+def test_why_an_include_failed_is_told_and_not_that_its_items_are_completed():
+    result = {"msg": "All items completed", "reason": "no such file"}
+
+    error = read(banner("a") + fatal("vdu1", **result))
+
+    assert error.detail == "VDU1: task 'a' failed: no such file"
+
+
+def test_which_assertion_failed_is_told():
+    result = {"msg": "Assertion failed", "assertion": "1 == 2"}
+
+    error = read(banner("a") + fatal("vdu1", **result))
+
+    assert error.detail == "VDU1: task 'a' failed: Assertion failed: 1 == 2"
+
+
+def test_of_what_fails_by_failed_when_it_is_told():
+    task = shell("check", "true", failed_when="true")
+    result = {"msg": "", "failed_when_result": True}
+
+    error = read(banner(task["name"]) + fatal("vdu1", **result))
+
+    assert error.detail.endswith("failed: what failed_when says is true")
+
+
+def test_a_program_that_is_not_there_is_named(playbook):
+    task = {
+        "name": "start",
+        "ansible.builtin.command": "/opt/missing/agent",
+        "when": ON_VDU1,
+    }
+
+    assert "No such file or directory" in failure_of(*playbook(task)).detail
+
+
+def test_what_no_log_hides_stays_hidden_where_a_program_is_not_there(playbook):
+    task = {
+        "name": "start",
+        "ansible.builtin.command": "/opt/missing/S3cr3tPw9",
+        "when": ON_VDU1,
+        "no_log": True,
+    }
+
+    error = failure_of(*playbook(task))
+
+    assert "S3cr3tPw9" not in f"{error.detail}{error.failed}{error.stdout}"
 
 
 def test_what_json_cannot_write_takes_no_failure_away(playbook):

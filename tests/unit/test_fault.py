@@ -246,3 +246,13 @@ def test_what_is_said_to_have_happened_before_1970_happened_then():
     made = make(created=datetime(1, 1, 1, 0, 0, 3))
 
     assert made.created == datetime(1970, 1, 1)
+
+
+def test_of_a_problem_with_very_many_lines_the_first_are_kept():
+    lines = [f"line {number} of the output" for number in range(20_000)]
+    problem = {"status": 500, "detail": "It failed.", "stdout_lines": lines}
+
+    kept = json.loads(fault.make("tacker", "i", problem=problem).problem)
+
+    assert kept["detail"] == "It failed."
+    assert kept["stdout_lines"][:2] == lines[:2]

@@ -8,6 +8,7 @@ import webtest
 
 from fault_middleware import fault
 from fault_middleware import filter as filter_module
+from fault_middleware.cause import Kind, weigh
 from fault_middleware.deploy import deploy
 from fault_middleware.factories import FaultMiddleware
 from fault_middleware.filter import LIST_LIMIT
@@ -718,6 +719,34 @@ class TestAnInstanceThatWasHandedToAnotherProject:
         shown = answer.json["instances"]
         assert ["fault" in instance for instance in shown] == [False, True]
 
+    def test_does_not_show_it_in_a_list_by_lending_it_to_another_fault(
+        self, world, tmp_path
+    ):
+        """What was reported without a project has the details of what its old owner had."""
+        rules = {
+            "fault_middleware:show:details": "role:admin or project_id:%(project_id)s"
+        }
+        (tmp_path / "policy.yaml").write_text(json.dumps(rules))
+        world.record(
+            project_id="old", details="of the old", weight=weigh(Kind.NAME, 1)
+        )
+        world.record(
+            created=MOMENT + timedelta(seconds=1),
+            message="The array is full.",
+            details="",
+            weight=weigh(Kind.TEXT, 0),
+        )
+        instances = [{"id": INSTANCE, "owner": "new"}]
+        world.service.body = {"instances": instances}
+        new_owner = {"X-Roles": "member", "X-Project-Id": "new"}
+
+        path = f"/{PROJECT}/instances/detail"
+        to_member = world.app.get(path, headers=new_owner)
+        to_admin = world.app.get(path, headers=ADMIN)
+
+        assert "of the old" not in to_member.text
+        assert "of the old" in to_admin.text
+
     @pytest.mark.parametrize("project", ["new", None])
     def test_shows_what_failed_since_or_nobody_knows_in_whose_time(
         self, world, project
@@ -870,6 +899,19 @@ def test_a_response_in_which_nothing_changes_keeps_its_validators(world):
 
     assert world.app.get(SHOW, headers=ADMIN).headers["ETag"] == '"x"'
     assert "ETag" not in world.app.get(SHOW, headers=MEMBER).headers
+
+
+def test_no_list_waits_long_for_what_the_service_says_itself(
+    world, monkeypatch
+):
+    own = {**TestAFaultThatTheServiceWroteItself.OWN, "details": "x" * 300}
+    world.service.body = {"instances": [{"id": INSTANCE, "fault": own}]}
+    monkeypatch.setattr(filter_module, "LIST_SECONDS", -1)
+
+    answer = world.app.get(f"/{PROJECT}/instances/detail", headers=ADMIN)
+
+    (shown,) = answer.json["instances"]
+    assert shown["fault"] == {**own, "details": CUT}
 
 
 def test_an_instance_of_a_list_that_stays_as_it_is_holds_up_no_other(world):

@@ -2,6 +2,7 @@
 """Whose fault a log record is, found while a service's code logs it."""
 
 import logging
+import re
 import types
 
 import pytest
@@ -10,6 +11,7 @@ from oslo_log import log as oslo_log
 
 from fault_middleware import log_record, log_rule
 from fault_middleware.log_place import AmbiguousError
+from fault_middleware.vocabulary import Vocabulary
 
 VOLUME = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
 OTHER = "5f15e2a3-b556-4cd7-8ce4-e893e533dba2"
@@ -262,6 +264,22 @@ def test_of_a_traceback_without_end_the_ends_are_kept(sightings):
 
     assert len(failure.trace) < 300_000
     assert failure.trace.startswith("Traceback")
+
+
+def test_a_secret_that_the_end_of_what_is_stored_divides_is_not_stored(
+    sightings,
+):
+    url = "mysql+pymysql://cinder:Xk9vQ2mZ7pLsTq4w@db/cinder"
+    logging.getLogger("manager").error("%s%s", "x " * 4080, url)
+    rule = build()
+    failure = log_record.read(sightings[0], VOLUME, rule.modules)
+
+    made = log_rule.make_fault(
+        "cinder", rule, failure, Vocabulary((), re.compile("(?!)"))
+    )
+
+    assert "Xk9" not in made.details
+    assert made.details.startswith("x x ")
 
 
 def test_a_record_whose_arguments_do_not_fit_is_read_all_the_same():

@@ -775,6 +775,13 @@ def test_both_ways_find_the_same_keywords(make_finder):
     assert find("a password") == {"pass", "password"}
     assert find("пароль aaa") == {"пароль", "aa"}
     assert find("nothing") == set()
+    assert find("half a pair \ud83d and a password") == {"pass", "password"}
+
+
+def test_half_a_pair_of_surrogates_in_json_keeps_no_text_from_being_masked():
+    text = r'{"stderr": "no space\n \ud83d password=hunter2-hunter2"}'
+
+    assert masking.mask(text).count("hunter2") == 0
 
 
 def test_masking_works_without_the_library_that_makes_it_fast(monkeypatch):

@@ -342,6 +342,40 @@ def test_a_bad_id_is_a_line_in_the_log_and_the_caller_goes_on(
     ]
 
 
+class Nameless:
+    """What has no text, and no attributes and keys."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+class Keyless(dict):
+    def get(self, name, default=None):
+        raise RuntimeError(name)
+
+
+def test_an_id_without_a_text_does_not_take_the_place_of_the_failure(conf):
+    with pytest.raises(ZeroDivisionError), reporting(Nameless(), conf=conf):
+        1 / 0  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "volume", [Nameless(), Keyless()], ids=["an object", "a mapping"]
+)
+def test_an_argument_that_raises_does_not_take_the_place_of_the_failure(
+    conf, volume
+):
+    @reporting("volume.id", conf=conf)
+    def extend(volume):
+        1 / 0  # noqa: B018
+
+    with pytest.raises(ZeroDivisionError):
+        extend(volume)
+
+
 def test_without_a_table_the_caller_goes_on(conf, caplog):
     with pytest.raises(ZeroDivisionError), reporting(INSTANCE, conf=conf):
         1 / 0  # noqa: B018

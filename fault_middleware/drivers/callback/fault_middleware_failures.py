@@ -11,8 +11,9 @@ line is an object with the process that wrote it, ``pid``, whose ``event`` is on
    A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (Ansible
    does not count it, or, where that is not known, a block around it has a rescue, which helps no
    host that is unreachable), ``is_sure`` (it is known what Ansible counts), and ``results``: one,
-   or those of the first 20 items that failed, each of them empty where JSON cannot have it, and
-   ``more``, the number of the other items that failed.
+   or those of the first 20 items that failed, each of them empty where JSON cannot have it, where
+   the failure does not count, or where very much was written before; and ``more``, the number of
+   the other items that failed.
 ``end``
    The run has ended: ``hosts``, for each the number of ``failures`` and ``unreachable`` tasks that
    were neither ignored nor rescued.
@@ -37,15 +38,20 @@ description:
 
 #: Of a longer text its two ends are written, with so many characters each.
 _END = 64 * 1024
+#: When so many characters of failures are written, no more texts are.
+_MOST_WRITTEN = 8 * 1024 * 1024
+#: So many causes of a failure are told.
+_CAUSES = 10
 #: Of so many items that failed in a loop the results are written.
 _ITEMS = 20
 #: What is told of the result of a task.
 _KEYS = (
     "_ansible_item_label",
+    "assertion",
     "censored",
-    "exception",
     "failed",
     "failed_modules",
+    "failed_when_result",
     "item",
     "module_stderr",
     "module_stdout",
@@ -73,6 +79,7 @@ class CallbackModule(CallbackBase):
         self._running = {}
         self._told = None
         self._is_linear = False
+        self._written = 0
         # A run of Ansible in a task of this one must not write there too.
         path = os.environ.pop("FAULT_MIDDLEWARE_FAILURES", "")
         self._restored = os.environ.pop("FAULT_MIDDLEWARE_RESTORED", "{}")
@@ -173,19 +180,36 @@ class CallbackModule(CallbackBase):
                 item for item in told.get("results") or () if _is_bad(item)
             ]
         statistics = _statistics()
+        counts = self._counts(statistics, host, task, unreachable)
+        is_sure = statistics is not None
         listed = items[:_ITEMS] or [told]
+        results = [{}] * len(listed)
+        # Of what is ignored, or rescued for sure, nothing is told.
+        if not ignored and (counts or not is_sure):
+            results = self._tell(listed)
+            if not items:
+                results[0].update(_causes(result, results[0]))
         self._write(
             event="failure",
             host=host,
             task=task.get_name(),
             unreachable=unreachable,
             ignored=ignored,
-            rescued=not self._counts(statistics, host, task, unreachable),
-            is_sure=statistics is not None,
+            rescued=not counts,
+            is_sure=is_sure,
             is_loop=bool(items),
-            results=[_writable(item) for item in listed],
+            results=results,
             more=max(0, len(items) - _ITEMS),
         )
+
+    def _tell(self, listed):
+        """What is told of results, as long as there is room."""
+        results = []
+        for item in listed:
+            told = _writable(item) if self._written < _MOST_WRITTEN else {}
+            self._written += len(_json(told))
+            results.append(told)
+        return results
 
     def _counts(self, statistics, host, task, unreachable):
         """Whether a failure counts: Ansible has counted it before it tells of it."""
@@ -269,6 +293,23 @@ def _shorten(result):
         if value is not None:
             told[key] = _cut(value)
     return told
+
+
+def _causes(result, told):
+    """What led to a failure, where core 2.19 keeps that beside the result, and it is not there."""
+    if "censored" in told:
+        return {}
+    found = []
+    event = getattr(getattr(result, "exception", None), "event", None)
+    while event is not None and len(found) < _CAUSES:
+        found.append(str(event.msg))
+        event = getattr(event.chain, "event", None)
+    # The first ones say that a task failed, in a module.
+    message = str(told.get("msg", ""))
+    if message not in found:
+        return {}
+    behind = found[found.index(message) + 1 :]
+    return {"causes": _cut(behind)} if behind else {}
 
 
 def _cut(value):
