@@ -5,7 +5,8 @@
 service, and of each kind of notification that its profile knows the first ones, each with what the
 profile makes of it.  ``tests/unit/test_services.py`` reads it.  For the next release of a service,
 the version in ``tox.ini`` is changed and the file made anew; what differs is what the release
-changed.
+changed.  After a change of a profile, ``python -m tests.functional.emitted`` writes what it makes
+now; what differs is what the change did.
 
 No host, address or person of the machine is kept: names are those of the tests, and what is the
 machine's own is replaced.
@@ -17,15 +18,27 @@ import socket
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from fault_middleware import profile
+from fault_middleware.fault import Fault
 from tests.fixtures import DATA
 from tests.functional.deployment import EMITTED, PEOPLE, ROOT, Deployment
 
 FILE = "emitted.json"
 # How many notifications of a kind are kept, if what is made of them differs.
-_MOST_OF_A_KIND = 3
+_MOST_OF_A_KIND = 8
+# What is kept of a row, where it is not empty; of the details their first and last line.
+_FIELDS = (
+    "instance_id",
+    "message",
+    "operation",
+    "request_id",
+    "project_id",
+    "details_begin",
+    "details_end",
+)
 _ID = re.compile(r"[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\b[\da-f]{32}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?")
 _ADDRESS = re.compile(r"\b127\.0\.0\.1:\d+")
@@ -41,23 +54,51 @@ def keep(deployment: Deployment, version: str) -> None:
         if made is None:
             continue
         kind = f"{notification['event_type']} {notification['priority']}"
-        told = [_wording(row) for row in made["rows"]]
+        meant = _meaning(made)
         before = seen.setdefault(kind, [])
-        if told in before or len(before) == _MOST_OF_A_KIND:
+        if meant in before or len(before) == _MOST_OF_A_KIND:
             continue
-        before.append(told)
+        before.append(meant)
         name = f"{kind} {len(before)}"
         kept[name] = {"notification": notification, "expect": made}
-    if not kept:
-        return
+    if kept:
+        _write(DATA / service / FILE, version, kept)
+
+
+def expect_anew() -> None:
+    """Write anew what the profiles make of what is kept, after they were changed on purpose."""
+    for file in sorted(DATA.glob(f"*/{FILE}")):
+        said = json.loads(file.read_text())
+        kept = said["notifications"]
+        for one in kept.values():
+            one["expect"] = _made_of(file.parent.name, one["notification"])
+        _write(file, said["version"], kept)
+
+
+def _write(file: Path, version: str, kept: Mapping[str, Any]) -> None:
     said = {"version": version, "notifications": kept}
     text = json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False)
-    (DATA / service / FILE).write_text(f"{text}\n")
+    file.write_text(f"{text}\n")
 
 
-def _wording(row: Mapping[str, str]) -> str:
-    """What is said of an instance, whichever it is."""
-    return row.get("message", "").replace(row["instance_id"], "{id}")
+def told(row: Fault, field: str) -> Any:
+    """A field of a row as the test data have it: by the name of its column."""
+    if field == "deleted":
+        return row.is_clearance
+    if field in ("details_begin", "details_end"):
+        lines = row.details.rstrip("\n").split("\n")
+        return lines[0 if field == "details_begin" else -1]
+    value = getattr(row, field)
+    return value.isoformat() if field == "created" else value
+
+
+def _meaning(made: Mapping[str, Any]) -> Any:
+    """What is said of an instance, whichever it is and whoever asked."""
+    rows = [
+        (_ID.sub("{id}", row.get("message", "")), row.get("operation"))
+        for row in made["rows"]
+    ]
+    return made["action"], made.get("reason"), rows
 
 
 def _read(deployment: Deployment) -> Iterator[dict[str, Any]]:
@@ -78,13 +119,11 @@ def _made_of(
     if not any(event.matches(notification) for event in sources.events):
         return None
     extraction = sources.extract(notification)
-    rows = []
-    for row in extraction.faults:
-        told = {"instance_id": row.instance_id}
-        if row.message:
-            told["message"] = row.message
-        rows.append(told)
-    made = {"action": extraction.action, "rows": rows}
+    rows = [
+        {field: told(row, field) for field in _FIELDS if told(row, field)}
+        for row in extraction.faults
+    ]
+    made: dict[str, Any] = {"action": extraction.action, "rows": rows}
     if extraction.reason:
         made["reason"] = extraction.reason
     return made
@@ -130,3 +169,7 @@ def _moment(found: re.Match[str]) -> str:
     """The same for all times, in the form of each."""
     fraction = re.sub(r"\d", "0", found[2] or "")
     return f"2026-01-01{found[1]}00:00:00{fraction}"
+
+
+if __name__ == "__main__":
+    expect_anew()

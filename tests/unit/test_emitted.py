@@ -68,6 +68,7 @@ def test_what_the_profile_makes_of_it_is_kept_with_it(deployment):
     assert one["expect"]["action"] == "record"
     assert row["instance_id"] == one["notification"]["payload"]["instance_id"]
     assert row["message"] == "no room"
+    assert row["project_id"] == PROJECT
 
 
 def test_nothing_of_the_machine_and_of_the_run_is_kept(deployment):
@@ -98,6 +99,18 @@ def test_a_name_of_a_host_within_a_word_stays(deployment):
     _, text = kept(deployment, failed(DATABASE, word))
 
     assert word in text
+
+
+def test_what_is_expected_can_be_written_anew(deployment):
+    found, text = kept(deployment, failed(DATABASE, "no room"))
+    file = deployment.folder / "trove" / "emitted.json"
+    for one in found["notifications"].values():
+        one["expect"]["rows"] = []
+    file.write_text(json.dumps(found))
+
+    emitted.expect_anew()
+
+    assert file.read_text() == text
 
 
 def test_what_no_profile_knows_is_not_kept(deployment):

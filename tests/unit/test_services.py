@@ -55,6 +55,7 @@ from tests.fixtures import (
     wait_until,
     write_configuration,
 )
+from tests.functional.emitted import told
 from tests.keystone import AuthProtocol
 
 ROLES = {"admin": {"X-Roles": "admin"}, "member": {"X-Roles": "member"}}
@@ -139,17 +140,6 @@ NOTIFICATIONS = [
     (one, name) for one in profile.shipped() for name in notifications(one)
 ]
 SHOWS = [(one, name) for one in profile.shipped() for name in shows(one)]
-
-
-def told(row, field):
-    """A field of a fault, as the data say it: by the name of its column."""
-    if field == "deleted":
-        return row.is_clearance
-    if field in ("details_begin", "details_end"):
-        lines = row.details.rstrip("\n").split("\n")
-        return lines[0 if field == "details_begin" else -1]
-    value = getattr(row, field)
-    return value.isoformat() if field == "created" else value
 
 
 @pytest.mark.parametrize(("service", "name"), NOTIFICATIONS)
