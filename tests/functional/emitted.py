@@ -2,11 +2,11 @@
 """What a service emits while its tests run, kept as test data.
 
 ``tox -e SERVICE -- --keep-emitted`` writes ``tests/data/SERVICE/emitted.json``: the version of the
-service, and of each kind of notification that its profile knows the first ones, each with what the
-profile makes of it.  ``tests/unit/test_services.py`` reads it.  For the next release of a service,
-the version in ``tox.ini`` is changed and the file made anew; what differs is what the release
-changed.  After a change of a profile, ``python -m tests.functional.emitted`` writes what it makes
-now; what differs is what the change did.
+service, and of each kind of notification that its profile knows, and of other errors, the first
+ones, each with what the profile makes of it.  ``tests/unit/test_services.py`` reads it.  For the
+next release of a service, the version in ``tox.ini`` is changed and the file made anew; what
+differs is what the release changed.  After a change of a profile, ``python -m
+tests.functional.emitted`` writes what it makes now; what differs is what the change did.
 
 No host, address or person of the machine is kept: names are those of the tests, and what is the
 machine's own is replaced.
@@ -114,9 +114,13 @@ def _read(deployment: Deployment) -> Iterator[dict[str, Any]]:
 def _made_of(
     service: str, notification: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """What the profile makes of a notification; None of one that it does not know."""
+    """What the profile makes of a notification; None of one of which it does not know the kind.
+
+    It has to let pass what is of a kind that it knows and says something else, and other errors.
+    """
     sources = profile.load(service).sources
-    if not any(event.matches(notification) for event in sources.events):
+    obstacles = {event.obstacle(notification) for event in sources.events}
+    if obstacles == {"event_type"} and notification["priority"] != "ERROR":
         return None
     extraction = sources.extract(notification)
     rows = [

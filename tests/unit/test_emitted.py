@@ -46,7 +46,8 @@ def kept(deployment, *sent):
     """What is in the file of test data, and how it is written."""
     driver = emitting.Driver(None, None, None)
     for message in sent:
-        driver.notify({"request_id": "req-1"}, message, "INFO", -1)
+        priority = message.get("priority", "INFO")
+        driver.notify({"request_id": "req-1"}, message, priority, -1)
     emitted.keep(deployment, "25.0.0")
     text = (deployment.folder / "trove" / "emitted.json").read_text()
     return json.loads(text), text
@@ -99,6 +100,17 @@ def test_a_name_of_a_host_within_a_word_stays(deployment):
     _, text = kept(deployment, failed(DATABASE, word))
 
     assert word in text
+
+
+def test_an_error_that_the_profile_lets_pass_is_kept_as_such(deployment):
+    kind = "dbaas.unknown.error"
+    sent = {**failed(DATABASE, "no"), "event_type": kind, "priority": "ERROR"}
+
+    found, _ = kept(deployment, sent)
+
+    (one,) = found["notifications"].values()
+    assert one["notification"]["event_type"] == kind
+    assert one["expect"] == {"action": "ignore", "rows": []}
 
 
 def test_what_is_expected_can_be_written_anew(deployment):
