@@ -41,7 +41,8 @@ _FIELDS = (
 )
 _ID = re.compile(r"[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|\b[\da-f]{32}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?")
-_ADDRESS = re.compile(r"\b127\.0\.0\.1:\d+")
+# In texts of exceptions, too: host='127.0.0.1', port=40439.
+_ADDRESS = re.compile(r"\b127\.0\.0\.1(?:(:|', port=)\d+)?\b")
 
 
 def keep(deployment: Deployment, version: str) -> None:
@@ -156,7 +157,7 @@ class _Own:
         for own, general in self._places.items():
             text = text.replace(own, general)
         text = self._host.sub("host1", text)
-        text = _ADDRESS.sub("192.0.2.1:80", text)
+        text = _ADDRESS.sub(_address, text)
         text = _TIME.sub(_moment, text)
         return _ID.sub(self._id, text)
 
@@ -167,6 +168,12 @@ class _Own:
             made = str(number) if "-" in found[0] else number.hex
             self._ids[found[0]] = made
         return made
+
+
+def _address(found: re.Match[str]) -> str:
+    """One of documentation, with a port where there was one."""
+    port = f"{found[1]}80" if found[1] else ""
+    return f"192.0.2.1{port}"
 
 
 def _moment(found: re.Match[str]) -> str:

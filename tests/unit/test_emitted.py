@@ -73,11 +73,18 @@ def test_what_the_profile_makes_of_it_is_kept_with_it(deployment):
 
 
 def test_nothing_of_the_machine_and_of_the_run_is_kept(deployment):
-    sent = failed(DATABASE, f"{deployment.folder} is full")
+    away = "Connection(host='127.0.0.1', port=40439) to 127.0.0.1 failed"
+    sent = failed(DATABASE, f"{deployment.folder} is full: {away}")
 
     found, text = kept(deployment, sent)
 
-    own = (DATABASE, "127.0.0.1", str(deployment.folder), "2026-11-28")
+    own = (
+        DATABASE,
+        "127.0.0.1",
+        "40439",
+        str(deployment.folder),
+        "2026-11-28",
+    )
     assert not any(word in text for word in own)
     assert "/var/lib/trove is full" in text
     (one,) = found["notifications"].values()
