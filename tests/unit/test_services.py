@@ -3,24 +3,26 @@
 
 In ``tests/data/<service>``:
 
-``captured.json``
-    what the running service sent, in the form of ``notifications.json``; the names of hosts and
-    users were replaced, and most of the requests' context was left out
 ``emitted.json``
-    the same, with the version of the service, as the tests of the running service write it
+    the version of the service, and of the ``notifications`` that it sent while its tests ran, by
+    name, each a ``notification`` and what it is ``expect``-ed to say: ``action``, perhaps
+    ``reason`` (a part of it), and ``rows``, of each some fields of the fault
     (:mod:`tests.functional.emitted`)
+``captured.json``
+    what the service sent in earlier trials, and is not in ``emitted.json``; the names of hosts and
+    users were replaced, and most of the requests' context was left out
 ``notifications.json``
-    by name, each a ``notification`` and what it is ``expect``-ed to say: ``action``, perhaps
-    ``reason`` (a part of it), and ``rows``, of each some fields of the fault. (Trove's were
-    recorded as they came from the broker, and have the rows in ``expected.json``.)
+    what was written by hand, each ``because`` no running service sent it to us; of Nova most are
+    the samples that it publishes. (Trove's were recorded as they came from the broker, and have
+    the rows in ``expected.json``.)
 ``shows.json``
     by name, each a ``request``, ``status`` and ``body``, and what an admin is ``expect``-ed to see
     that is not in the body, by its place in it; a member of the project sees the same without the
     details. A body of which nothing is expected is to stay as it is, to the byte.
 ``service.json``
     ``mounts``, which are the prefixes of paths that the filter does not see, ``reported``, the
-    faults of direct calls, and ``shown``: of a show without ``expect``, by place, the notification
-    whose fault is there.
+    faults that are shown beside those of ``notifications.json``, and ``shown``: of a show without
+    ``expect``, by place, the notification whose fault is there.
 """
 
 import copy
