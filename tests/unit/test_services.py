@@ -356,6 +356,32 @@ def test_of_a_node_the_states_tell_the_operation(before, after, operation):
     assert succeeded.is_of_one_operation
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("cleaning", "clean wait"),
+        ("clean wait", "cleaning"),
+        ("deploying", "wait call-back"),
+        ("deploying", "deploy hold"),
+    ],
+)
+def test_a_node_that_is_on_its_way_has_ended_nothing(before, after):
+    data = {
+        "uuid": "7192eb86-732f-44ab-b41b-404fade7a4bd",
+        "provision_state": after,
+        "previous_provision_state": before,
+    }
+    notification = {
+        "event_type": "baremetal.node.provision_set.success",
+        "priority": "INFO",
+        "payload": {"ironic_object.data": data},
+    }
+
+    extraction = load("ironic").sources.extract(notification)
+
+    assert (extraction.action, extraction.faults) == ("ignore", ())
+
+
 class World:
     """A service's recorded answers behind the filter, over a table of all that was recorded."""
 
