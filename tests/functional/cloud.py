@@ -202,8 +202,13 @@ def running(
         ) as deployment:
             yield deployment, store
         close(store)
-        if emitting.is_wanted():
-            emitted.keep(deployment, _version(service))
+        keep_emitted(deployment)
+
+
+def keep_emitted(deployment: Deployment) -> None:
+    """Keep what a service sent whose processes have ended, where that is asked for."""
+    if emitting.is_wanted():
+        emitted.keep(deployment, _version(deployment.service))
 
 
 def _version(service: str) -> str:

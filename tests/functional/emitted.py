@@ -12,6 +12,7 @@ No host, address or person of the machine is kept: names are those of the tests,
 machine's own is replaced.
 """
 
+import copy
 import json
 import re
 import socket
@@ -29,6 +30,9 @@ from tests.functional.deployment import EMITTED, PEOPLE, ROOT, Deployment
 FILE = "emitted.json"
 # How many notifications of a kind are kept, if what is made of them differs.
 _MOST_OF_A_KIND = 8
+# Larger parts of a notification, in characters, are left out if nothing is made of them.
+_LARGE = 200
+_LEFT_OUT = "[...]"
 # What is kept of a row, where it is not empty; of the details their first and last line.
 _FIELDS = (
     "instance_id",
@@ -61,7 +65,8 @@ def keep(deployment: Deployment, version: str) -> None:
             continue
         before.append(meant)
         name = f"{kind} {len(before)}"
-        kept[name] = {"notification": notification, "expect": made}
+        brief = _brief(service, notification)
+        kept[name] = {"notification": brief, "expect": made}
     if kept:
         _write(DATA / service / FILE, version, kept)
 
@@ -132,6 +137,28 @@ def _made_of(
     if extraction.reason:
         made["reason"] = extraction.reason
     return made
+
+
+def _brief(service: str, notification: dict[str, Any]) -> dict[str, Any]:
+    """A notification without large parts of which nothing is made, such as Nova's arguments."""
+    sources = profile.load(service).sources
+    made = sources.extract(notification)
+    brief = copy.deepcopy(notification)
+    parts = [brief]
+    while parts:
+        part = parts.pop()
+        places = part if isinstance(part, dict) else range(len(part))
+        for place in places:
+            value = part[place]
+            if len(json.dumps(value)) <= _LARGE:
+                continue
+            part[place] = _LEFT_OUT
+            if sources.extract(brief) == made:
+                continue
+            part[place] = value
+            if isinstance(value, dict | list):
+                parts.append(value)
+    return brief
 
 
 class _Own:

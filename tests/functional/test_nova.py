@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.fixtures import close, make_store, new_database, relayed, wait_until
-from tests.functional.cloud import assert_source, faults_of, need
+from tests.functional.cloud import assert_source, faults_of, keep_emitted, need
 from tests.functional.deployment import ADMIN, AWAY, PEOPLE
 from tests.functional.endings import assert_ends
 from tests.functional.histories import assert_told
@@ -74,6 +74,7 @@ def stand(broker, mariadb, postgresql, tmp_path_factory):
         made = nova.build(
             folder / "run", databases, broker=host, keystone=identity
         )
+        stack.callback(keep_emitted, made)
         stack.enter_context(nova.serve(made))
         api = Cloud(made)
         wait_until(api.is_up, 180)

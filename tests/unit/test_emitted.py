@@ -120,6 +120,19 @@ def test_an_error_that_the_profile_lets_pass_is_kept_as_such(deployment):
     assert one["expect"] == {"action": "ignore", "rows": []}
 
 
+def test_a_large_part_of_which_nothing_is_made_is_left_out(deployment):
+    text = "no room " * 99
+    sent = failed(DATABASE, text)
+    sent["payload"]["arguments"] = {"of": ["the request"] * 99}
+
+    found, _ = kept(deployment, sent)
+
+    (one,) = found["notifications"].values()
+    payload = one["notification"]["payload"]
+    assert payload["message"] == text
+    assert payload["arguments"] == "[...]"
+
+
 def test_what_is_expected_can_be_written_anew(deployment):
     found, text = kept(deployment, failed(DATABASE, "no room"))
     file = deployment.folder / "trove" / "emitted.json"
