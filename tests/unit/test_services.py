@@ -165,6 +165,14 @@ def test_a_notification_says_what_reading_it_says(service, name):
     assert all(row.service == service for row in extraction.faults)
 
 
+@pytest.mark.parametrize("service", profile.shipped())
+def test_what_is_written_by_hand_says_why(service):
+    file = f"{service}/notifications.json"
+    written = read_data(file) if (DATA / file).exists() else {}
+
+    assert all(one["because"] for one in written.values())
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
