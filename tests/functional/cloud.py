@@ -22,7 +22,7 @@ from tests.fixtures import (
     rows,
     wait_until,
 )
-from tests.functional import emitted, emitting
+from tests.functional import emitted, emitting, taken
 from tests.functional.deployment import ADMIN, AWAY, MEMBER, PEOPLE, Deployment
 from tests.functional.keystone import deployment as keystone
 from tests.services import Broker, Relay
@@ -208,7 +208,9 @@ def running(
 def keep_emitted(deployment: Deployment) -> None:
     """Keep what a service sent whose processes have ended, where that is asked for."""
     if emitting.is_wanted():
-        emitted.keep(deployment, _version(deployment.service))
+        version = _version(deployment.service)
+        emitted.keep(deployment, version)
+        taken.keep(deployment, version)
 
 
 def _version(service: str) -> str:

@@ -59,7 +59,7 @@ def keep(deployment: Deployment, version: str) -> None:
         if made is None:
             continue
         kind = f"{notification['event_type']} {notification['priority']}"
-        meant = _meaning(made)
+        meant = meaning(made)
         before = seen.setdefault(kind, [])
         if meant in before or len(before) == _MOST_OF_A_KIND:
             continue
@@ -68,21 +68,21 @@ def keep(deployment: Deployment, version: str) -> None:
         brief = _brief(service, notification)
         kept[name] = {"notification": brief, "expect": made}
     if kept:
-        _write(DATA / service / FILE, version, kept)
+        said = {"version": version, "notifications": kept}
+        write(DATA / service / FILE, said)
 
 
 def expect_anew() -> None:
     """Write anew what the profiles make of what is kept, after they were changed on purpose."""
     for file in sorted(DATA.glob(f"*/{FILE}")):
         said = json.loads(file.read_text())
-        kept = said["notifications"]
-        for one in kept.values():
+        for one in said["notifications"].values():
             one["expect"] = _made_of(file.parent.name, one["notification"])
-        _write(file, said["version"], kept)
+        write(file, said)
 
 
-def _write(file: Path, version: str, kept: Mapping[str, Any]) -> None:
-    said = {"version": version, "notifications": kept}
+def write(file: Path, said: Mapping[str, Any]) -> None:
+    """Write a file of test data, of which two can be compared line by line."""
     text = json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False)
     file.write_text(f"{text}\n")
 
@@ -98,7 +98,7 @@ def told(row: Fault, field: str) -> Any:
     return value.isoformat() if field == "created" else value
 
 
-def _meaning(made: Mapping[str, Any]) -> Any:
+def meaning(made: Mapping[str, Any]) -> Any:
     """What is said of an instance, whichever it is and whoever asked."""
     rows = [
         (_ID.sub("{id}", row.get("message", "")), row.get("operation"))
@@ -112,7 +112,7 @@ def _read(deployment: Deployment) -> Iterator[dict[str, Any]]:
     file = deployment.folder / EMITTED
     if not file.exists():
         return
-    own = _Own(deployment)
+    own = Own(deployment)
     for line in file.read_text().splitlines():
         yield json.loads(own.replaced(line))
 
@@ -142,9 +142,15 @@ def _made_of(
 def _brief(service: str, notification: dict[str, Any]) -> dict[str, Any]:
     """A notification without large parts of which nothing is made, such as Nova's arguments."""
     sources = profile.load(service).sources
-    made = sources.extract(notification)
+
+    def read(sent: Mapping[str, Any]) -> Any:
+        obstacles = [event.obstacle(sent) for event in sources.events]
+        return sources.extract(sent), obstacles
+
+    made = read(notification)
     brief = copy.deepcopy(notification)
-    parts = [brief]
+    payload = brief["payload"]
+    parts = [payload] if isinstance(payload, dict | list) else []
     while parts:
         part = parts.pop()
         places = part if isinstance(part, dict) else range(len(part))
@@ -153,7 +159,7 @@ def _brief(service: str, notification: dict[str, Any]) -> dict[str, Any]:
             if len(json.dumps(value)) <= _LARGE:
                 continue
             part[place] = _LEFT_OUT
-            if sources.extract(brief) == made:
+            if read(brief) == made:
                 continue
             part[place] = value
             if isinstance(value, dict | list):
@@ -161,7 +167,7 @@ def _brief(service: str, notification: dict[str, Any]) -> dict[str, Any]:
     return brief
 
 
-class _Own:
+class Own:
     """What in texts is of this machine and this run alone, and what takes its place."""
 
     def __init__(self, deployment: Deployment) -> None:

@@ -4,10 +4,14 @@
 import json
 import socket
 import types
+from datetime import datetime
 
 import pytest
 
-from tests.functional import emitted, emitting
+from fault_middleware import log_rule, profile
+from fault_middleware.chain import Cause
+from fault_middleware.log_record import Failure
+from tests.functional import emitted, emitting, taken
 from tests.functional.deployment import EMITTED, PROJECT
 
 DATABASE = "5f15e2a3-b556-4cd7-8ce4-e893e533dba1"
@@ -32,7 +36,10 @@ def failed(database, text):
 def deployment(tmp_path, monkeypatch):
     """That of a service in a folder, whose notifications go to a file."""
     (tmp_path / "trove").mkdir()
-    monkeypatch.setattr(emitted, "DATA", tmp_path)
+    for module in (emitted, taken):
+        monkeypatch.setattr(module, "DATA", tmp_path)
+    # Which the driver replaces.
+    monkeypatch.setattr(log_rule, "make_fault", log_rule.make_fault)
     monkeypatch.setenv("FAULT_MIDDLEWARE_EMITTED", "")
     conf = tmp_path / "trove.conf"
     conf.write_text(
@@ -152,3 +159,35 @@ def test_what_no_profile_knows_is_not_kept(deployment):
     _, text = kept(deployment, failed(DATABASE, "no room"), sent)
 
     assert unknown not in text
+
+
+def test_what_the_log_handler_takes_is_kept_with_its_fault(deployment):
+    emitting.Driver(None, None, None)
+    read = profile.load("trove")
+    (number, rule), *_ = (
+        (number, rule)
+        for number, rule in enumerate(read.sources.logs)
+        if rule.places
+    )
+    failure = Failure(
+        DATABASE,
+        "trove.taskmanager.models",
+        datetime(2026, 11, 28, 17, 8),
+        f"{DATABASE} on {socket.gethostname()}",
+        causes=(
+            Cause("x.NoRoom", "on 127.0.0.1:9292", ("NoRoom", "x.NoRoom")),
+        ),
+        trace="Traceback",
+    )
+
+    row = log_rule.make_fault("trove", rule, failure, read.sources.words)
+    taken.keep(deployment, "25.0.0")
+
+    text = (deployment.folder / "trove" / "logged.json").read_text()
+    (one,) = json.loads(text)["failures"].values()
+    assert one["rule"] == number
+    assert one["expect"]["message"] == row.message
+    assert taken.made_of("trove", one) == one["expect"]
+    own = (DATABASE, "127.0.0.1", "2026-11-28", "Traceback")
+    assert not any(word in text for word in own)
+    assert one["failure"]["text"].endswith(" on host1")

@@ -8,6 +8,9 @@ In ``tests/data/<service>``:
     name, each a ``notification`` and what it is ``expect``-ed to say: ``action``, perhaps
     ``reason`` (a part of it), and ``rows``, of each some fields of the fault
     (:mod:`tests.functional.emitted`)
+``logged.json``
+    what the log handler took meanwhile, and the fault that was made of it
+    (:mod:`tests.functional.taken`)
 ``captured.json``
     what the service sent in earlier trials, and is not in ``emitted.json``; the names of hosts and
     users were replaced, and most of the requests' context was left out
@@ -57,6 +60,7 @@ from tests.fixtures import (
     wait_until,
     write_configuration,
 )
+from tests.functional import taken
 from tests.functional.emitted import told
 from tests.keystone import AuthProtocol
 
@@ -163,6 +167,15 @@ def test_a_notification_says_what_reading_it_says(service, name):
     assert expected.get("reason", "") in extraction.reason
     assert bool(extraction.reason) == ("reason" in expected)
     assert all(row.service == service for row in extraction.faults)
+
+
+@pytest.mark.parametrize("service", profile.shipped())
+def test_what_the_service_logged_says_what_it_said(service):
+    file = f"{service}/logged.json"
+    logged = read_data(file)["failures"] if (DATA / file).exists() else {}
+
+    for name, one in logged.items():
+        assert taken.made_of(service, one) == one["expect"], name
 
 
 @pytest.mark.parametrize("service", profile.shipped())
