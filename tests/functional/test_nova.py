@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.fixtures import close, make_store, new_database, relayed, wait_until
+from tests.functional import emitting
 from tests.functional.cloud import assert_source, faults_of, keep_emitted, need
 from tests.functional.deployment import ADMIN, AWAY, PEOPLE
 from tests.functional.endings import assert_ends
@@ -23,6 +24,7 @@ from tests.functional.nova import failures
 from tests.functional.nova.endings import ENDINGS
 from tests.functional.nova.failures import (
     FAILURES,
+    IN_BOTH_FORMATS,
     LIVE,
     RESIZE,
     SOURCES,
@@ -104,7 +106,8 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(
     server = provoked[failure.name].result(180)
 
     _assert_shown(stand, server, failure)
-    assert_source(stand.store, server, failure, SOURCES)
+    told = SOURCES | IN_BOTH_FORMATS if emitting.is_wanted() else SOURCES
+    assert_source(stand.store, server, failure, told)
 
 
 def test_the_history_is_for_those_to_whom_nova_shows_the_server(
