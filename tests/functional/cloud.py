@@ -22,7 +22,7 @@ from tests.fixtures import (
     rows,
     wait_until,
 )
-from tests.functional import emitted, emitting
+from tests.functional import emitted, emitting, taken
 from tests.functional.deployment import ADMIN, AWAY, MEMBER, PEOPLE, Deployment
 from tests.functional.keystone import deployment as keystone
 from tests.services import Broker, Relay
@@ -202,8 +202,15 @@ def running(
         ) as deployment:
             yield deployment, store
         close(store)
-        if emitting.is_wanted():
-            emitted.keep(deployment, _version(service))
+        keep_emitted(deployment)
+
+
+def keep_emitted(deployment: Deployment) -> None:
+    """Keep what a service sent whose processes have ended, where that is asked for."""
+    if emitting.is_wanted():
+        version = _version(deployment.service)
+        emitted.keep(deployment, version)
+        taken.keep(deployment, version)
 
 
 def _version(service: str) -> str:

@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.fixtures import close, make_store, new_database, relayed, wait_until
-from tests.functional.cloud import assert_source, faults_of, need
+from tests.functional import emitting
+from tests.functional.cloud import assert_source, faults_of, keep_emitted, need
 from tests.functional.deployment import ADMIN, AWAY, PEOPLE
 from tests.functional.endings import assert_ends
 from tests.functional.histories import assert_told
@@ -23,6 +24,7 @@ from tests.functional.nova import failures
 from tests.functional.nova.endings import ENDINGS
 from tests.functional.nova.failures import (
     FAILURES,
+    IN_BOTH_FORMATS,
     LIVE,
     RESIZE,
     SOURCES,
@@ -74,6 +76,7 @@ def stand(broker, mariadb, postgresql, tmp_path_factory):
         made = nova.build(
             folder / "run", databases, broker=host, keystone=identity
         )
+        stack.callback(keep_emitted, made)
         stack.enter_context(nova.serve(made))
         api = Cloud(made)
         wait_until(api.is_up, 180)
@@ -103,7 +106,8 @@ def test_the_owner_reads_what_failed_and_an_administrator_why(
     server = provoked[failure.name].result(180)
 
     _assert_shown(stand, server, failure)
-    assert_source(stand.store, server, failure, SOURCES)
+    told = SOURCES | IN_BOTH_FORMATS if emitting.is_wanted() else SOURCES
+    assert_source(stand.store, server, failure, told)
 
 
 def test_the_history_is_for_those_to_whom_nova_shows_the_server(

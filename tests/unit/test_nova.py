@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nova's profile on what Nova publishes as samples of its notifications, written anew."""
+"""Nova's profile on samples that Nova publishes, written anew, and on what it sends."""
 
 import copy
 import dataclasses
@@ -13,7 +13,7 @@ from fault_middleware.event import Extraction
 from tests.fixtures import read_data
 
 RECORDED = read_data("nova/notifications.json")
-CAPTURED = read_data("nova/captured.json")
+EMITTED = read_data("nova/emitted.json")["notifications"]
 MOMENT = datetime(2026, 11, 21, 20, 36, 5)
 # All files in doc/notification_samples of Nova, commit 00a030403f, with ERROR as their priority.
 SAMPLES = {
@@ -200,17 +200,17 @@ def test_of_the_arguments_of_a_method_nothing_is_stored(nova, name):
 
 @pytest.mark.parametrize(
     "name",
-    [name for name in CAPTURED if "'class': " in json.dumps(CAPTURED[name])],
+    [name for name in EMITTED if "'class': " in json.dumps(EMITTED[name])],
 )
 def test_an_exception_of_novas_own_is_told_in_its_own_words(nova, name):
-    (row,) = nova.sources.extract(CAPTURED[name]["notification"]).faults
+    (row,) = nova.sources.extract(EMITTED[name]["notification"]).faults
 
     assert " " in row.message
     assert "{" not in row.message + row.details
 
 
 def test_a_text_within_an_exception_forges_no_class(nova):
-    sent = copy.deepcopy(CAPTURED["stop_instance"]["notification"])
+    sent = copy.deepcopy(EMITTED["stop_instance ERROR 1"]["notification"])
     forged = "libvirtError(\"a host, 'message': 'x', 'class': 'InstanceDeployFailure'}\")"
     sent["payload"]["exception"] = forged
 
@@ -220,7 +220,7 @@ def test_a_text_within_an_exception_forges_no_class(nova):
 
 
 def test_what_is_within_an_exception_of_novas_is_judged_too(nova):
-    sent = copy.deepcopy(CAPTURED["stop_instance"]["notification"])
+    sent = copy.deepcopy(EMITTED["stop_instance ERROR 1"]["notification"])
     sent["payload"]["exception"] = (
         "InstanceDeployFailure(libvirtError('192.0.2.7 rack7'))"
     )
@@ -231,13 +231,25 @@ def test_what_is_within_an_exception_of_novas_is_judged_too(nova):
     assert "rack7" in row.details
 
 
+def failure_of(nova, kind, words):
+    """What is made of the first notification of a kind that says something."""
+    found = (
+        nova.sources.extract(one["notification"]).faults
+        for one in EMITTED.values()
+        if one["notification"]["event_type"] == kind
+    )
+    return next(row for (row,) in found if row.message.startswith(words))
+
+
 def test_what_failed_first_is_shown_and_not_that_all_was_tried(nova, store):
     """Two hosts refuse a server, and the conductor gives up."""
     rows = []
-    for number, name in enumerate(
-        ["compute.instance.create.error", "compute_task.build_instances 2"]
-    ):
-        (row,) = nova.sources.extract(CAPTURED[name]["notification"]).faults
+    kinds = {
+        "compute.instance.create.error": "Failed to deploy",
+        "compute_task.build_instances": "Exceeded maximum number",
+    }
+    for number, kind in enumerate(kinds):
+        row = failure_of(nova, kind, kinds[kind])
         about = {"instance_id": "i", "request_id": "req-1", "created": MOMENT}
         about["created"] += timedelta(seconds=number)
         rows.append(dataclasses.replace(row, **about))
@@ -249,12 +261,10 @@ def test_what_failed_first_is_shown_and_not_that_all_was_tried(nova, store):
 
 def test_a_build_that_works_on_another_host_leaves_no_fault(nova, store):
     created = nova.sources.extract(
-        CAPTURED["compute.instance.create.end"]["notification"]
+        EMITTED["compute.instance.create.end INFO 1"]["notification"]
     )
     (clearance,) = created.faults
-    (failed,) = nova.sources.extract(
-        CAPTURED["compute.instance.create.error"]["notification"]
-    ).faults
+    failed = failure_of(nova, "compute.instance.create.error", "Failed")
     about = {
         "instance_id": clearance.instance_id,
         "created": clearance.created - timedelta(seconds=9),

@@ -3,24 +3,29 @@
 
 In ``tests/data/<service>``:
 
-``captured.json``
-    what the running service sent, in the form of ``notifications.json``; the names of hosts and
-    users were replaced, and most of the requests' context was left out
 ``emitted.json``
-    the same, with the version of the service, as the tests of the running service write it
+    the version of the service, and of the ``notifications`` that it sent while its tests ran, by
+    name, each a ``notification`` and what it is ``expect``-ed to say: ``action``, perhaps
+    ``reason`` (a part of it), and ``rows``, of each some fields of the fault
     (:mod:`tests.functional.emitted`)
+``logged.json``
+    what the log handler took meanwhile, and the fault that was made of it
+    (:mod:`tests.functional.taken`)
+``captured.json``
+    what the service sent in earlier trials, and is not in ``emitted.json``; the names of hosts and
+    users were replaced, and most of the requests' context was left out
 ``notifications.json``
-    by name, each a ``notification`` and what it is ``expect``-ed to say: ``action``, perhaps
-    ``reason`` (a part of it), and ``rows``, of each some fields of the fault. (Trove's were
-    recorded as they came from the broker, and have the rows in ``expected.json``.)
+    what was written by hand, each ``because`` no running service sent it to us; of Nova most are
+    the samples that it publishes. (Trove's were recorded as they came from the broker, and have
+    the rows in ``expected.json``.)
 ``shows.json``
     by name, each a ``request``, ``status`` and ``body``, and what an admin is ``expect``-ed to see
     that is not in the body, by its place in it; a member of the project sees the same without the
     details. A body of which nothing is expected is to stay as it is, to the byte.
 ``service.json``
     ``mounts``, which are the prefixes of paths that the filter does not see, ``reported``, the
-    faults of direct calls, and ``shown``: of a show without ``expect``, by place, the notification
-    whose fault is there.
+    faults that are shown beside those of ``notifications.json``, and ``shown``: of a show without
+    ``expect``, by place, the notification whose fault is there.
 """
 
 import copy
@@ -55,6 +60,8 @@ from tests.fixtures import (
     wait_until,
     write_configuration,
 )
+from tests.functional import taken
+from tests.functional.emitted import told
 from tests.keystone import AuthProtocol
 
 ROLES = {"admin": {"X-Roles": "admin"}, "member": {"X-Roles": "member"}}
@@ -141,17 +148,6 @@ NOTIFICATIONS = [
 SHOWS = [(one, name) for one in profile.shipped() for name in shows(one)]
 
 
-def told(row, field):
-    """A field of a fault, as the data say it: by the name of its column."""
-    if field == "deleted":
-        return row.is_clearance
-    if field in ("details_begin", "details_end"):
-        lines = row.details.rstrip("\n").split("\n")
-        return lines[0 if field == "details_begin" else -1]
-    value = getattr(row, field)
-    return value.isoformat() if field == "created" else value
-
-
 @pytest.mark.parametrize(("service", "name"), NOTIFICATIONS)
 def test_a_notification_says_what_reading_it_says(service, name):
     recorded = copy.deepcopy(notifications(service)[name])
@@ -171,6 +167,23 @@ def test_a_notification_says_what_reading_it_says(service, name):
     assert expected.get("reason", "") in extraction.reason
     assert bool(extraction.reason) == ("reason" in expected)
     assert all(row.service == service for row in extraction.faults)
+
+
+@pytest.mark.parametrize("service", profile.shipped())
+def test_what_the_service_logged_says_what_it_said(service):
+    file = f"{service}/logged.json"
+    logged = read_data(file)["failures"] if (DATA / file).exists() else {}
+
+    for name, one in logged.items():
+        assert taken.made_of(service, one) == one["expect"], name
+
+
+@pytest.mark.parametrize("service", profile.shipped())
+def test_what_is_written_by_hand_says_why(service):
+    file = f"{service}/notifications.json"
+    written = read_data(file) if (DATA / file).exists() else {}
+
+    assert all(one["because"] for one in written.values())
 
 
 JSON = st.recursive(
@@ -362,6 +375,32 @@ def test_of_a_node_the_states_tell_the_operation(before, after, operation):
     failed, succeeded = rows
     assert failed.operation == succeeded.operation == operation
     assert succeeded.is_of_one_operation
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("cleaning", "clean wait"),
+        ("clean wait", "cleaning"),
+        ("deploying", "wait call-back"),
+        ("deploying", "deploy hold"),
+    ],
+)
+def test_a_node_that_is_on_its_way_has_ended_nothing(before, after):
+    data = {
+        "uuid": "7192eb86-732f-44ab-b41b-404fade7a4bd",
+        "provision_state": after,
+        "previous_provision_state": before,
+    }
+    notification = {
+        "event_type": "baremetal.node.provision_set.success",
+        "priority": "INFO",
+        "payload": {"ironic_object.data": data},
+    }
+
+    extraction = load("ironic").sources.extract(notification)
+
+    assert (extraction.action, extraction.faults) == ("ignore", ())
 
 
 class World:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.functional import deployment
+from tests.functional import deployment, emitting
 from tests.functional.deployment import (
     BIN,
     Deployment,
@@ -81,6 +81,11 @@ enabled = false
 [key_manager]
 backend = nova.keymgr.conf_key_mgr.ConfKeyManager
 fixed_key = 0000000000000000000000000000000000000000000000000000000000000000
+"""
+#: Where what is sent is kept: that of both formats.
+BOTH = """
+[notifications]
+notification_format = both
 """
 PLACEMENT = """\
 [api]
@@ -183,9 +188,10 @@ def build(
         keystone,
         ports=ports,
     )
+    more = BOTH if emitting.is_wanted() else ""
     deployment.build(
         made,
-        CONFIGURATION,
+        CONFIGURATION + more,
         broker=broker,
         database=databases.cell,
         faults=databases.faults,

@@ -485,3 +485,8 @@ SOURCES = {
     "delete": NOTIFICATION,
     "delete, unexpected": NOTIFICATION,
 }
+# And what only a versioned notification tells of, where those are sent too.
+IN_BOTH_FORMATS = {
+    "attach a volume, Cinder refuses": NOTIFICATION,
+    "attach an interface": NOTIFICATION,
+}
