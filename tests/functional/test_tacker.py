@@ -16,7 +16,9 @@ from fault_middleware import clock, fault
 from fault_middleware.fault import Fault
 from fault_middleware.filter import HEADER
 from tests.fixtures import close, make_store, new_database, read_data, require
+from tests.functional.cloud import Resource
 from tests.functional.tacker import deployment as tacker
+from tests.functional.tacker.endings import ENDINGS, Instances
 from tests.functional.tacker.failures import FAILURES
 from tests.functional.tacker.vnfs import ADMIN, MEMBER, RICH, V1, V2, Version
 
@@ -269,6 +271,27 @@ def test_the_operation_keeps_tackers_error_and_has_the_traceback(
     assert as_member == own
     assert failure.root in as_admin.pop("traceback")
     assert as_admin == own
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
+def test_the_fault_is_there_until_an_administrator_clears_it(
+    api, store, operated, failure
+):
+    """Although the instance was changed since, which went well."""
+    one, ending = operated[failure.name], ENDINGS[failure.name]
+    instance = Resource("vnf_instances", one["instance"])
+    changed = {done["instance"]: done["changed"] for done in operated.values()}
+    vnfs = Instances(api, changed)
+    store.record([one["fault"]])
+
+    ending.vain(vnfs, instance)
+    shown = get(api, one["api"], instance.path)
+    ending.act(vnfs, instance)
+    cleared = get(api, one["api"], instance.path)
+
+    assert shown["fault"]["message"] == failure.says
+    assert cleared["id"] == instance.id
+    assert "fault" not in cleared
 
 
 def test_what_goes_well_leaves_no_fault(operated):

@@ -27,7 +27,7 @@ from tests.fixtures import (
 )
 from tests.functional.trove import deployment as trove
 from tests.functional.trove.client import request
-from tests.functional.trove.instances import ACTIVE, ADMIN, MEMBER
+from tests.functional.trove.instances import ACTIVE, MEMBER
 
 # The task manager has one process, the conductor has children of oslo.service.
 QUEUES = {
@@ -173,28 +173,3 @@ def test_a_conductor_that_is_stopped_after_a_failure_loses_nothing(
 
         running.wait(20)
     assert [row["message"] for row in rows(store)] == ["mysqld did not stop"]
-
-
-def test_a_failure_that_trove_only_logs_reaches_the_owner(
-    start, database, store
-):
-    """Trove notifies of the end of this reboot as if all were well."""
-    with start("trove-taskmanager", database) as (deployment, running):
-        services.stop(running)
-        with deployment.conf.open("a") as file:
-            file.write("\n[fault_middleware]\nlogs = true\n")
-        with (
-            trove.run(deployment, "trove-taskmanager"),
-            trove.serve(deployment, "trove-api"),
-        ):
-            path = f"/v1.0/p1/mgmt/instances/{ACTIVE.id}/action"
-            status, _, body = request(
-                deployment, path, ADMIN, "POST", '{"reboot": {}}'
-            )
-            assert status == 202, body
-            wait_until(lambda: rows(store))
-
-    (row,) = rows(store)
-    assert row["instance_id"] == ACTIVE.id
-    assert row["message"] == "The instance could not be rebooted."
-    assert row["event_type"].startswith("log trove.")

@@ -2,9 +2,11 @@
 """Lets operations fail, and succeed, in Tacker's own conductors, which its own RPC asks.
 
 Run as ``python -m tests.functional.tacker.operations CONFIGURATION``; prints an object of JSON: of
-each kind the ids of the VNF instance and of the operation, and its state.  The broker is that of
-oslo.messaging in one process.  Replaced are the VIM of v1 and its look-up, and the package of the
-VNF.  The NFVO that grants in v1 is a port at which nobody listens, and v2 has no package.
+each kind the ids of the VNF instance and of the operation, its state, and the state of a change of
+the same VNF instance, which was asked for when all else was done, and nothing failed any more.
+The broker is that of oslo.messaging in one process.  Replaced are the VIM of v1 and its look-up,
+and the package of the VNF.  The NFVO that grants in v1 is a port at which nobody listens, and v2
+has no package until that change.
 """
 
 import atexit
@@ -15,6 +17,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 from oslo_log import log as logging
@@ -37,6 +40,7 @@ from tacker.objects.scale_vnf_request import ScaleVnfRequest
 from tacker.objects.terminate_vnf_req import TerminateVnfRequest
 from tacker.sol_refactored import objects as sol_objects
 from tacker.sol_refactored.conductor import conductor_rpc_v2
+from tacker.sol_refactored.nfvo.nfvo_client import NfvoClient
 from tacker.vnflcm import utils
 
 from tests.functional.tacker.seed import VIM as VIM_ID
@@ -248,25 +252,25 @@ def roll_back(asked, name):
 
 def modify(asked, name):
     one = make(name, "MODIFY_INFO")
+    return Made(one.instance, rename(asked, one.instance, f"{name}-2"))
+
+
+def rename(asked, instance, name):
+    """Ask for another name of an instance; the operation."""
     # The conductor makes the row itself.
     made = uuidutils.generate_uuid()
     given = {
         "id": made,
-        "vnf_instance_id": one.instance.id,
+        "vnf_instance_id": instance.id,
         "state_entered_time": timeutils.utcnow(),
         "operationParams": "{}",
         "tenant_id": PROJECT,
     }
-    asked.update(
-        member(),
-        given,
-        {"vnf_instance_name": f"{name}-2"},
-        {},
-        one.instance.vnfd_id,
-    )
+    change = {"vnf_instance_name": name}
+    asked.update(member(), given, change, {}, instance.vnfd_id)
     operation = objects.VnfLcmOpOcc(context=member())
     operation.id = made
-    return Made(one.instance, operation)
+    return operation
 
 
 VERSION_1 = {
@@ -289,12 +293,8 @@ VERSION_1 = {
 }
 
 
-def version_2(kind, word, request, operation_state="STARTING", **given):
-    """An instance of v2 and an operation on it.
-
-    :param given: of the instance
-    """
-    now = timeutils.utcnow()
+def version_2(kind, word, request, operation_state="STARTING"):
+    """An instance of v2 and an operation on it."""
     instance = sol_objects.VnfInstanceV2(
         id=uuidutils.generate_uuid(),
         vnfInstanceName="lab",
@@ -304,15 +304,20 @@ def version_2(kind, word, request, operation_state="STARTING", **given):
         vnfSoftwareVersion="1.0",
         vnfdVersion="1.0",
         instantiationState="NOT_INSTANTIATED",
-        **given,
     )
     instance.create(member())
+    return operate(instance.id, kind, word, request, operation_state)
+
+
+def operate(instance, kind, word, request, operation_state):
+    """Ask for an operation on an instance of v2."""
+    now = timeutils.utcnow()
     operation = sol_objects.VnfLcmOpOccV2(
         id=uuidutils.generate_uuid(),
         operationState=operation_state,
         stateEnteredTime=now,
         startTime=now,
-        vnfInstanceId=instance.id,
+        vnfInstanceId=instance,
         operation=word,
         isAutomaticInvocation=False,
         isCancelPending=False,
@@ -320,15 +325,12 @@ def version_2(kind, word, request, operation_state="STARTING", **given):
     )
     operation.create(member())
     getattr(conductor_rpc_v2.VnfLcmRpcApiV2(), kind)(member(), operation.id)
-    return {"version": 2, "instance": instance.id, "operation": operation.id}
+    return {"version": 2, "instance": instance, "operation": operation.id}
 
 
 def ask_version_2():
     to_instantiate = sol_objects.InstantiateVnfRequest.from_dict(
         {"flavourId": "simple"}
-    )
-    change = sol_objects.VnfInfoModificationRequest.from_dict(
-        {"vnfInstanceName": "other"}
     )
     return {
         "v2 instantiate: no package": version_2(
@@ -341,9 +343,35 @@ def ask_version_2():
             "rollback_lcm_op", "INSTANTIATE", to_instantiate, "FAILED_TEMP"
         ),
         "v2 modify: no package": version_2(
-            "modify_vnfinfo", "MODIFY_INFO", change, "PROCESSING"
+            "modify_vnfinfo",
+            "MODIFY_INFO",
+            change_of_version_2(),
+            "PROCESSING",
         ),
     }
+
+
+def change_of_version_2():
+    return sol_objects.VnfInfoModificationRequest.from_dict(
+        {"vnfInstanceName": "other"}
+    )
+
+
+def change_well(asked, ids):
+    """Ask for a change of an instance, in which nothing fails."""
+    if ids["version"] == 2:
+        return operate(
+            ids["instance"],
+            "modify_vnfinfo",
+            "MODIFY_INFO",
+            change_of_version_2(),
+            "PROCESSING",
+        )
+    instance = objects.VnfInstance.get_by_id(member(), ids["instance"])
+    # Its name has said what fails.
+    instance.vnf_instance_name = "healthy"
+    instance.save()
+    return Made(instance, rename(asked, instance, "healthy-2")).ids
 
 
 def serve():
@@ -391,6 +419,12 @@ def run():
         asked[kind] = ask(client, *given).ids
     asked.update(ask_version_2())
     wait(asked)
+    package = SimpleNamespace(get_interface_script=lambda *_: None)
+    with mock.patch.object(NfvoClient, "get_vnfd", return_value=package):
+        well = {kind: change_well(client, ids) for kind, ids in asked.items()}
+        wait(well)
+    for kind, ids in well.items():
+        asked[kind]["changed"] = ids["state"]
     # What runs by itself, and is about all instances.
     conductor._sync_db()
     connection.close()

@@ -4,15 +4,18 @@
 import configparser
 import contextlib
 import dataclasses
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests import services
 from tests.documents import MANUAL, blocks
+from tests.functional.trove import client
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sysconfig.get_path("scripts"))
@@ -90,6 +93,17 @@ class Deployment:
         )
         assert ended.returncode == 0, ended.stderr
 
+    def request(
+        self, method: str, path: str, person: str, body: object = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of an answer of the API; the path is behind the project."""
+        project = person.split(":")[1]
+        data = None if body is None else json.dumps(body)
+        status, _, text = client.request(
+            self, f"/v1.0/{project}{path}", person, method, data
+        )
+        return status, json.loads(text) if text[:1] == b"{" else {}
+
     def notify(
         self,
         event: str,
@@ -111,6 +125,7 @@ def build(
     broker: str,
     rpc: str = "fake:/",
     own: str = "",
+    spares: bool = False,
 ) -> Deployment:
     """Make a deployment with the filter, as the manual says.
 
@@ -118,8 +133,9 @@ def build(
     :param broker: where the notifications go
     :param rpc: where all else of Trove goes; by default it stays in memory
     :param own: Trove's own database; by default a file in the folder
+    :param spares: whether there are instances for failures
     """
-    deployment = stock(folder, rpc=rpc, own=own)
+    deployment = stock(folder, rpc=rpc, own=own, spares=spares)
     paste(deployment, blocks(MANUAL / "install/trove.rst", "ini")[:3])
     url = {"transport_url": broker}
     configure(
@@ -129,7 +145,9 @@ def build(
     return deployment
 
 
-def stock(folder: Path, *, rpc: str = "fake:/", own: str = "") -> Deployment:
+def stock(
+    folder: Path, *, rpc: str = "fake:/", own: str = "", spares: bool = False
+) -> Deployment:
     """Make a deployment without anything of ours, and make and seed its database.
 
     Trove's own api-paste.ini is taken as it is installed, and the look-up of
@@ -154,7 +172,8 @@ def stock(folder: Path, *, rpc: str = "fake:/", own: str = "") -> Deployment:
 
     manage = str(BIN / "trove-manage")
     deployment.run(manage, "--config-file", str(deployment.conf), "db_sync")
-    deployment.run(sys.executable, "-m", "tests.functional.trove.seed")
+    seed = [sys.executable, "-m", "tests.functional.trove.seed"]
+    deployment.run(*seed, *(["spares"] if spares else []))
     return deployment
 
 
@@ -182,7 +201,7 @@ def configure(
     """Set options of sections in trove.conf."""
     conf = _parser(deployment.conf.read_text())
     for section, values in options.items():
-        if not conf.has_section(section):
+        if section != "DEFAULT" and not conf.has_section(section):
             conf.add_section(section)
         for name, value in values.items():
             conf.set(section, name, value)
@@ -260,6 +279,24 @@ def run(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """One of the processes behind the API: trove-taskmanager or trove-conductor."""
     command = [str(BIN / name), "--config-file", str(deployment.conf)]
+    with _begin(deployment, name, command) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def run_agents(
+    deployment: Deployment, *instances: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The guest agents of instances."""
+    agents = [sys.executable, "-m", "tests.functional.trove.guest"]
+    with _begin(deployment, "agents", [*agents, *instances]) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _begin(
+    deployment: Deployment, name: str, command: list[str]
+) -> Iterator[subprocess.Popen[bytes]]:
     log = deployment.folder / f"{name}.log"
     folder = deployment.folder
     with services.process(

@@ -76,3 +76,21 @@ INSTANCES = [
     DELETED,
     Seeded(uid(11), "db-no-status", service=None),
 ]
+
+# What fails at instances of this project's, which is that of all services' tests.
+OWNER = "a1" * 16
+
+
+def _spare(number: int, name: str, **others: str) -> Seeded:
+    return Seeded(uid(number), name, project=OWNER, **others)
+
+
+#: Of these runs Trove's own agent, which has a Docker with a full disk.
+WATCHED = [_spare(300 + number, f"db-watched-{number}") for number in range(4)]
+SPARE = [_spare(400 + number, f"db-spare-{number}") for number in range(12)]
+REPLICAS = [
+    _spare(500 + number, f"db-replica-{number}", replica_of=SPARE[-number].id)
+    for number in (1, 2)
+]
+NOT_READY = _spare(600, "db-not-ready", task="PROMOTION_ERROR")
+SPARES = [*WATCHED, *SPARE, *REPLICAS, NOT_READY]

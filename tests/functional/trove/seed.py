@@ -2,7 +2,7 @@
 """Fills a new database of Trove through Trove's own models.
 
 Run as ``python -m tests.functional.trove.seed``, with the configuration named by
-TROVE_CONF.
+TROVE_CONF; with ``spares`` behind it there are instances for failures too.
 """
 
 import json
@@ -11,11 +11,12 @@ import sys
 import traceback
 from pathlib import Path
 
+WITH_SPARES = "spares" in sys.argv
 sys.argv = [sys.argv[0], "--config-file", os.environ["TROVE_CONF"]]
 
 from trove.cmd.common import with_initialize  # noqa: E402
 
-from tests.functional.trove.instances import INSTANCES, uid  # noqa: E402
+from tests.functional.trove.instances import INSTANCES, SPARES, uid  # noqa: E402
 
 DATASTORE = "0d000000-0000-4000-8000-000000000001"
 VERSION = "0d000000-0000-4000-8000-000000000002"
@@ -46,7 +47,8 @@ def main(conf):
         repl_strategy="trove.guestagent.strategies.replication.mysql_gtid.MysqlGTIDReplication",
     )
     cloud = {"servers": {}, "ports": {}}
-    for number, seeded in enumerate(INSTANCES):
+    seeds = [*INSTANCES, *SPARES] if WITH_SPARES else INSTANCES
+    for number, seeded in enumerate(seeds):
         server = uid(100 + number)
         models.DBInstance.create(
             id=seeded.id,
