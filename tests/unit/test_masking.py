@@ -138,6 +138,16 @@ HARMLESS = [
     "http://h/v3/users?name%3Dbob%26domain=x&q=%22a+b%22",
     "http://h/v1/a%3Ab%40c/token%20of%20bob",
     "KeyError: \\u0027password\\u0027 while rendering the config",
+    # Statements without a value, and with other columns.
+    'cursor.execute("INSERT INTO users (name, password) VALUES (%s, %s)", ("x", 1))',
+    "INSERT INTO u (id, password) SELECT id, password FROM old WHERE name='x'",
+    "INSERT INTO u (id, name) VALUES (1, 'x')",
+    "replace foo (password) with 'x'",
+    "[SQL: SELECT a FROM b WHERE c = %s]\n[parameters: ('x',)]",
+    "[SQL: UPDATE users SET password=NULL]\n[parameters: ()]",
+    "UPDATE u SET password='', name='b' WHERE x=''",
+    "{'password':''}, {'a':''}",
+    "identified by the driver, replace it",
 ]
 FORMS = [
     "password={}",
@@ -450,6 +460,43 @@ MORE_SECRETS = [
 ]  # fmt: skip
 
 
+# What SQLAlchemy adds to the text of an error.
+PARAMETERS = [
+    ("{'p': 'a', 'x': 'S3cr3t', 'i': 1}", "{***}"),
+    ("[{'p': 'a)]', 'i': [1, 2]}, {'p': 'S3cr3t'}]", "[{***}]"),
+    ("('a', 'S3cr3t', 1)", "(***)"),
+    ("[('a', 1)  ... displaying 2 of 9 ...  ('S3cr3t', 2)]", "[(***)]"),
+    ("('it\\'s)]', \"a'b\", 'S3cr3t')", "(***)"),
+]
+STATEMENTS = [
+    ("UPDATE users SET `password` = '{}' WHERE id=1", "***"),
+    ("INSERT INTO users SET `name` = 'a', `password`='{}'", "***"),
+    ("INSERT INTO u (name, password) VALUES ({}) ON x", "'a', 'b'), ('c', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "1, NULL), ('c', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "'a(b', 'c)', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "'a''(b', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "NOW(), 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "HEX(f(g(1), 'S3cr3t')), 2"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "\n'a',\n'S3cr3t'\n"),
+    ("INSERT INTO u (name, password) VALUES ({})', 'x'", "\\'a)\\', \\'S3cr3t\\'"),
+    ("INSERT IGNORE INTO u (name, password) VALUES ({})", "'a', 'S3cr3t'"),
+    ("INSERT OR REPLACE INTO u (name, password) VALUES ({})", "'a', 'S3cr3t'"),
+    ("REPLACE INTO u(name,password) VALUES({})", "'a','S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUE ({})", "'a', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) SELECT {} FROM x WHERE y='z'", "'a', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}\n[SQL: x]", "'a', 'S3cr3t' at line"),
+    ("ALTER USER a IDENTIFIED BY '***' REPLACE '{}'", "S3cr3t"),
+    ("ALTER USER a IDENTIFIED BY *** REPLACE {}", "S3cr3t"),
+    ("SET PASSWORD FOR a = '***' REPLACE '{}' RETAIN x", "S3cr3t"),
+    ("EXECUTE 'ALTER USER a PASSWORD \'\'{}\'\''; x", "S3cr3t"),
+    ("EXECUTE 'ALTER USER a IDENTIFIED BY \'\'{}\'\''; x", "a S3cr3t"),
+    ("EXECUTE 'UPDATE u SET password=\'\'{}\'\' WHERE n=\'\'x\'\''", "a S3cr3t"),
+    ("UPDATE u SET password = '{}', name = 'x'", "a''S3cr3t"),
+    ("ALTER USER a IDENTIFIED BY '{}' x", "a''S3cr3t"),
+    ("ALTER ROLE a PASSWORD '{}' x", "a''S3cr3t"),
+]  # fmt: skip
+
+
 def decoded(text):
     return base64.b64decode(text).decode()
 
@@ -469,6 +516,27 @@ def test_a_secret_of_a_kind_is_hidden(text):
     assert "s3cr3t" not in masked.lower()
     assert masked.startswith("before\n")
     assert masked.endswith("\nafter")
+    assert masking.mask(masked) == masked
+
+
+@pytest.mark.parametrize(("given", "masked"), PARAMETERS)
+@pytest.mark.parametrize(
+    "statement", ["SET password=%s", "SET\n`password` = :p"]
+)
+def test_each_parameter_of_a_statement_about_a_secret_is_hidden(
+    statement, given, masked
+):
+    text = f"[SQL: UPDATE users {statement}]\n[parameters: {{}}]\n(Background)"
+
+    assert masking.mask(text.format(given)) == text.format(masked)
+    assert masking.mask(text.format(masked)) == text.format(masked)
+
+
+@pytest.mark.parametrize(("text", "secret"), STATEMENTS)
+def test_a_statement_stays_around_its_secrets(text, secret):
+    masked = masking.mask(text.format(secret))
+
+    assert masked == text.format("***")
     assert masking.mask(masked) == masked
 
 
@@ -588,6 +656,8 @@ TOKENS = [
     *" \t\n\\'\":=/@.-_|<>(){}[],;&%#a0A",
     *("&#39;", "&amp;quot;", "&lt;", "%22", "%2527", "%3D", "+", "\\u0027"),
     *("\\n", '\\"', "-p ", "</", " : ", "|\n", "a" * 40, "A1" * 20),
+    *("insert into t (password) ", "values (", "select ", "), (", "''"),
+    *("[sql: password", "[parameters: (", "{'p': ", "identified by "),
 ]
 
 
