@@ -613,7 +613,23 @@ def test_json_within_json_has_no_secret_and_stays_json(text, depth):
         masked = level["cmd"]
 
 
-NAMES = st.sampled_from(["password", "a", "X-Auth-Token"])
+LABELS = ["пароль", "contraseña", "パスワード", "şifre", "비밀번호"]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_in_another_language_is_read_in_json(label, depth):
+    value = {label: "S3cr3t", "said": f"é, {label}: S3cr3t"}
+    hidden = {label: "***", "said": f"é, {label}: ***"}
+    for _ in range(depth - 1):
+        value = {"in": json.dumps(value), "é": 1}
+        hidden = {"in": json.dumps(hidden), "é": 1}
+
+    assert masking.mask(json.dumps(value)) == json.dumps(hidden)
+    assert masking.mask(json.dumps(hidden)) == json.dumps(hidden)
+
+
+NAMES = st.sampled_from(["password", "a", "X-Auth-Token", "пароль"])
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -657,6 +673,15 @@ TOKENS = [
         }
     ),
     *" \t\n\\'\":=/@.-_|<>(){}[],;&%#a0A",
+    *(
+        "\\u00e9",
+        "\\u5bc6\\u7801",
+        "\\\\u00e9",
+        "curl -",
+        "ldapsearch -",
+        "-w",
+        "-b ",
+    ),
     *("&#39;", "&amp;quot;", "&lt;", "%22", "%2527", "%3D", "+", "\\u0027"),
     *("\\n", '\\"', "-p ", "</", " : ", "|\n", "a" * 40, "A1" * 20),
     *("insert into t (password) ", "values (", "select ", "), (", "''"),
