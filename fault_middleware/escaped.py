@@ -48,6 +48,8 @@ def mask_within(text: str, mask: Callable[[str], str]) -> str:
         text = _mask_code(_HTML, text, mask)
     if "\\u00" in text:
         text = _mask_code(_SCRIPT, text, mask)
+    if "\\u" in text:
+        text = _mask_code(_LETTERS, text, mask)
     if "%" in text:
         text = _mask_code(_URL, text, mask)
         text = _mask_code(_FORM, text, mask)
@@ -144,6 +146,10 @@ def _read_hexadecimal(escape: str) -> str:
     return _SIGNS[escape[-2:].lower()]
 
 
+def _read_letter(escape: str) -> str:
+    return chr(int(escape[-4:], 16))
+
+
 def _read_form(escape: str) -> str:
     return " " if escape == "+" else _read_hexadecimal(escape)
 
@@ -186,6 +192,14 @@ _SCRIPT = _Code(
     piece=_STRING,
     escape=re.compile(r"(?i)\\{1,15}+u00(?:2[267]|3[ce])"),
     read=_read_hexadecimal,
+)
+# Letters that are not ASCII, as JSON has them. A name and its value are two strings: in one piece.
+_LETTER = r"(?i)\\{1,15}+u(?!00[0-7]|d[89a-f])[0-9a-f]{4}"
+_LETTERS = _Code(
+    sign=re.compile(_LETTER),
+    piece=re.compile(r".++", re.DOTALL),
+    escape=re.compile(_LETTER),
+    read=_read_letter,
 )
 _URL_SIGN = re.compile(_PERCENT.format("2[27]|3[ad]|5[bd]"))
 _URL_PIECE = re.compile(r"""[^\s"'<>\\]++""")

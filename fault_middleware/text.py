@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from fault_middleware import masking
+from fault_middleware import masking, pairs
 
 # Of a longer text only the two ends are looked at: what lies between could not be stored, and
 # masking takes time. This many characters of each end are kept at most.
@@ -105,7 +105,7 @@ def clean_all(value: Any, limit: int | None = None, depth: int = 100) -> Any:
     """A JSON value with every text in it clean, the names of members too.
 
     What a name marks as a secret is masked whole: the texts in it, at whatever depth, and the
-    ``value`` of an object whose ``name`` or ``key`` says so.
+    ``value`` of an object whose ``name``, ``key`` or the like says so.
 
     :param limit: bytes of UTF-8 at which to cut a text
     :param depth: levels below which to cut
@@ -221,11 +221,10 @@ def _clean_members(
     value: dict[str, Any], limit: int | None, depth: int
 ) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
-    labels = (value.get("name"), value.get("key"))
-    says_secret = any(map(_names_secret, labels))
+    says_secret = any(map(_names_secret, pairs.labels(value)))
     for name, part in value.items():
         part = clean_all(part, limit, depth)
-        is_secret_value = says_secret and name == "value"
+        is_secret_value = says_secret and pairs.is_value(name)
         if is_secret_value or _names_secret(name):
             part = _hide(part)
         cleaned[visible(name)] = part
@@ -236,9 +235,7 @@ def _clean_elements(
     value: list[Any], limit: int | None, depth: int
 ) -> list[Any]:
     cleaned = [clean_all(part, limit, depth) for part in value]
-    if all(isinstance(part, str) for part in cleaned):
-        return masking.mask_arguments(cleaned)
-    return cleaned
+    return pairs.mask_elements(cleaned)
 
 
 def _names_secret(name: Any) -> bool:

@@ -138,6 +138,16 @@ HARMLESS = [
     "http://h/v3/users?name%3Dbob%26domain=x&q=%22a+b%22",
     "http://h/v1/a%3Ab%40c/token%20of%20bob",
     "KeyError: \\u0027password\\u0027 while rendering the config",
+    # Statements without a value, and with other columns.
+    'cursor.execute("INSERT INTO users (name, password) VALUES (%s, %s)", ("x", 1))',
+    "INSERT INTO u (id, password) SELECT id, password FROM old WHERE name='x'",
+    "INSERT INTO u (id, name) VALUES (1, 'x')",
+    "replace foo (password) with 'x'",
+    "[SQL: SELECT a FROM b WHERE c = %s]\n[parameters: ('x',)]",
+    "[SQL: UPDATE users SET password=NULL]\n[parameters: ()]",
+    "UPDATE u SET password='', name='b' WHERE x=''",
+    "{'password':''}, {'a':''}",
+    "identified by the driver, replace it",
 ]
 FORMS = [
     "password={}",
@@ -274,6 +284,9 @@ MORE_SECRETS = [
     "[('X-Auth-Token', 'S3cr3t'), ('Accept', '*/*')]",
     '[{"name": "DB_PASSWORD", "value": "S3cr3t"}]',
     '[{"value": "S3cr3t", "name": "DB_PASSWORD"}]',
+    '[{"Value": "S3cr3t", "Option": "DB_PASSWORD"}]',
+    '[{"key": "DB_PASSWORD", "val": "S3cr3t"}]',
+    '[{"name": "DB_PASSWORD", "value": ["a", "S3cr3t"]}]',
     '{"passwords": ["S3cr3t", "x"]}',
     '{"password": {"value": "S3cr3t"}}',
     '{\n  "password":\n    "S3cr3t"\n}',
@@ -450,6 +463,43 @@ MORE_SECRETS = [
 ]  # fmt: skip
 
 
+# What SQLAlchemy adds to the text of an error.
+PARAMETERS = [
+    ("{'p': 'a', 'x': 'S3cr3t', 'i': 1}", "{***}"),
+    ("[{'p': 'a)]', 'i': [1, 2]}, {'p': 'S3cr3t'}]", "[{***}]"),
+    ("('a', 'S3cr3t', 1)", "(***)"),
+    ("[('a', 1)  ... displaying 2 of 9 ...  ('S3cr3t', 2)]", "[(***)]"),
+    ("('it\\'s)]', \"a'b\", 'S3cr3t')", "(***)"),
+]
+STATEMENTS = [
+    ("UPDATE users SET `password` = '{}' WHERE id=1", "***"),
+    ("INSERT INTO users SET `name` = 'a', `password`='{}'", "***"),
+    ("INSERT INTO u (name, password) VALUES ({}) ON x", "'a', 'b'), ('c', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "1, NULL), ('c', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "'a(b', 'c)', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "'a''(b', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "NOW(), 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "HEX(f(g(1), 'S3cr3t')), 2"),
+    ("INSERT INTO u (name, password) VALUES ({}); x", "\n'a',\n'S3cr3t'\n"),
+    ("INSERT INTO u (name, password) VALUES ({})', 'x'", "\\'a)\\', \\'S3cr3t\\'"),
+    ("INSERT IGNORE INTO u (name, password) VALUES ({})", "'a', 'S3cr3t'"),
+    ("INSERT OR REPLACE INTO u (name, password) VALUES ({})", "'a', 'S3cr3t'"),
+    ("REPLACE INTO u(name,password) VALUES({})", "'a','S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUE ({})", "'a', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) SELECT {} FROM x WHERE y='z'", "'a', 'S3cr3t'"),
+    ("INSERT INTO u (name, password) VALUES ({}\n[SQL: x]", "'a', 'S3cr3t' at line"),
+    ("ALTER USER a IDENTIFIED BY '***' REPLACE '{}'", "S3cr3t"),
+    ("ALTER USER a IDENTIFIED BY *** REPLACE {}", "S3cr3t"),
+    ("SET PASSWORD FOR a = '***' REPLACE '{}' RETAIN x", "S3cr3t"),
+    ("EXECUTE 'ALTER USER a PASSWORD \'\'{}\'\''; x", "S3cr3t"),
+    ("EXECUTE 'ALTER USER a IDENTIFIED BY \'\'{}\'\''; x", "a S3cr3t"),
+    ("EXECUTE 'UPDATE u SET password=\'\'{}\'\' WHERE n=\'\'x\'\''", "a S3cr3t"),
+    ("UPDATE u SET password = '{}', name = 'x'", "a''S3cr3t"),
+    ("ALTER USER a IDENTIFIED BY '{}' x", "a''S3cr3t"),
+    ("ALTER ROLE a PASSWORD '{}' x", "a''S3cr3t"),
+]  # fmt: skip
+
+
 def decoded(text):
     return base64.b64decode(text).decode()
 
@@ -469,6 +519,27 @@ def test_a_secret_of_a_kind_is_hidden(text):
     assert "s3cr3t" not in masked.lower()
     assert masked.startswith("before\n")
     assert masked.endswith("\nafter")
+    assert masking.mask(masked) == masked
+
+
+@pytest.mark.parametrize(("given", "masked"), PARAMETERS)
+@pytest.mark.parametrize(
+    "statement", ["SET password=%s", "SET\n`password` = :p"]
+)
+def test_each_parameter_of_a_statement_about_a_secret_is_hidden(
+    statement, given, masked
+):
+    text = f"[SQL: UPDATE users {statement}]\n[parameters: {{}}]\n(Background)"
+
+    assert masking.mask(text.format(given)) == text.format(masked)
+    assert masking.mask(text.format(masked)) == text.format(masked)
+
+
+@pytest.mark.parametrize(("text", "secret"), STATEMENTS)
+def test_a_statement_stays_around_its_secrets(text, secret):
+    masked = masking.mask(text.format(secret))
+
+    assert masked == text.format("***")
     assert masking.mask(masked) == masked
 
 
@@ -542,7 +613,23 @@ def test_json_within_json_has_no_secret_and_stays_json(text, depth):
         masked = level["cmd"]
 
 
-NAMES = st.sampled_from(["password", "a", "X-Auth-Token"])
+LABELS = ["пароль", "contraseña", "パスワード", "şifre", "비밀번호"]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_in_another_language_is_read_in_json(label, depth):
+    value = {label: "S3cr3t", "said": f"é, {label}: S3cr3t"}
+    hidden = {label: "***", "said": f"é, {label}: ***"}
+    for _ in range(depth - 1):
+        value = {"in": json.dumps(value), "é": 1}
+        hidden = {"in": json.dumps(hidden), "é": 1}
+
+    assert masking.mask(json.dumps(value)) == json.dumps(hidden)
+    assert masking.mask(json.dumps(hidden)) == json.dumps(hidden)
+
+
+NAMES = st.sampled_from(["password", "a", "X-Auth-Token", "пароль"])
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -586,8 +673,19 @@ TOKENS = [
         }
     ),
     *" \t\n\\'\":=/@.-_|<>(){}[],;&%#a0A",
+    *(
+        "\\u00e9",
+        "\\u5bc6\\u7801",
+        "\\\\u00e9",
+        "curl -",
+        "ldapsearch -",
+        "-w",
+        "-b ",
+    ),
     *("&#39;", "&amp;quot;", "&lt;", "%22", "%2527", "%3D", "+", "\\u0027"),
     *("\\n", '\\"', "-p ", "</", " : ", "|\n", "a" * 40, "A1" * 20),
+    *("insert into t (password) ", "values (", "select ", "), (", "''"),
+    *("[sql: password", "[parameters: (", "{'p': ", "identified by "),
 ]
 
 

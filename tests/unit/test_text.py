@@ -189,6 +189,14 @@ def test_cleaning_a_hostile_text_twice_changes_nothing_more(text):
         [{"name": "DB_PASSWORD", "value": "X"}],
         {"name": "adminPass", "value": {"a": "X"}},
         {"p\0assword": "X"},
+        {"Name": "DB_PASSWORD", "Value": "X"},
+        {"KEY": "password", "val": ["X"]},
+        {"variable": "DB_PASSWORD", "value": "X"},
+        {"option": "password", "default": "X"},
+        {"parameter": "admin_pass", "value": "X"},
+        {"setting": "password", "value": "X"},
+        {"field": "password", "value": "X"},
+        {"id": "password", "value": "X"},
     ],
 )
 def test_a_name_hides_all_that_is_below_it(value):
@@ -211,6 +219,32 @@ def test_what_belongs_to_a_command_is_hidden():
     ]
 
 
+@pytest.mark.parametrize("other", [3306, None, True, 1.5, ["a"], {"a": "b"}])
+def test_an_argument_that_is_no_text_hides_no_secret(other):
+    arguments = ["mysql", "-pS3cr3t", "-P", other]
+
+    assert clean_all(arguments) == ["mysql", "-p***", "-P", other]
+
+
+BEGIN = "-----BEGIN RSA PRIVATE KEY-----"
+END = "-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("lines", "masked"),
+    [
+        (["a", BEGIN, "MIIES3cr3t", "S3==", END, "b"], ["a", BEGIN, "***", "***", END, "b"]),
+        ([BEGIN, "Proc-Type: 4,ENCRYPTED", "", "S3==", END], [BEGIN, "***", "", "***", END]),
+        ([BEGIN, "  MIIES3cr3t\n", 7], [BEGIN, "***", 7]),
+        ([BEGIN, "MIIE", END, "--password", "S3cr3t"], [BEGIN, "***", END, "--password", "***"]),
+        (["b: 1!", "MIIES3cr3t", "S3==", END, "b"], ["b: 1!", "***", "***", END, "b"]),
+    ],
+)  # fmt: skip
+def test_a_private_key_in_a_list_of_lines_is_hidden(lines, masked):
+    assert clean_all({"lines": lines}) == {"lines": masked}
+    assert clean_all({"lines": masked}) == {"lines": masked}
+
+
 def test_what_is_no_secret_stays_as_it_is():
     value = {
         "name": "db-1",
@@ -218,6 +252,8 @@ def test_what_is_no_secret_stays_as_it_is():
         "cmd": ["mysql", "-u", "root"],
         "list": ["a", 1, None, True, 1.5],
         "password_length": 12,
+        "lines": ["no PRIVATE KEY in x", "MIIE", "a"],
+        "Field": {"id": "x", "name": "flavor", "default": "small"},
     }
 
     assert clean_all(value) == value
