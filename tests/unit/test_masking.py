@@ -348,6 +348,8 @@ MORE_SECRETS = [
     "got s.S3cr3tabcdefghijklmnopqr",
     "kubeadm join h:6443 with s3cr3t.0123456789abcdef",
     "- name: DB_PASSWORD\n  value: S3cr3t",
+    "- value: S3cr3t\n  name: DB_PASSWORD\n",
+    "iscsiadm --op update --name node.session.auth.password --value S3cr3t",
     "admin_pass =\n    S3cr3t",
     "set_admin_password('S3cr3t')",
     "<name>db_password</name><value>S3cr3t</value>",
