@@ -97,13 +97,13 @@ class Masker:
         return self._mask(escaped.mask_within(text, self._mask))
 
     def _mask(self, text: str) -> str:
-        lower = text.lower()
+        lower = _in_lower_case(text)
         found = self._find(lower)
         if not found:
             return text
         if "://" in found:
             text = _AUTHORITY.sub(_mask_authority, text)
-            lower = text.lower()
+            lower = _in_lower_case(text)
         searched: dict[str, bool] = {}
         for rule in self._rules:
             if found.isdisjoint(rule.keywords):
@@ -113,7 +113,7 @@ class Masker:
             masked = self._apply(rule, text, lower)
             if masked is not text:
                 text = masked
-                lower = text.lower()
+                lower = _in_lower_case(text)
                 searched.clear()
         return text
 
@@ -242,6 +242,14 @@ def entropy(text: str) -> float:
         share = count / len(text)
         bits -= share * math.log2(share)
     return bits
+
+
+def _in_lower_case(text: str) -> str:
+    """The text in lower case, each letter in its place; what JSON escapes may be any letter."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return text.translate({0x130: "I"}).lower()
 
 
 def _is_masked(secret: str) -> bool:

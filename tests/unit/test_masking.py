@@ -132,6 +132,16 @@ HARMLESS = [
     "fence_ipmilan -a h -l u -P -o status",
     "fence_ipmilan -a h: -p is required",
     "sentinel auth-pass mymaster is not set",
+    "ldapsearch -x -b dc=example -s base uid=bob",
+    "ldapsearch -W -D cn=admin -H ldap://h",
+    "ipmitool user set name 2 bob",
+    "ipmitool -H h -U u chassis power status",
+    "curl -sSL -o /tmp/x http://h:80/x?a=b",
+    "curl -b /tmp/jar -X PUT http://h/x",
+    "curl --unix-socket /run/x.sock http://h:80/",
+    "curl -s --url http://h:80/",
+    "openssl passwd -6 -salt ab",
+    "echo root | chpasswd",
     # Escaped texts that hold no secret.
     "can&#39;t connect: &quot;password&quot; is required",
     "Column &#39;password&#39; cannot be null",
@@ -216,6 +226,25 @@ MORE_SECRETS = [
     "SSHPASS=S3cr3t sshpass -e ssh u@h",
     "etcdctl --user root:S3cr3t get x",
     "openssl passwd -6 S3cr3t",
+    "openssl passwd -6 -salt ab S3cr3t",
+    "['openssl', 'passwd', '-1', '-salt', 'ab', 'S3cr3t']",
+    "ldapsearch -x -wS3cr3t -D y",
+    "ldapmodify -xw S3cr3t -D y",
+    "['ldapadd', '-xwS3cr3t', '-D', 'y']",
+    "ldappasswd -x -w S3cr3t -a S3cr3t1 -s S3cr3t2 y",
+    "ldappasswd -xaS3cr3t -sS3cr3t y",
+    "ipmitool -I lanplus -H h -P S3cr3t user set password 2 S3cr3t",
+    "['ipmitool', '-H', 'h', 'user', 'set', 'password', '2', 'S3cr3t', '20']",
+    "ipmitool -H h user test 2 16 S3cr3t",
+    "ipmitool -H h -k S3cr3t chassis status",
+    "curl -sku a:S3cr3t http://h",
+    "['curl', '-fsSLu', 'a:S3cr3t', 'http://h']",
+    "curl -b 'session=S3cr3t; other=S3cr3t' http://h",
+    "curl -sb session=S3cr3t http://h",
+    "['curl', '--cookie', 'sid=S3cr3t', 'http://h']",
+    "echo root:S3cr3t | /usr/sbin/chpasswd",
+    "echo root:S3cr3t | sudo -n /usr/sbin/chpasswd -e",
+    "echo S3cr3t | /usr/bin/passwd root --stdin",
     "racadm -r h -u root -p S3cr3t getsysinfo",
     "7z a -pS3cr3t x.7z f",
     "net user Administrator S3cr3t /add",
@@ -319,6 +348,8 @@ MORE_SECRETS = [
     "got s.S3cr3tabcdefghijklmnopqr",
     "kubeadm join h:6443 with s3cr3t.0123456789abcdef",
     "- name: DB_PASSWORD\n  value: S3cr3t",
+    "- value: S3cr3t\n  name: DB_PASSWORD\n",
+    "iscsiadm --op update --name node.session.auth.password --value S3cr3t",
     "admin_pass =\n    S3cr3t",
     "set_admin_password('S3cr3t')",
     "<name>db_password</name><value>S3cr3t</value>",
@@ -627,6 +658,13 @@ def test_a_label_in_another_language_is_read_in_json(label, depth):
 
     assert masking.mask(json.dumps(value)) == json.dumps(hidden)
     assert masking.mask(json.dumps(hidden)) == json.dumps(hidden)
+
+
+def test_a_letter_that_is_two_in_lower_case_moves_no_secret():
+    value = {"a": "İİ\n", "password": "S3cr3t", "b": "İİ\npassword: S3cr3t"}
+    hidden = {"a": "İİ\n", "password": "***", "b": "İİ\npassword: ***"}
+
+    assert masking.mask(json.dumps(value)) == json.dumps(hidden)
 
 
 NAMES = st.sampled_from(["password", "a", "X-Auth-Token", "пароль"])
