@@ -129,7 +129,8 @@ class Trials:
                 self._told.write_text(json.dumps(plugin.tests))
 
         self._told.write_text("")
-        in_fork(watch)
+        # All tests, traced: that takes longer than any trial may.
+        in_fork(watch, is_bounded=False)
         text = self._told.read_text()
         if not text:
             raise pytest.UsageError("the tests fail without a mutation")
