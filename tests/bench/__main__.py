@@ -35,7 +35,7 @@ QUESTIONS = [
     ),
 ]
 # These take long and much of the disk, and are asked only by name.
-ONLY = ["large"]
+ONLY = ["large", "purging"]
 
 
 def main() -> None:
