@@ -102,6 +102,7 @@ def _failure(event: Mapping[str, Any]) -> Failure:
         task=_typed(event["task"], str),
         results=results,
         more=_typed(event["more"], int),
+        is_named_for_all=_typed(event["is_named_for_all"], bool),
         unreachable=_typed(event["unreachable"], bool),
         is_loop=_typed(event["is_loop"], bool),
         ignored=_typed(event["ignored"], bool),

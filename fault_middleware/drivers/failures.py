@@ -34,6 +34,7 @@ class Failure:
 
     :ivar task: its name, None where the output does not say it
     :ivar results: what the module returned; several are those of a loop's items
+    :ivar is_named_for_all: the name may be that which the task has on another host
     :ivar more: how many items of the loop failed besides those of ``results``
     :ivar ignored: the playbook goes on whatever the task does
     """
@@ -45,6 +46,7 @@ class Failure:
     is_loop: bool = False
     ignored: bool = False
     more: int = 0
+    is_named_for_all: bool = False
 
     @property
     def number(self) -> int:
@@ -143,6 +145,8 @@ class Teller:
 def _what(failure: Failure) -> str:
     if failure.task and failure.unreachable:
         return f"task '{failure.task}' found {failure.host} unreachable"
+    if failure.task and failure.is_named_for_all:
+        return f"task '{failure.task}' failed on {failure.host}"
     if failure.task:
         return f"task '{failure.task}' failed"
     if failure.unreachable:

@@ -2220,6 +2220,17 @@ def test_what_no_log_hides_stays_hidden_where_a_program_is_not_there(playbook):
     assert "S3cr3tPw9" not in f"{error.detail}{error.failed}{error.stdout}"
 
 
+def test_of_a_name_that_ansible_fills_in_for_another_host_the_host_is_told(
+    playbook,
+):
+    name = "configure {{ inventory_hostname }}"
+    task = shell(name, "exit 4", when="inventory_hostname == 'vdu2'")
+
+    error = failure_of(*playbook(task))
+
+    assert " failed on vdu2: non-zero return code" in error.detail
+
+
 def test_what_json_cannot_write_takes_no_failure_away(playbook):
     loop = "{{ [{(1, 2): 3}] }}"
     task = shell("install", "exit 4", loop=loop, when=ON_VDU1)
@@ -2384,7 +2395,8 @@ def test_drivers_may_still_import_by_the_former_name():
 
 FAILURE = (
     '{"event": "failure", "host": "vdu1", "task": "a", "unreachable": false,'
-    ' "ignored": false, "rescued": false, "is_sure": true, "is_loop": false, "more": 0, %s}'
+    ' "ignored": false, "rescued": false, "is_sure": true, "is_loop": false, "more": 0,'
+    ' "is_named_for_all": false, %s}'
 )
 
 
@@ -2404,6 +2416,7 @@ FAILURE = (
         FAILURE % '"results": [{}], "task": {}',
         FAILURE % '"results": [{}], "rescued": "no"',
         FAILURE % '"results": [{}], "more": "1"',
+        FAILURE % '"results": [{}], "is_named_for_all": 1',
     ],
 )
 def test_what_a_task_writes_into_the_plugins_file_is_not_read(tmp_path, line):
@@ -2436,6 +2449,7 @@ def event(task, *, rescued=False, unreachable=False):
         "is_sure": False,
         "results": [{"msg": task}],
         "more": 0,
+        "is_named_for_all": False,
     }
 
 

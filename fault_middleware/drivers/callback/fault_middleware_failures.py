@@ -8,12 +8,12 @@ line is an object with the process that wrote it, ``pid``, whose ``event`` is on
    The only task that is running is another one now: ``name``, or null where there is none, or
    hosts are at several; ``is_common`` (no host begins the next one before all have ended it).
 ``failure``
-   A task failed on a host: ``host``, ``task``, ``unreachable``, ``ignored``, ``rescued`` (Ansible
+   A task failed on a host: ``host``, ``task``, ``is_named_for_all`` (the name may be that of the
+   first host, for there are variables in it), ``unreachable``, ``ignored``, ``rescued`` (Ansible
    does not count it, or, where that is not known, a block around it has a rescue, which helps no
-   host that is unreachable), ``is_sure`` (it is known what Ansible counts), and ``results``: one,
-   or those of the first 20 items that failed, each of them empty where JSON cannot have it, where
-   the failure does not count, or where very much was written before; and ``more``, the number of
-   the other items that failed.
+   host that is unreachable), ``is_sure`` (it is known what Ansible counts), ``is_loop``;
+   ``results``: one, or those of the first 20 items that failed, each empty where JSON cannot have
+   it, the failure does not count, or very much was written; and ``more``, how many others failed.
 ``end``
    The run has ended: ``hosts``, for each the number of ``failures`` and ``unreachable`` tasks that
    were neither ignored nor rescued.
@@ -109,8 +109,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_handler_task_start(self, task):
         self._begins(task)
 
-    def v2_playbook_on_cleanup_task_start(self, task):
-        self._begins(task)
+    v2_playbook_on_cleanup_task_start = v2_playbook_on_handler_task_start
 
     def v2_runner_on_start(self, host, task):
         self._names.setdefault(task._uuid, task.get_name())
@@ -120,8 +119,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result):
         self._has_ended(result)
 
-    def v2_runner_on_skipped(self, result):
-        self._has_ended(result)
+    v2_runner_on_skipped = v2_runner_on_ok
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._has_ended(result)
@@ -198,6 +196,7 @@ class CallbackModule(CallbackBase):
             rescued=not counts,
             is_sure=is_sure,
             is_loop=bool(items),
+            is_named_for_all=_is_named_for_all(task),
             results=results,
             more=max(0, len(items) - _ITEMS),
         )
@@ -260,6 +259,12 @@ def _result(result):
         return getattr(result, "result", None) or result._result
     except RecursionError:
         return {}
+
+
+def _is_named_for_all(task):
+    """Whether variables are in the name, which Ansible fills in for the first host alone."""
+    written = task.get_ds()
+    return isinstance(written, dict) and "{{" in str(written.get("name"))
 
 
 def _is_bad(item):
