@@ -36,14 +36,10 @@ description:
     JSON (null for none), so that tasks have what the caller of Ansible has.
 """
 
-#: Of a longer text its two ends are written, with so many characters each.
-_END = 64 * 1024
-#: When so many characters of failures are written, no more texts are.
-_MOST_WRITTEN = 8 * 1024 * 1024
-#: So many causes of a failure are told.
-_CAUSES = 10
-#: Of so many items that failed in a loop the results are written.
-_ITEMS = 20
+#: Characters of each end of a longer text, and of all failures together, that are written.
+_END, _MOST_WRITTEN = 64 * 1024, 8 * 1024 * 1024
+#: The most causes of a failure, and items of a loop, that are told.
+_CAUSES, _ITEMS = 10, 20
 #: What is told of the result of a task.
 _KEYS = (
     "_ansible_item_label",
