@@ -56,6 +56,15 @@ def galera():
         yield nodes
 
 
+def comes_true(condition, seconds):
+    """Whether something that others do happens in time."""
+    try:
+        wait_until(condition, seconds)
+    except AssertionError:
+        return False
+    return True
+
+
 def is_shown_again(here, server):
     """Users see the fault soon after the server answers others."""
     wait_until(server.answers, 60)
@@ -102,6 +111,10 @@ def test_the_alarm_for_brokers_that_are_dead(tmp_path, sqlite_url):
         wait_until(lambda: "FaultsNotReceived" in alarms.firing(), 90)
         assert "broker: no notifications come" in here.logs[0].read_text()
         rabbit.start(*rabbit.nodes)
+        if not comes_true(lambda: here.failing("broker") == [0], 60):
+            # RabbitMQ 3.10 now and then leaves a queue without a leader where all nodes were
+            # killed at once. Then operators start the nodes again, one by one.
+            rabbit.restart_one_by_one()
         wait_until(lambda: here.failing("broker") == [0], 90)
         wait_until(lambda: "FaultsNotReceived" not in alarms.firing(), 90)
         here.goes_on()
@@ -214,7 +227,7 @@ def test_mariadb_whose_replica_lags_goes_and_comes_back(tmp_path, broker):
 
         replica.kill()
         wait_until(lambda: here.users.failures() == {REPLICA})
-        assert here.users.is_shown
+        wait_until(lambda: here.users.is_shown, AGAIN)
         here.goes_on()
         replica.start()
         wait_until(replica.answers, 60)
