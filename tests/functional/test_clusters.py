@@ -56,15 +56,6 @@ def galera():
         yield nodes
 
 
-def comes_true(condition, seconds):
-    """Whether something that others do happens in time."""
-    try:
-        wait_until(condition, seconds)
-    except AssertionError:
-        return False
-    return True
-
-
 def is_shown_again(here, server):
     """Users see the fault soon after the server answers others."""
     wait_until(server.answers, 60)
@@ -104,17 +95,14 @@ def test_the_alarm_for_brokers_that_are_dead(tmp_path, sqlite_url):
         assert here.failing("broker") == [0]
         assert "FaultsNotReceived" not in alarms.firing()
 
+        # Not by kill -9 of all at once: RabbitMQ 3.10 may then have queues that answer nobody.
         for node in rabbit.nodes:
-            node.kill()
+            node.end()
 
         wait_until(lambda: here.failing("broker") == [1], 90)
         wait_until(lambda: "FaultsNotReceived" in alarms.firing(), 90)
         assert "broker: no notifications come" in here.logs[0].read_text()
         rabbit.start(*rabbit.nodes)
-        if not comes_true(lambda: here.failing("broker") == [0], 60):
-            # RabbitMQ 3.10 now and then leaves a queue without a leader where all nodes were
-            # killed at once. Then operators start the nodes again, one by one.
-            rabbit.restart_one_by_one()
         wait_until(lambda: here.failing("broker") == [0], 90)
         wait_until(lambda: "FaultsNotReceived" not in alarms.firing(), 90)
         here.goes_on()

@@ -35,19 +35,6 @@ class Brokers:
             node.wait(120)
         wait_until(lambda: self.members() == len(NAMES), 90)
 
-    def restart_one_by_one(self) -> None:
-        """Stop and start RabbitMQ in each node, whose processes go on."""
-        program = services.find("rabbitmqctl", Path(_PROGRAMS))
-        for name in NAMES:
-            for what in ("stop_app", "start_app"):
-                subprocess.run(
-                    [program, "-q", "-n", f"{name}@localhost", what],
-                    env=self._environ,
-                    capture_output=True,
-                    timeout=60,
-                )
-        wait_until(lambda: self.members() == len(NAMES), 90)
-
     def wait_to_spare(self, node: Node) -> None:
         """Wait until every queue has a majority without this node.
 

@@ -56,6 +56,15 @@ class Node:
             self._running.wait(20)
             self._running = None
 
+    def end(self, seconds: float = 60) -> None:
+        """Ask the server to end, and kill it if it does not."""
+        if self._running is None:
+            return
+        self._send(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._running.wait(seconds)
+        self.kill()
+
     @contextlib.contextmanager
     def suspended(self) -> Iterator[None]:
         """Let it stand still, with its connections open."""
