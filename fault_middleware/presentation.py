@@ -50,7 +50,7 @@ class Form(abc.ABC):
 
         :param instance: the instance as the service shows it
         :param fault: what is to be shown of the instance, which may be a clearance
-        :param is_brief: leave out what a long fault of the service's own says, for to mask it
+        :param is_brief: leave the long texts out of the service's own fault, because masking them
             takes time
         """
         existing = instance.get(self.key)

@@ -180,7 +180,7 @@ def _reason(result: Mapping[str, Any]) -> str:
     if result.get("assertion"):
         message = f"{message}: {as_text([result['assertion']])}"
     if not message and result.get("failed_when_result"):
-        message = "what failed_when says is true"
+        message = "its failed_when condition is true"
     return message
 
 

@@ -2194,7 +2194,7 @@ def test_of_what_fails_by_failed_when_it_is_told():
 
     error = read(banner(task["name"]) + fatal("vdu1", **result))
 
-    assert error.detail.endswith("failed: what failed_when says is true")
+    assert error.detail.endswith("failed: its failed_when condition is true")
 
 
 def test_a_program_that_is_not_there_is_named(playbook):

@@ -180,9 +180,8 @@ class CallbackModule(CallbackBase):
         results = [{}] * len(listed)
         # Of what is ignored, or rescued for sure, nothing is told.
         if not ignored and (counts or not is_sure):
-            results = self._tell(listed)
-            if not items:
-                results[0].update(_causes(result, results[0]))
+            causes = {} if items else _causes(result, told)
+            results = self._tell(listed, causes)
         self._write(
             event="failure",
             host=host,
@@ -197,11 +196,13 @@ class CallbackModule(CallbackBase):
             more=max(0, len(items) - _ITEMS),
         )
 
-    def _tell(self, listed):
-        """What is told of results, as long as there is room."""
+    def _tell(self, listed, causes):
+        """What is told of results and of the causes of one, as long as there is room."""
         results = []
         for item in listed:
-            told = _writable(item) if self._written < _MOST_WRITTEN else {}
+            told = {}
+            if self._written < _MOST_WRITTEN:
+                told = {**_writable(item), **causes}
             self._written += len(_json(told))
             results.append(told)
         return results
